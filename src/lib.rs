@@ -1,0 +1,12 @@
+//! countersign: an HMAC gateway. Only signed requests get in; everything that leaves is signed.
+
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod keys;
+pub mod policy;
+pub mod proxy;
+pub mod reject;
+pub mod replay;
+pub mod sig;
+pub mod telemetry;

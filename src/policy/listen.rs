@@ -1,0 +1,77 @@
+//! An address we accept on, with or without TLS.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::limits;
+use crate::sig::secret::Secret;
+
+/// A listener of the configuration.
+pub struct Listener {
+    /// Its name in the configuration; a metric label.
+    pub name: Arc<str>,
+    /// Where it listens. Changing it needs a restart.
+    pub address: Address,
+    /// TLS settings; `None` is plain.
+    pub tls: Option<Tls>,
+    /// `scheme://host[:port]` as clients see it: what URL-covering schemes verify. Never taken from a forwarded header.
+    pub public_url: Option<Arc<str>>,
+    /// Peers whose `X-Forwarded-*` and `X-Request-Id` are believed.
+    pub trusted: Vec<ipnet::IpNet>,
+    /// Bounds of its connections.
+    pub limits: limits::Connection,
+    /// Whether HTTP/2 is spoken: by ALPN on TLS, with prior knowledge on a plain listener.
+    pub http2: bool,
+    /// `Host` values a signing-only listener takes (lower-case, without port); `None` on every other listener.
+    pub signing_hosts: Option<Vec<Arc<str>>>,
+}
+
+/// Where to listen or connect.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Address {
+    /// `host:port`, already numeric. Port 0 lets the system choose.
+    Socket(SocketAddr),
+    /// `unix:/path`.
+    Unix(PathBuf),
+}
+
+/// TLS of a listener. Contents, not paths: read and checked together with everything else of a generation.
+pub struct Tls {
+    /// The first serves clients without SNI; the others are chosen by the names in their certificates.
+    pub certificates: Vec<Certificate>,
+    /// Client certificates.
+    pub clients: Clients,
+    /// Client-certificate settings of single hosts (lower-case): their connections are told apart by SNI.
+    pub hosts: Vec<(Arc<str>, Clients)>,
+    /// Refuse TLS 1.2.
+    pub only_tls13: bool,
+}
+
+/// A certificate chain and its key, both PEM.
+#[derive(Clone)]
+pub struct Certificate {
+    /// Leaf first.
+    pub chain: Vec<u8>,
+    /// PKCS#8, PKCS#1 or SEC1.
+    pub key: Secret,
+    /// Where it came from, for messages.
+    pub origin: String,
+}
+
+/// What is asked of a client's certificate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Clients {
+    /// Nothing is asked.
+    Ignored,
+    /// One may be shown; a wrong one is refused.
+    Optional {
+        /// PEM of the accepted authorities.
+        ca: Vec<u8>,
+    },
+    /// One must be shown.
+    Required {
+        /// PEM of the accepted authorities.
+        ca: Vec<u8>,
+    },
+}

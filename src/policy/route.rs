@@ -1,0 +1,183 @@
+//! One rule: what is checked, what is changed, what is signed, where it goes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ipnet::IpNet;
+
+use super::limits;
+use super::{Gate, Seal};
+use crate::reject::Code;
+
+/// A route of the configuration.
+pub struct Route {
+    /// Stable over reloads as long as its match stays: the metric label, e.g. `/stripe` or `hooks.acme.com/stripe`.
+    pub name: Arc<str>,
+    /// What it demands.
+    pub guard: Guard,
+    /// Whether verdicts are enforced or only counted.
+    pub observe: bool,
+    /// Signs what leaves; `None` forwards without a signature of ours.
+    pub seal: Option<Seal>,
+    /// Changes of the request after verifying and before signing.
+    pub request: Edits,
+    /// Changes of the response's headers.
+    pub response: Edits,
+    /// New target, after verifying and before signing.
+    pub rewrite: Option<Rewrite>,
+    /// Names of the identity headers set for the upstream.
+    pub identity: Identity,
+    /// Whether the body is held until judged.
+    pub body: BodyMode,
+    /// Bounds of one request.
+    pub limits: limits::Request,
+    /// What a repetition is.
+    pub replay: Replay,
+    /// Place of the upstream in [`super::Policy::upstreams`].
+    pub upstream: usize,
+    /// More attempts to connect, after the first failed without a byte sent.
+    pub connect_retries: u32,
+    /// Shape of refusals.
+    pub errors: ErrorShape,
+    /// Status of single codes on this route.
+    pub statuses: BTreeMap<Code, u16>,
+    /// Peers that may use it; empty: everybody.
+    pub sources: Vec<IpNet>,
+    /// Whether a verified client certificate is demanded.
+    pub client_certificate: bool,
+    /// Client-certificate subject for the upstream.
+    pub subject_header: Option<Bytes>,
+    /// `Upgrade: websocket` is passed on.
+    pub websocket: bool,
+    /// CORS preflight requests.
+    pub preflight: Preflight,
+    /// What happens to request trailers.
+    pub trailers: Trailers,
+    /// `scheme://host[:port]` as clients see it; overrides the listener's.
+    pub public_url: Option<Arc<str>>,
+}
+
+/// What a route demands of a request.
+pub enum Guard {
+    /// Nothing; said in the configuration.
+    Public,
+    /// A valid signature.
+    Verify(Gate),
+    /// No signature, but the caller is restricted by address, listener or certificate (sign-only routes).
+    Restricted,
+}
+
+/// When the upstream sees the body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BodyMode {
+    /// After the verdict.
+    Hold,
+    /// As it arrives; the message is completed only by a permit.
+    Stream,
+}
+
+/// What counts as a repetition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Replay {
+    /// By what a repetition is told.
+    pub by: ReplayBy,
+    /// Methods it applies to; empty: all.
+    pub methods: Vec<crate::sig::message::Method>,
+    /// Lifetime of an entry where no covered timestamp bounds it.
+    pub keep: Option<Duration>,
+    /// Status that answers the duplicate of a completed request, instead of the refusal.
+    pub duplicate: Option<u16>,
+    /// Upstream statuses after which the same request may come again.
+    pub release_on: Vec<u16>,
+}
+
+/// By what a repetition is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReplayBy {
+    /// Not at all.
+    Off,
+    /// (principal, scheme, nonce, timestamp), all covered by the MAC.
+    Nonce,
+    /// The raw MAC under every key that was tried.
+    Signature,
+}
+
+/// Header changes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Edits {
+    /// Lower-case names to remove; applied first.
+    pub remove: Vec<Bytes>,
+    /// Lower-case names and values to set, replacing what is there.
+    pub set: Vec<(Bytes, Bytes)>,
+}
+
+/// Identity headers; copies sent by the client are always removed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// Carries the key id (`x-countersign-key`); `None` sends none.
+    pub key: Option<Bytes>,
+    /// Carries the principal (`x-countersign-principal`); `None` sends none.
+    pub principal: Option<Bytes>,
+    /// Carries the verdict in observe mode (`x-countersign-verdict`).
+    pub verdict: Bytes,
+    /// Whether the verified signature headers are removed.
+    pub strip_signature: bool,
+}
+
+/// A new path; the query is kept as it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rewrite {
+    /// Literals and captures in order.
+    pub parts: Vec<RewritePart>,
+}
+
+/// A part of a rewritten path.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RewritePart {
+    /// As it stands.
+    Literal(Bytes),
+    /// `{name}`: the raw bytes of a captured segment.
+    Capture(Arc<str>),
+    /// `**`: what the route's own `**` matched, raw.
+    Rest,
+}
+
+/// Shape of refusals.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ErrorShape {
+    /// RFC 9457 `application/problem+json`.
+    Problem,
+    /// Django REST Framework: 403 `{"detail": …}` without `WWW-Authenticate`.
+    Drf,
+}
+
+/// What happens to a CORS preflight (`OPTIONS` with `Origin` and `Access-Control-Request-Method`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Preflight {
+    /// Treated like any other request.
+    Verify,
+    /// Forwarded unsigned.
+    Pass,
+    /// Answered here with 204.
+    Answer {
+        /// Allowed origins; `*` alone allows every one.
+        origins: Vec<Arc<str>>,
+        /// Allowed methods.
+        methods: Vec<Arc<str>>,
+        /// Allowed request headers.
+        headers: Vec<Arc<str>>,
+        /// How long a browser may remember the answer.
+        max_age: Duration,
+    },
+}
+
+/// What happens to request trailers. They are never merged into the head.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trailers {
+    /// Dropped and counted.
+    Drop,
+    /// Refused.
+    Refuse,
+}

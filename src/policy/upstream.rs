@@ -1,0 +1,77 @@
+//! Where a permitted request goes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::listen::Certificate;
+
+/// An upstream of the configuration.
+pub struct Upstream {
+    /// Its name in the configuration; a metric label.
+    pub name: Arc<str>,
+    /// One or more addresses, chosen by least load.
+    pub endpoints: Vec<Endpoint>,
+    /// Path put before the outgoing target; empty or `/base` without a final slash.
+    pub base_path: Arc<str>,
+    /// `Host` of outgoing requests.
+    pub host: Host,
+    /// TLS towards it; `None` is plain.
+    pub tls: Option<Tls>,
+    /// Which HTTP version is spoken.
+    pub protocol: Protocol,
+    /// Most connections over the whole process; `None` is no cap.
+    pub max_connections: Option<usize>,
+    /// How long a request waits for a free connection when the cap is reached.
+    pub queue: Duration,
+    /// Time for TCP (or unix) connect plus TLS handshake.
+    pub connect: Duration,
+    /// Idle connections are closed after this time.
+    pub idle: Duration,
+    /// How often names are resolved again; the last good answer stays while resolving fails.
+    pub resolve: Duration,
+}
+
+/// One address of an upstream.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Endpoint {
+    /// A name or an address literal, and a port.
+    Tcp {
+        /// DNS name or IP literal (IPv6 without brackets).
+        host: Arc<str>,
+        /// Port.
+        port: u16,
+    },
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+/// Which `Host` (or `:authority`) an outgoing request carries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Host {
+    /// The client's, unchanged.
+    Preserve,
+    /// The upstream's own `host[:port]`.
+    Upstream(Arc<str>),
+}
+
+/// Which HTTP version is spoken to an upstream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// HTTP/1.1 on plain connections, by ALPN on TLS.
+    Auto,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only: with prior knowledge on plain connections (h2c).
+    Http2,
+}
+
+/// TLS towards an upstream. Contents, not paths.
+pub struct Tls {
+    /// PEM of the accepted authorities; `None`: the system's.
+    pub ca: Option<Vec<u8>>,
+    /// Shown when the upstream asks for one.
+    pub client: Option<Certificate>,
+    /// Name to verify and to send as SNI instead of the endpoint's host.
+    pub server_name: Option<Arc<str>>,
+}

@@ -1,0 +1,93 @@
+//! One request and its answer in our own words. `http` and `hyper` types appear only in `proxy::http` and `proxy::upstream`.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use crate::policy::listen::Listener;
+use crate::sig::message::{Fields, Head};
+
+/// A request on its way through the gateway.
+pub struct Exchange {
+    /// What was asked.
+    pub head: Head,
+    /// What comes after the head.
+    pub body: Receiving,
+    /// Where it came from.
+    pub connection: Rc<Connection>,
+    /// Whether the request came over HTTP/2.
+    pub http2: bool,
+    /// The client asked for `Upgrade: websocket` in a well-formed way; taking it completes after our 101.
+    pub upgrade: Option<Upgrade>,
+}
+
+/// What is known of a client connection. Shared by its requests.
+pub struct Connection {
+    /// The listener it came in on, as it was when the connection was accepted.
+    pub listener: Arc<Listener>,
+    /// The peer's address; `None` on a unix socket.
+    pub peer: Option<IpAddr>,
+    /// The peer's port; 0 on a unix socket.
+    pub port: u16,
+    /// SNI of the handshake, lower-case.
+    pub server_name: Option<Arc<str>>,
+    /// Subject of a verified client certificate (RFC 4514), as a header value.
+    pub subject: Option<Bytes>,
+}
+
+/// The body was cut, malformed or its connection is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the body ended early")]
+pub struct Broken;
+
+/// A request body as it arrives.
+pub struct Receiving {
+    pub(in crate::proxy) inner: Option<hyper::body::Incoming>,
+    pub(in crate::proxy) declared: Option<u64>,
+    pub(in crate::proxy) trailers: bool,
+}
+
+/// The right to take over a client connection after a 101.
+pub struct Upgrade {
+    pub(in crate::proxy) inner: hyper::upgrade::OnUpgrade,
+}
+
+/// A response on its way to the client.
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Header lines, hop-by-hop ones already removed.
+    pub fields: Fields,
+    /// What follows.
+    pub body: AnswerBody,
+}
+
+/// A response body.
+pub enum AnswerBody {
+    /// Nothing.
+    Empty,
+    /// Made here.
+    Bytes(Bytes),
+    /// As it comes from the upstream, observed on its way.
+    Stream(Box<dyn Streaming>),
+}
+
+/// One piece of a streamed response body.
+pub enum Piece {
+    /// Bytes.
+    Data(Bytes),
+    /// Trailers; the last piece.
+    Trailers(Fields),
+}
+
+/// A response body that arrives piece by piece.
+pub trait Streaming {
+    /// The next piece, `None` at the end. After [`Broken`] the client must see a truncated message.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, Broken>>>;
+
+    /// Exact number of data bytes still to come, where known.
+    fn remaining(&self) -> Option<u64>;
+}

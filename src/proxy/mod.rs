@@ -1,0 +1,5 @@
+//! The shell around a request: accept, the journey, the upstream.
+
+pub mod exchange;
+pub mod held;
+pub mod upstream;

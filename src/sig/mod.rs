@@ -1,0 +1,33 @@
+//! Does the signature hold? The pure core: values in, values out.
+//!
+//! **Invariant:** nothing here does I/O, logs, spawns, reads a clock or knows that there is a network.
+
+pub mod check;
+pub mod key;
+pub mod keyring;
+pub mod message;
+pub mod permit;
+pub mod scheme;
+pub mod secret;
+pub mod signing;
+pub mod time;
+
+/// What a scheme needs of the body; decided when the scheme is loaded.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Need {
+    /// The signature is on the head; a covered digest, if any, is checked on the body as it streams.
+    Head,
+    /// Evidence is in the head and the body is used once, raw or hashed: fed as it arrives.
+    Feed,
+    /// The contiguous body is needed at the end: JSON pointers, form fields, a body used twice.
+    Whole,
+}
+
+/// What a scheme may need to know beside the head.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Site<'a> {
+    /// `scheme://host[:port]` as clients see it, from configuration only.
+    pub public_url: Option<&'a str>,
+    /// Path captures of the route by name, raw bytes.
+    pub captures: &'a [(std::sync::Arc<str>, bytes::Bytes)],
+}

@@ -1,0 +1,47 @@
+//! Proof that a request's claim holds. Only `sig` can make one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::key::Key;
+use super::time::Moment;
+
+/// Proof that a signature was checked against the body it covers and found right.
+///
+/// **Invariant:** there is no public constructor; a permit comes from [`super::check::Check::close`] or it does not exist.
+pub struct Permit {
+    pub(in crate::sig) key: Arc<Key>,
+    pub(in crate::sig) scheme: Arc<str>,
+    pub(in crate::sig) stamp: Option<Moment>,
+    pub(in crate::sig) nonce: Option<Bytes>,
+    pub(in crate::sig) macs: Vec<Bytes>,
+}
+
+impl Permit {
+    /// The key that matched.
+    pub fn key(&self) -> &Arc<Key> {
+        &self.key
+    }
+
+    /// The scheme that was checked.
+    pub fn scheme(&self) -> &Arc<str> {
+        &self.scheme
+    }
+
+    /// The covered timestamp; `None` where the scheme covers none.
+    pub fn stamp(&self) -> Option<Moment> {
+        self.stamp
+    }
+
+    /// The covered nonce or message id; `None` where the scheme covers none.
+    pub fn nonce(&self) -> Option<&Bytes> {
+        self.nonce.as_ref()
+    }
+
+    /// The raw MAC of the covered bytes under **every** key that was tried, so that a double-signed
+    /// request cannot be replayed by dropping one of its signatures.
+    pub fn macs(&self) -> &[Bytes] {
+        &self.macs
+    }
+}

@@ -1,0 +1,35 @@
+//! What operators learn of requests: one record each, from which the audit line and the metrics are made.
+
+pub mod record;
+
+use std::sync::Arc;
+
+use record::Record;
+
+/// The process's telemetry: survives reloads. Each worker writes to a shard of its own; a scrape sums them.
+pub struct Telemetry {}
+
+/// One worker's counters. Uncontended atomics: written by one thread, read by a scrape.
+pub struct Shard {}
+
+/// Counts a request as in flight until dropped.
+pub struct InFlight {}
+
+impl Telemetry {
+    /// A new shard for a worker.
+    pub fn shard(self: &Arc<Self>) -> Arc<Shard> {
+        todo!()
+    }
+}
+
+impl Shard {
+    /// A request has begun.
+    pub fn begin(self: &Arc<Self>) -> InFlight {
+        todo!()
+    }
+
+    /// A request is over: counted, and written as one audit line (queued, never blocking).
+    pub fn finish(&self, _record: &Record) {
+        todo!()
+    }
+}

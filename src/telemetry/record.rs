@@ -1,0 +1,77 @@
+//! One request, as it is told afterwards.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::policy::Route;
+use crate::policy::listen::Listener;
+use crate::reject::Rejection;
+use crate::sig::key::Key;
+use crate::sig::message::Method;
+use crate::sig::time::Moment;
+
+/// How a request was judged.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Verdict {
+    /// The signature held.
+    Verified,
+    /// It did not, or something else refused it.
+    Refused,
+    /// It would have been refused, but the route or key only observes.
+    Observed,
+    /// Nothing was demanded.
+    Public,
+}
+
+/// Everything that is told about one request. Filled on the way, emitted once when the exchange is over.
+pub struct Record {
+    /// Ours, or the trusted peer's: 1 to 128 visible ASCII characters.
+    pub request_id: Arc<str>,
+    /// From `traceparent`, 32 hex digits.
+    pub trace_id: Option<Arc<str>>,
+    /// When the head was read (wall clock).
+    pub started: Moment,
+    /// Where it came in.
+    pub listener: Arc<Listener>,
+    /// The rule that applied.
+    pub route: Option<Arc<Route>>,
+    /// Who sent it; `None` on a unix socket.
+    pub peer: Option<IpAddr>,
+    /// As sent.
+    pub method: Method,
+    /// As sent; printed with query values redacted.
+    pub target: Bytes,
+    /// As sent.
+    pub authority: Bytes,
+    /// The scheme that was checked.
+    pub scheme: Option<Arc<str>>,
+    /// The key that matched; never the claimed one.
+    pub key: Option<Arc<Key>>,
+    /// How it was judged.
+    pub verdict: Verdict,
+    /// Why it was refused or would have been.
+    pub rejection: Option<Rejection>,
+    /// Our clock minus the covered stamp, in milliseconds.
+    pub skew: Option<i64>,
+    /// Request body bytes received.
+    pub received: u64,
+    /// Response body bytes sent.
+    pub sent: u64,
+    /// What the client got.
+    pub status: u16,
+    /// What the upstream said.
+    pub upstream_status: Option<u16>,
+    /// Name of the upstream, once it was asked.
+    pub upstream: Option<Arc<str>>,
+    /// Head read to verdict, including the body.
+    pub judged: Option<Duration>,
+    /// Request sent to response head.
+    pub answered: Option<Duration>,
+    /// Head read to last byte.
+    pub total: Duration,
+    /// Whether the client or the upstream broke off in the middle of the response.
+    pub truncated: bool,
+}
