@@ -26,6 +26,8 @@ pub struct Process {
     pub generation: ArcSwap<Generation>,
     /// Which requests were seen.
     pub replay: replay::Store,
+    /// What held bodies may occupy.
+    pub bodies: crate::proxy::held::Store,
     /// Counters and the audit line.
     pub telemetry: Arc<Telemetry>,
     /// Connection caps and load of upstreams.

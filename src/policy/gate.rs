@@ -16,6 +16,11 @@ impl Gate {
         todo!()
     }
 
+    /// Whether the request names a key that only observes; asked when `open` refused.
+    pub fn observes(&self, _head: &Head, _site: Site<'_>) -> bool {
+        todo!()
+    }
+
     /// The most that any alternative needs of the body.
     pub fn need(&self) -> Need {
         todo!()

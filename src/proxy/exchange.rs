@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use crate::policy::listen::Listener;
+use crate::reject::Rejection;
 use crate::sig::message::{Fields, Head};
 
 /// A request on its way through the gateway.
@@ -20,6 +21,8 @@ pub struct Exchange {
     pub connection: Rc<Connection>,
     /// Whether the request came over HTTP/2.
     pub http2: bool,
+    /// What is wrong with the head, where the connection could still carry it here; refused before routing.
+    pub defect: Option<Rejection>,
     /// The client asked for `Upgrade: websocket` in a well-formed way; taking it completes after our 101.
     pub upgrade: Option<Upgrade>,
 }
@@ -48,6 +51,35 @@ pub struct Receiving {
     pub(in crate::proxy) inner: Option<hyper::body::Incoming>,
     pub(in crate::proxy) declared: Option<u64>,
     pub(in crate::proxy) trailers: bool,
+}
+
+impl Receiving {
+    /// The next bytes; `None` at the end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Broken> {
+        todo!()
+    }
+
+    /// Content-Length, where the client sent one.
+    pub fn declared(&self) -> Option<u64> {
+        self.declared
+    }
+
+    /// Whether the end was reached: no chunk will follow.
+    pub fn is_end(&self) -> bool {
+        todo!()
+    }
+
+    /// Whether trailers were seen (and dropped).
+    pub fn saw_trailers(&self) -> bool {
+        self.trailers
+    }
+}
+
+impl Connection {
+    /// Whether `authority` belongs to other client-certificate settings than the handshake used (421).
+    pub fn misdirected(&self, _authority: &[u8]) -> bool {
+        todo!()
+    }
 }
 
 /// The right to take over a client connection after a 101.

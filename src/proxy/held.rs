@@ -1,13 +1,197 @@
 //! A request body that is held until it is judged: in memory, then in an unlinked file.
 
-use bytes::Bytes;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-/// A complete, verified body.
+use bytes::{Bytes, BytesMut};
+use tokio::io::AsyncWriteExt;
+
+use super::budget::{Budget, Holder, Share};
+use crate::reject::{Code, Rejection};
+
+/// A complete body.
 pub enum Held {
     /// No body at all.
     Empty,
-    /// In memory, in the pieces in which it arrived.
-    Memory(Vec<Bytes>),
+    /// In memory.
+    Memory(Bytes),
     /// In an unlinked temporary file of this many bytes.
     Spooled(tokio::fs::File, u64),
+}
+
+impl Held {
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Memory(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            Self::Spooled(_, length) => *length,
+        }
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Where held bodies may be kept, for the whole process.
+pub struct Store {
+    /// Bytes in memory.
+    pub memory: Arc<Budget>,
+    /// Bytes on disk; the memory budget itself where the directory is on tmpfs.
+    pub spool: Arc<Budget>,
+    /// Where unlinked files are made.
+    pub directory: PathBuf,
+}
+
+/// A body that is still growing.
+pub struct Holding<'a> {
+    store: &'a Store,
+    holder: Holder,
+    threshold: usize,
+    state: State,
+    memory: Share,
+    spool: Share,
+}
+
+enum State {
+    Empty,
+    One(Bytes),
+    Several(BytesMut),
+    Spooled(tokio::fs::File, u64),
+}
+
+impl<'a> Holding<'a> {
+    /// Nothing yet. Above `threshold` bytes it goes to disk.
+    pub fn new(store: &'a Store, holder: Holder, threshold: usize) -> Self {
+        let (memory, spool) = (store.memory.share(holder), store.spool.share(holder));
+        Self { store, holder, threshold, state: State::Empty, memory, spool }
+    }
+
+    /// Adds the next bytes. `last` is known to be the end: a body of one piece costs neither a copy nor an account.
+    pub async fn add(&mut self, chunk: Bytes, last: bool) -> Result<(), Rejection> {
+        match &mut self.state {
+            State::Empty if last && chunk.len() <= self.threshold => {
+                self.state = State::One(chunk);
+                Ok(())
+            }
+            State::Empty | State::One(_) | State::Several(_) => self.gather(&chunk).await,
+            State::Spooled(..) => self.spill(&chunk).await,
+        }
+    }
+
+    async fn gather(&mut self, chunk: &[u8]) -> Result<(), Rejection> {
+        let mut buffer = match std::mem::replace(&mut self.state, State::Empty) {
+            State::Several(buffer) => buffer,
+            State::One(first) => BytesMut::from(first),
+            State::Empty | State::Spooled(..) => BytesMut::new(),
+        };
+        if buffer.len().saturating_add(chunk.len()) > self.threshold {
+            self.to_disk(&buffer).await?;
+            return self.spill(chunk).await;
+        }
+        reserve(&mut self.memory, chunk.len())?;
+        buffer.extend_from_slice(chunk);
+        self.state = State::Several(buffer);
+        Ok(())
+    }
+
+    async fn to_disk(&mut self, so_far: &[u8]) -> Result<(), Rejection> {
+        let directory = self.store.directory.clone();
+        let file = tokio::task::spawn_blocking(move || tempfile::tempfile_in(directory)).await;
+        let file =
+            file.map_err(|_| disk("cannot start a spool file"))?.map_err(|_| disk("cannot create a spool file"))?;
+        self.state = State::Spooled(tokio::fs::File::from_std(file), 0);
+        self.spill(so_far).await?;
+        self.memory = self.store.memory.share(self.holder);
+        Ok(())
+    }
+
+    async fn spill(&mut self, chunk: &[u8]) -> Result<(), Rejection> {
+        reserve(&mut self.spool, chunk.len())?;
+        let State::Spooled(file, length) = &mut self.state else { return Err(disk("no spool file")) };
+        file.write_all(chunk).await.map_err(|_| disk("cannot write to the spool file"))?;
+        *length = length.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+        Ok(())
+    }
+
+    /// The complete body, and the shares that it occupies until they are dropped.
+    pub async fn finish(self) -> Result<(Held, Kept), Rejection> {
+        let held = match self.state {
+            State::Empty => Held::Empty,
+            State::One(bytes) => Held::Memory(bytes),
+            State::Several(buffer) => Held::Memory(buffer.freeze()),
+            State::Spooled(mut file, length) => {
+                file.flush().await.map_err(|_| disk("cannot write to the spool file"))?;
+                Held::Spooled(file, length)
+            }
+        };
+        Ok((held, Kept { _memory: self.memory, _spool: self.spool }))
+    }
+}
+
+/// The budget that a held body occupies; dropped when its bytes are gone.
+pub struct Kept {
+    _memory: Share,
+    _spool: Share,
+}
+
+fn reserve(share: &mut Share, bytes: usize) -> Result<(), Rejection> {
+    if share.grow(u64::try_from(bytes).unwrap_or(u64::MAX)) { Ok(()) } else { Err(Rejection::from(Code::Overloaded)) }
+}
+
+fn disk(note: &'static str) -> Rejection {
+    Rejection::from(Code::Overloaded).because(note)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+    fn store(memory: u64, spool: u64) -> Store {
+        Store { memory: Budget::new(memory), spool: Budget::new(spool), directory: std::env::temp_dir() }
+    }
+
+    const ANYBODY: Holder = Holder { source: None, known: true };
+
+    #[tokio::test]
+    async fn a_body_of_one_piece_is_not_copied_and_not_accounted() {
+        let store = store(0, 0);
+        let piece = Bytes::from_static(b"hello");
+        let mut holding = Holding::new(&store, ANYBODY, 64);
+        holding.add(piece.clone(), true).await.unwrap();
+        let (held, _kept) = holding.finish().await.unwrap();
+        assert!(matches!(held, Held::Memory(bytes) if bytes.as_ptr() == piece.as_ptr()));
+    }
+
+    #[tokio::test]
+    async fn one_byte_over_the_threshold_goes_to_disk_whole() {
+        let store = store(800, 800);
+        for (size, spooled) in [(8, false), (9, true)] {
+            let mut holding = Holding::new(&store, ANYBODY, 8);
+            for _ in 0..size {
+                holding.add(Bytes::from_static(b"x"), false).await.unwrap();
+            }
+            let (held, kept) = holding.finish().await.unwrap();
+            assert_eq!((held.len(), store.spool.used() > 0), (size, spooled));
+            if let Held::Spooled(mut file, _) = held {
+                let mut text = String::new();
+                file.rewind().await.unwrap();
+                file.read_to_string(&mut text).await.unwrap();
+                assert_eq!(text, "x".repeat(9));
+            }
+            drop(kept);
+            assert_eq!((store.memory.used(), store.spool.used()), (0, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_exhausted_budget_is_an_overload() {
+        let store = store(8, 80);
+        let mut holding = Holding::new(&store, ANYBODY, 8);
+        holding.add(Bytes::from_static(b"x"), false).await.unwrap();
+        assert_eq!(holding.add(Bytes::from_static(b"y"), false).await.unwrap_err().code(), Code::Overloaded);
+    }
 }

@@ -1,5 +1,20 @@
 //! The shell around a request: accept, the journey, the upstream.
 
+pub mod body;
+pub mod budget;
+pub mod client;
 pub mod exchange;
+pub mod forward;
+pub mod guard;
 pub mod held;
+pub mod hop;
+pub mod journey;
+pub mod preflight;
+pub mod request_id;
+pub mod respond;
+pub mod stream;
+pub mod told;
+pub mod tunnel;
 pub mod upstream;
+pub mod visit;
+pub mod worker;

@@ -43,6 +43,15 @@ pub struct Outgoing {
     pub upgrade: bool,
 }
 
+/// How long an upstream may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Patience {
+    /// From the request's last byte to the head of the answer.
+    pub response: Duration,
+    /// Longest pause within the answer's body.
+    pub idle: Duration,
+}
+
 /// What became of an attempt that yielded no answer.
 pub enum Failure {
     /// Provably no byte reached the upstream: may be tried again on a new line, signed anew.
@@ -76,12 +85,12 @@ impl Upstreams {
 }
 
 impl Line {
-    /// Sends a complete request and waits up to `response` for the head of the answer. Marks `departed` right before anything may leave.
+    /// Sends a complete request and waits as `patience` says for the head of the answer. Marks `departed` right before anything may leave.
     pub async fn send(
         self,
         _proof: &Admission,
         _outgoing: Outgoing,
-        _response: Duration,
+        _patience: Patience,
         _departed: &Departed,
     ) -> Result<Reply, Failure> {
         todo!()
@@ -102,8 +111,8 @@ impl Provisional {
         todo!()
     }
 
-    /// The verdict is in: sends the bytes that were kept back, completes the message and waits up to `response` for the answer's head.
-    pub async fn finish(self, _proof: &Admission, _last: Bytes, _response: Duration) -> Result<Reply, Code> {
+    /// The verdict is in: sends the bytes that were kept back, completes the message and waits as `patience` says for the answer's head.
+    pub async fn finish(self, _proof: &Admission, _last: Bytes, _patience: Patience) -> Result<Reply, Code> {
         todo!()
     }
 }

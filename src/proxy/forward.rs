@@ -1,0 +1,235 @@
+//! From a judged request to the upstream's answer: edits, identity, signature, connection, in this order.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::time::Instant;
+
+use super::body::Received;
+use super::exchange::{Answer, Exchange};
+use super::held::Held;
+use super::hop::Hop;
+use super::upstream::{Admission, Failure, Outgoing, Patience, Reply};
+use super::visit::{Entered, Visit};
+use super::{client, request_id, tunnel};
+use crate::policy::route::{Edits, Rewrite, RewritePart, Route};
+use crate::policy::routes::Matched;
+use crate::policy::upstream::{Host, Upstream};
+use crate::reject::{Code, Rejection};
+use crate::sig::message::Head;
+use crate::sig::{Need, Site};
+
+/// How often a request that provably did not leave may be sent again.
+const RESENDS: u32 = 2;
+
+/// A judged request, ready to be changed and sent.
+pub struct Parcel {
+    /// The request; its body was taken out.
+    pub exchange: Exchange,
+    /// What its hop-by-hop headers asked for.
+    pub hop: Hop,
+    /// Its body.
+    pub body: Received,
+}
+
+/// Sends a held request and waits for the head of the answer. A connection that was lost before anything left costs a new signature, not the request.
+pub async fn send(
+    visit: &mut Visit,
+    entered: &Entered,
+    admission: &Admission,
+    parcel: Parcel,
+) -> Result<Answer, Rejection> {
+    let Parcel { mut exchange, hop, body } = parcel;
+    let upstream = visit.upstream(&entered.matched.route)?;
+    compose(visit, entered, admission, (&mut exchange, &hop));
+    if body.excess.is_some() {
+        return super::stream::overflow(visit, entered, admission, (exchange, body)).await;
+    }
+    let upgrade = exchange.upgrade.take();
+    let mut outgoing = Outgoing { head: exchange.head, body: body.held, upgrade: upgrade.is_some() };
+    let mut attempts = 0;
+    let reply = loop {
+        let line = visit.worker.upstreams.line(&upstream, entered.matched.route.connect_retries).await?;
+        seal(visit, entered, &mut outgoing).await?;
+        let asked = Instant::now();
+        match line.send(admission, outgoing, patience(&entered.matched.route), &visit.departed).await {
+            Ok(reply) => {
+                visit.answered(reply.answer.status, asked.elapsed());
+                break reply;
+            }
+            Err(Failure::Lost(code)) => return Err(code.into()),
+            Err(Failure::Unsent(code, _)) if attempts == RESENDS => return Err(code.into()),
+            Err(Failure::Unsent(_, unsent)) => outgoing = *unsent,
+        }
+        attempts = attempts.saturating_add(1);
+    };
+    finish((visit, entered), reply, upgrade, admission)
+}
+
+/// How long the upstream may take on this route.
+pub fn patience(route: &Route) -> Patience {
+    Patience { response: route.limits.response, idle: route.limits.response_idle }
+}
+
+fn finish(
+    (visit, entered): (&Visit, &Entered),
+    reply: Reply,
+    upgrade: Option<super::exchange::Upgrade>,
+    admission: &Admission,
+) -> Result<Answer, Rejection> {
+    match (reply.tunnel, upgrade) {
+        (Some(upstream), Some(client)) => {
+            let limits = &entered.matched.route.limits;
+            tunnel::open(visit, (client, upstream), admission, (limits.tunnel_age, limits.tunnel_idle));
+        }
+        (Some(_), None) => return Err(Code::UpstreamInvalid.into()),
+        (None, _) => {}
+    }
+    Ok(reply.answer)
+}
+
+/// Makes the outgoing head of the received one: removes what is ours to say, applies the route's edits, sets identity, target and Host.
+pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, (exchange, hop): (&mut Exchange, &Hop)) {
+    let route = &entered.matched.route;
+    let head = &mut exchange.head;
+    let protected = super::guard::identity_names(&route.identity).chain(&route.subject_header);
+    protected.for_each(|name| {
+        head.fields.retain(|field| field.name != *name);
+    });
+    if route.identity.strip_signature
+        && let crate::policy::route::Guard::Verify(gate) = &route.guard
+    {
+        head.fields.retain(|field| !gate.carriers().contains(&field.name));
+    }
+    client::forwarded(head, &exchange.connection);
+    client::via(&mut head.fields, exchange.http2);
+    head.fields.set(request_id::HEADER, Bytes::copy_from_slice(visit.request_id().as_bytes()));
+    hop.restore(&mut head.fields);
+    edit(&mut head.fields, &route.request);
+    if let (Some(name), Some(subject)) = (&route.subject_header, &exchange.connection.subject) {
+        head.fields.append(name.clone(), subject.clone());
+    }
+    identify(head, route, admission);
+    if let Some(upstream) = visit.generation.policy.upstreams.get(route.upstream) {
+        address(head, &entered.matched, upstream);
+    }
+}
+
+/// Applies header edits: removals first.
+pub fn edit(fields: &mut crate::sig::message::Fields, edits: &Edits) {
+    if !edits.remove.is_empty() {
+        fields.retain(|field| !edits.remove.contains(&field.name));
+    }
+    for (name, value) in &edits.set {
+        fields.set(name.clone(), value.clone());
+    }
+}
+
+/// Only a permit writes an identity; an observed request carries the verdict instead.
+fn identify(head: &mut Head, route: &Route, admission: &Admission) {
+    match admission {
+        Admission::Verified(permit) => {
+            let (key, identity) = (permit.key(), &route.identity);
+            for (name, value) in [(&identity.key, &key.id), (&identity.principal, &key.principal)] {
+                if let Some(name) = name {
+                    head.fields.append(name.clone(), Bytes::copy_from_slice(value.as_bytes()));
+                }
+            }
+            if route.observe || key.observe {
+                head.fields.append(identity.verdict.clone(), "verified");
+            }
+        }
+        Admission::Observed(rejection) => {
+            let verdict = match rejection.code() {
+                Code::BodyTooLarge => "unjudged",
+                code => code.reason().code,
+            };
+            head.fields.append(route.identity.verdict.clone(), verdict);
+        }
+        Admission::Public => {}
+    }
+}
+
+fn address(head: &mut Head, matched: &Matched, upstream: &Upstream) {
+    if matched.route.rewrite.is_some() || !upstream.base_path.is_empty() {
+        head.target = target(head, matched, &upstream.base_path);
+    }
+    head.secure = upstream.tls.is_some();
+    if let Host::Upstream(own) = &upstream.host {
+        head.authority = Bytes::copy_from_slice(own.as_bytes());
+    }
+}
+
+fn target(head: &Head, matched: &Matched, base: &str) -> Bytes {
+    let mut target = base.as_bytes().to_vec();
+    match &matched.route.rewrite {
+        Some(rewrite) => write_rewrite(&mut target, rewrite, matched),
+        None => target.extend_from_slice(head.path()),
+    }
+    if let Some(query) = head.query() {
+        target.push(b'?');
+        target.extend_from_slice(query);
+    }
+    target.into()
+}
+
+fn write_rewrite(target: &mut Vec<u8>, rewrite: &Rewrite, matched: &Matched) {
+    for part in &rewrite.parts {
+        match part {
+            RewritePart::Literal(bytes) => target.extend_from_slice(bytes),
+            RewritePart::Rest => target.extend_from_slice(&matched.rest),
+            RewritePart::Capture(name) => {
+                let value = matched.captures.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+                target.extend_from_slice(value.map_or(&[][..], |value| value));
+            }
+        }
+    }
+}
+
+/// Signs the outgoing request as it stands, with a fresh stamp and nonce; once per attempt.
+async fn seal(visit: &Visit, entered: &Entered, outgoing: &mut Outgoing) -> Result<(), Rejection> {
+    let Some(seal) = &entered.matched.route.seal else { return Ok(()) };
+    let site = Site { public_url: None, captures: &entered.matched.captures };
+    let mut signing = seal.start(&mut outgoing.head, site, visit.worker.process.clock.now(), entropy()?)?;
+    match (&mut outgoing.body, signing.need()) {
+        (_, Need::Head) | (Held::Empty, Need::Feed) => signing.finish(&mut outgoing.head, None),
+        (Held::Empty, Need::Whole) => signing.finish(&mut outgoing.head, Some(&[])),
+        (Held::Memory(bytes), Need::Whole) => signing.finish(&mut outgoing.head, Some(bytes)),
+        (Held::Memory(bytes), Need::Feed) => {
+            signing.feed(bytes);
+            signing.finish(&mut outgoing.head, None)
+        }
+        (Held::Spooled(file, _), Need::Feed) => {
+            feed_file(&mut signing, file).await.map_err(|_| unreadable())?;
+            signing.finish(&mut outgoing.head, None)
+        }
+        (Held::Spooled(..), Need::Whole) => Err(Code::BodyTooLarge.into()),
+    }
+}
+
+async fn feed_file(signing: &mut crate::sig::signing::Signing, file: &mut tokio::fs::File) -> std::io::Result<()> {
+    file.rewind().await?;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let read = file.read(&mut buffer).await?;
+        match buffer.get(..read) {
+            Some(chunk) if read > 0 => signing.feed(chunk),
+            _ => return Ok(()),
+        }
+    }
+}
+
+fn unreadable() -> Rejection {
+    Rejection::from(Code::Internal).because("cannot read the spool file back")
+}
+
+/// Randomness for one nonce.
+pub fn entropy() -> Result<[u8; 16], Rejection> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| Rejection::from(Code::SigningFailed).because("no randomness"))?;
+    Ok(bytes)
+}
+
+/// The upstream's settings, shared.
+pub type Target = Arc<Upstream>;

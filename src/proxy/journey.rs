@@ -1,0 +1,60 @@
+//! The life of a request: one paragraph, from the head that arrived to the answer that leaves.
+//!
+//! **Invariant:** nothing of a held request, not even a connection, reaches an upstream before `close` and the claim.
+
+use std::rc::Rc;
+
+use super::exchange::{Answer, Exchange};
+use super::visit::{Entered, Visit};
+use super::worker::Worker;
+use super::{forward, guard, hop, preflight, stream};
+use crate::policy::route::BodyMode;
+use crate::reject::{Code, Rejection};
+
+/// Serves one request. Never fails: whatever goes wrong is an answer, and every request is told once.
+pub async fn serve(exchange: Exchange, worker: &Rc<Worker>) -> Answer {
+    let mut visit = Visit::begin(&exchange, worker);
+    let outcome = match visit.enter(&exchange) {
+        Ok(entered) => within_deadline(&mut visit, entered, exchange).await,
+        Err(rejection) => Err(rejection),
+    };
+    match outcome {
+        Ok(answer) => visit.conclude(answer),
+        Err(rejection) => visit.refuse(&rejection),
+    }
+}
+
+async fn within_deadline(visit: &mut Visit, entered: Entered, exchange: Exchange) -> Result<Answer, Rejection> {
+    match entered.matched.route.limits.total {
+        None => travel(visit, entered, exchange).await,
+        Some(total) => tokio::time::timeout(total, travel(visit, entered, exchange))
+            .await
+            .unwrap_or_else(|_| Err(Code::TotalTimeout.into())),
+    }
+}
+
+/// The journey.
+async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> Result<Answer, Rejection> {
+    let route = &entered.matched.route.clone();
+    guard::admit(route, &exchange, &entered)?;
+    let hop = hop::strip_request(&mut exchange.head.fields, &guard::protected(route))?;
+    guard::refuse_twins(route, &exchange.head.fields)?;
+    if let Some(answer) = preflight::answer(route, &exchange.head) {
+        visit.unasked();
+        return Ok(answer);
+    }
+
+    let mut opened = visit.open(&entered, &exchange)?;
+    if route.body == BodyMode::Stream && !exchange.body.is_end() {
+        return stream::travel(visit, &entered, opened, (exchange, hop)).await;
+    }
+    let body = visit.receive(&entered, &mut opened, &mut exchange).await?;
+    let admission = visit.close(route, opened, &body)?;
+    let (admission, claim) = visit.claim(route, admission).await?;
+
+    let reply = forward::send(visit, &entered, &admission, forward::Parcel { exchange, hop, body }).await?;
+    if let Some(claim) = claim {
+        claim.settle(reply.status);
+    }
+    Ok(reply)
+}

@@ -1,0 +1,81 @@
+//! Request ids: ours, or the one of a peer that the listener trusts.
+//!
+//! The rule for a client's `X-Request-Id`: it is kept when the peer's address is in the listener's `trusted` list and the value is
+//! 1 to 128 visible ASCII characters; from anybody else it is replaced, since an id that a stranger chooses can be made to collide.
+
+use std::cell::Cell;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// The header that carries it.
+pub const HEADER: &str = "x-request-id";
+
+/// A worker's ids: a random start, then counting. Unique, not secret.
+pub struct Ids {
+    worker: u64,
+    next: Cell<u64>,
+}
+
+impl Ids {
+    /// Starts at a random place.
+    pub fn new() -> Result<Self, getrandom::Error> {
+        Ok(Self { worker: getrandom::u64()?, next: Cell::new(getrandom::u64()?) })
+    }
+
+    /// The next id: 32 hexadecimal digits.
+    pub fn next(&self) -> Arc<str> {
+        let number = self.next.get();
+        self.next.set(number.wrapping_add(1));
+        let mut text = String::with_capacity(32);
+        let written = write!(text, "{:016x}{number:016x}", self.worker);
+        debug_assert!(written.is_ok(), "a String takes every write");
+        text.into()
+    }
+}
+
+/// A peer's id, if it is one that can be kept.
+pub fn acceptable(value: &Bytes) -> Option<Arc<str>> {
+    let fits = (1..=128).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
+    if fits { std::str::from_utf8(value).ok().map(Arc::from) } else { None }
+}
+
+/// The trace id of a `traceparent` (W3C Trace Context §3.2): 32 lower-case hexadecimal digits, not all zero.
+pub fn trace_id(traceparent: &Bytes) -> Option<Arc<str>> {
+    let text = std::str::from_utf8(traceparent).ok()?;
+    let id = text.split('-').nth(1)?;
+    let hex = id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    (id.len() == 32 && hex && id.bytes().any(|byte| byte != b'0')).then(|| Arc::from(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_count_and_keep_their_form() {
+        let ids = Ids { worker: 1, next: Cell::new(u64::MAX) };
+        assert_eq!(&*ids.next(), "0000000000000001ffffffffffffffff");
+        assert_eq!(&*ids.next(), "00000000000000010000000000000000");
+    }
+
+    #[test]
+    fn a_peers_id_is_kept_only_in_visible_ascii_of_1_to_128() {
+        let long = "x".repeat(129);
+        for (value, kept) in
+            [("a", true), (&long[..128], true), (&long, false), ("", false), ("a b", false), ("a\u{1b}", false)]
+        {
+            assert_eq!(acceptable(&Bytes::copy_from_slice(value.as_bytes())).is_some(), kept, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_trace_id_is_read_from_a_traceparent_only() {
+        let good = Bytes::from("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        assert_eq!(trace_id(&good).as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        for bad in ["", "00", "00-4BF92F3577B34DA6A3CE929D0E0E4736-1-01", "00-00000000000000000000000000000000-1-01"] {
+            assert_eq!(trace_id(&Bytes::from(bad)), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The record of a request, told exactly once: when the last byte of its answer is gone, or when it breaks off.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+use super::exchange::{AnswerBody, Broken, Piece, Streaming};
+use crate::telemetry::record::Record;
+use crate::telemetry::{InFlight, Shard};
+
+/// A record that tells itself when dropped.
+pub struct Told {
+    /// What will be told.
+    pub record: Box<Record>,
+    shard: Arc<Shard>,
+    started: Instant,
+    total: Option<Duration>,
+    complete: bool,
+    _in_flight: InFlight,
+}
+
+impl Told {
+    /// Starts the record's clock and counts the request as in flight.
+    pub fn new(record: Record, shard: &Arc<Shard>) -> Self {
+        let in_flight = shard.begin();
+        Self {
+            record: Box::new(record),
+            shard: Arc::clone(shard),
+            started: Instant::now(),
+            total: None,
+            complete: false,
+            _in_flight: in_flight,
+        }
+    }
+
+    /// Time since the head was read.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Bounds the whole exchange, the response body included.
+    pub fn bound(&mut self, total: Option<Duration>) {
+        self.total = total;
+    }
+
+    /// Follows the answer's body to its end.
+    pub fn follow(mut self, body: AnswerBody) -> AnswerBody {
+        match body {
+            AnswerBody::Empty => {
+                self.complete = true;
+                AnswerBody::Empty
+            }
+            AnswerBody::Bytes(bytes) => {
+                self.sent(bytes.len());
+                self.complete = true;
+                AnswerBody::Bytes(bytes)
+            }
+            AnswerBody::Stream(inner) => {
+                let deadline = self.total.and_then(|total| self.started.checked_add(total));
+                let deadline = deadline.map(|at| Box::pin(tokio::time::sleep_until(at)));
+                AnswerBody::Stream(Box::new(Followed { inner, deadline, told: self }))
+            }
+        }
+    }
+
+    fn sent(&mut self, bytes: usize) {
+        self.record.sent = self.record.sent.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.record.total = self.started.elapsed();
+        self.record.truncated = !self.complete;
+        self.shard.finish(&self.record);
+    }
+}
+
+/// A response body on its way, counted and bounded in time.
+struct Followed {
+    inner: Box<dyn Streaming>,
+    deadline: Option<Pin<Box<Sleep>>>,
+    told: Told,
+}
+
+impl Streaming for Followed {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, Broken>>> {
+        let polled = self.inner.poll_piece(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(Piece::Data(bytes)))) => self.told.sent(bytes.len()),
+            Poll::Ready(Some(Ok(Piece::Trailers(_))) | None) => self.told.complete = true,
+            Poll::Ready(Some(Err(_))) => {}
+            Poll::Pending => {
+                let late = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready());
+                return if late { Poll::Ready(Some(Err(Broken))) } else { Poll::Pending };
+            }
+        }
+        if self.inner.remaining() == Some(0) {
+            self.told.complete = true;
+        }
+        polled
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        self.inner.remaining()
+    }
+}
