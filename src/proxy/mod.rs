@@ -1,5 +1,6 @@
 //! The shell around a request: accept, the journey, the upstream.
 
+pub mod bodies;
 pub mod body;
 pub mod budget;
 pub mod client;
