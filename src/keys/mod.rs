@@ -7,7 +7,7 @@ mod file;
 mod findings;
 mod lint;
 mod node;
-mod read;
+pub(crate) mod read;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

@@ -2,6 +2,7 @@
 
 mod digest;
 mod memory;
+mod persist;
 mod shard;
 
 use std::cell::Cell;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use self::digest::Digest;
 pub use self::memory::{Counters, Memory};
+pub use self::persist::ReadBackError;
 use crate::policy::route::{Replay, ReplayBy};
 use crate::reject::{Code, Rejection};
 use crate::sig::message::Method;
