@@ -1,13 +1,14 @@
 //! Where keys come from: a file, a directory, the environment, the configuration itself. Blocking; never run on a worker.
 
 mod date;
-mod declared;
+pub(crate) mod declared;
 mod directory;
 mod file;
 mod findings;
 mod lint;
 mod node;
 pub(crate) mod read;
+pub mod watch;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
