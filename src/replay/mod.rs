@@ -1,15 +1,46 @@
 //! Was this request seen before? Asked only with authentic requests, answered atomically.
 
+mod digest;
+mod memory;
+mod persist;
+mod shard;
+
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::policy::route::Replay;
-use crate::reject::Rejection;
+use self::digest::Digest;
+pub use self::memory::{Counters, Memory};
+pub use self::persist::ReadBackError;
+use crate::policy::route::{Replay, ReplayBy};
+use crate::reject::{Code, Rejection};
+use crate::sig::message::Method;
 use crate::sig::permit::Permit;
 use crate::sig::time::Moment;
 
+/// A stamp of whole seconds is fresh until its last second is over.
+const TICK: Duration = Duration::from_secs(1);
+
 /// Where claims are kept. Survives reloads.
-pub enum Store {}
+#[derive(Clone)]
+pub enum Store {
+    /// In this process.
+    Memory(Arc<Memory>),
+}
+
+/// An authentic request that asks to be the first of its kind.
+#[derive(Clone, Copy)]
+pub struct Attempt<'a> {
+    /// What was proved.
+    pub permit: &'a Permit,
+    /// Decides whether the rule applies; never part of what is remembered.
+    pub method: &'a Method,
+    /// The route's deadline for the whole exchange: time is checked when the head is read, the claim comes after the body.
+    pub total: Duration,
+    /// How far in the future the scheme accepts stamps; bounds the guard after a restart.
+    pub future: Duration,
+}
 
 /// Set by the upstream layer right before the first byte of a request may leave. Until then a claim can be given back.
 #[derive(Clone, Default)]
@@ -21,6 +52,11 @@ impl Departed {
         self.0.set(true);
     }
 
+    /// The attempt provably sent nothing after all.
+    pub fn recall(&self) {
+        self.0.set(false);
+    }
+
     /// Whether the upstream may have seen it.
     pub fn is_marked(&self) -> bool {
         self.0.get()
@@ -28,27 +64,112 @@ impl Departed {
 }
 
 /// A pending claim. Dropped: given back if the request never departed, kept otherwise.
-pub struct Claim {}
+#[must_use = "a claim that is dropped at once is given back at once"]
+pub struct Claim(Option<Held>);
+
+struct Held {
+    memory: Arc<Memory>,
+    digests: Vec<Digest>,
+    departed: Departed,
+    release_on: Vec<u16>,
+}
 
 impl Store {
-    /// Claims the request that `permit` proves, or says why not: replayed, pending, full, unavailable, guarded.
-    /// `until` is the end of its freshness where a covered stamp gives one. With [`crate::policy::route::ReplayBy::Off`] or a method outside
-    /// `rule.methods` the claim is empty and always succeeds.
+    /// Claims the request that `attempt` proves, or says why not: replayed, pending, full, unavailable, guarded.
+    /// With [`ReplayBy::Off`] or a method outside `rule.methods` the claim is empty and always succeeds.
     #[expect(clippy::unused_async, reason = "a shared store answers over a network")]
     pub async fn claim(
         &self,
-        _permit: &Permit,
-        _rule: &Replay,
-        _now: Moment,
-        _departed: &Departed,
+        attempt: &Attempt<'_>,
+        rule: &Replay,
+        now: Moment,
+        departed: &Departed,
     ) -> Result<Claim, Rejection> {
-        todo!()
+        if !rule.applies(attempt.method) {
+            return Ok(Claim(None));
+        }
+        let digests = digest::of(attempt.permit, rule.by);
+        let until = until(attempt, rule, now).filter(|_| !digests.is_empty()).ok_or_else(|| {
+            Rejection::from(Code::Internal).because("nothing the signature covers tells this request from a replay")
+        })?;
+        let Self::Memory(memory) = self;
+        if attempt.permit.stamp().is_some_and(|stamp| memory.guards(stamp, attempt.future)) {
+            return Err(Code::ReplayGuard.into());
+        }
+        memory.claim(&digests, until, now)?;
+        let (memory, departed, release_on) = (Arc::clone(memory), departed.clone(), rule.release_on.clone());
+        Ok(Claim(Some(Held { memory, digests, departed, release_on })))
     }
+
+    /// How many claims are held; those whose time is over count until they are swept.
+    pub fn len(&self) -> usize {
+        let Self::Memory(memory) = self;
+        memory.len()
+    }
+
+    /// Whether no claim is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many claims fit.
+    pub fn capacity(&self) -> usize {
+        let Self::Memory(memory) = self;
+        memory.capacity()
+    }
+
+    /// What has happened since the start.
+    pub fn counters(&self) -> &Counters {
+        let Self::Memory(memory) = self;
+        memory.counters()
+    }
+
+    /// Forgets what is over; to be called now and then, so that an idle process does not hold on to memory.
+    pub fn sweep(&self, now: Moment) {
+        let Self::Memory(memory) = self;
+        memory.sweep(now);
+    }
+}
+
+impl Replay {
+    /// Whether a request with this method is claimed at all.
+    fn applies(&self, method: &Method) -> bool {
+        self.by != ReplayBy::Off && (self.methods.is_empty() || self.methods.contains(method))
+    }
+}
+
+/// The first moment at which no copy can be judged fresh any more; `None` where neither a stamp nor `keep` bounds it.
+fn until(attempt: &Attempt<'_>, rule: &Replay, now: Moment) -> Option<Moment> {
+    let fresh = attempt.permit.fresh_until().or_else(|| Some(now.plus(rule.keep?)))?;
+    Some(fresh.plus(attempt.total).plus(TICK))
 }
 
 impl Claim {
     /// The upstream answered with `status`: kept as completed, or released when `release_on` says so.
-    pub fn settle(self, _status: u16) {
-        todo!()
+    pub fn settle(mut self, status: u16) {
+        if let Some(held) = self.0.take() {
+            held.end(held.release_on.contains(&status));
+        }
     }
 }
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(held) = self.0.take() {
+            held.end(!held.departed.is_marked());
+        }
+    }
+}
+
+impl Held {
+    fn end(&self, again: bool) {
+        if again {
+            self.memory.release(&self.digests);
+        } else {
+            self.memory.complete(&self.digests);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

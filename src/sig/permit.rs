@@ -14,6 +14,7 @@ pub struct Permit {
     pub(in crate::sig) key: Arc<Key>,
     pub(in crate::sig) scheme: Arc<str>,
     pub(in crate::sig) stamp: Option<Moment>,
+    pub(in crate::sig) fresh_until: Option<Moment>,
     pub(in crate::sig) nonce: Option<Bytes>,
     pub(in crate::sig) macs: Vec<Bytes>,
 }
@@ -34,6 +35,11 @@ impl Permit {
         self.stamp
     }
 
+    /// The last moment at which the covered timestamp is fresh; `None` where the scheme covers none.
+    pub fn fresh_until(&self) -> Option<Moment> {
+        self.fresh_until
+    }
+
     /// The covered nonce or message id; `None` where the scheme covers none.
     pub fn nonce(&self) -> Option<&Bytes> {
         self.nonce.as_ref()
@@ -43,5 +49,22 @@ impl Permit {
     /// request cannot be replayed by dropping one of its signatures.
     pub fn macs(&self) -> &[Bytes] {
         &self.macs
+    }
+
+    /// A permit without a signature, for tests of what comes after one.
+    #[cfg(test)]
+    pub(crate) fn for_test(
+        key: Arc<Key>,
+        stamp: Option<Moment>,
+        fresh_until: Option<Moment>,
+        macs: Vec<Bytes>,
+    ) -> Self {
+        Self { key, scheme: "test".into(), stamp, fresh_until, nonce: None, macs }
+    }
+
+    /// The same permit with a nonce.
+    #[cfg(test)]
+    pub(crate) fn with_nonce(self, nonce: impl Into<Bytes>) -> Self {
+        Self { nonce: Some(nonce.into()), ..self }
     }
 }

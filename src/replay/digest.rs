@@ -1,0 +1,58 @@
+//! What a request is remembered by: fixed-size digests of authenticated values, and of nothing else.
+//!
+//! **Invariant:** no method, target, header text or route goes in: whoever repeats a request could change them.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::policy::route::ReplayBy;
+use crate::sig::permit::Permit;
+
+/// The name of a claim.
+pub(super) type Digest = [u8; 32];
+
+/// Every digest that must be free for the request to be new, without repetitions, in order. Empty: nothing authentic identifies it.
+pub(super) fn of(permit: &Permit, by: ReplayBy) -> Vec<Digest> {
+    match by {
+        ReplayBy::Off => Vec::new(),
+        ReplayBy::Nonce => nonce(permit).into_iter().collect(),
+        ReplayBy::Signature => signatures(permit),
+    }
+}
+
+/// Honest retries may keep a message id and change the stamp (Standard Webhooks): the stamp is part of the name.
+fn nonce(permit: &Permit) -> Option<Digest> {
+    let nonce = permit.nonce()?;
+    let stamp = permit.stamp()?.millis().to_be_bytes();
+    let principal = permit.key().principal.as_bytes();
+    Some(digest(&[b"countersign/replay/nonce/1", principal, permit.scheme().as_bytes(), nonce, &stamp]))
+}
+
+/// The scheme's name is left out on purpose: no MAC covers it, and under an alias the same request would pass again.
+fn signatures(permit: &Permit) -> Vec<Digest> {
+    let mut digests: Vec<_> =
+        permit.macs().iter().map(|mac| digest(&[b"countersign/replay/signature/1", mac.as_ref()])).collect();
+    digests.sort_unstable();
+    digests.dedup();
+    digests
+}
+
+/// Each part with its length, so that no two lists of parts run together to the same bytes.
+fn digest(parts: &[&[u8]]) -> Digest {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_do_not_run_together() {
+        assert_ne!(digest(&[b"ab", b"c"]), digest(&[b"a", b"bc"]));
+        assert_ne!(digest(&[b"ab"]), digest(&[b"ab", b""]));
+    }
+}
