@@ -1,6 +1,6 @@
-//! Counters as OpenMetrics text: the names of docs/metrics.md.
+//! Counters as `OpenMetrics` text: the names of docs/metrics.md.
 
-use std::fmt::{Error, Result};
+use std::fmt::Result;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -37,7 +37,7 @@ struct Scrape {
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result {
         let out = &mut encoder;
-        self.build_info(out)?;
+        Self::build_info(out)?;
         self.requests(out)?;
         MEASURES.chunk_by(|a, b| a.name == b.name).try_for_each(|family| self.histograms(out, family))?;
         self.keys(out)?;
@@ -51,7 +51,7 @@ impl Collector for Scrape {
 }
 
 impl Scrape {
-    fn build_info(&self, out: &mut DescriptorEncoder) -> Result {
+    fn build_info(out: &mut DescriptorEncoder) -> Result {
         let labels = vec![("version", env!("CARGO_PKG_VERSION"))];
         let mut family = out.encode_descriptor("countersign_build", "What is running", None, MetricType::Info)?;
         family.encode_info(&labels)
@@ -166,7 +166,7 @@ fn counters<'a>(
 ) -> Result {
     let mut metric = out.encode_descriptor(name, help, None, MetricType::Counter)?;
     rows.into_iter().try_for_each(|(labels, count)| {
-        metric.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&count, None)
+        sample(&mut metric, &labels, |sample| sample.encode_counter::<NoLabelSet, u64, f64>(&count, None))
     })
 }
 
@@ -177,18 +177,23 @@ fn gauges<'a>(
     rows: impl IntoIterator<Item = (Labels<'a>, u64)>,
 ) -> Result {
     let mut metric = out.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    rows.into_iter().try_for_each(|(labels, value)| metric.encode_family(&labels)?.encode_gauge(&value))
+    rows.into_iter().try_for_each(|(labels, value)| sample(&mut metric, &labels, |sample| sample.encode_gauge(&value)))
+}
+
+/// Without labels there are no braces.
+fn sample(
+    metric: &mut MetricEncoder,
+    labels: &Labels<'_>,
+    encode: impl FnOnce(&mut MetricEncoder<'_>) -> Result,
+) -> Result {
+    if labels.is_empty() { encode(metric) } else { encode(&mut metric.encode_family(labels)?) }
 }
 
 fn process_metric(out: &mut DescriptorEncoder, reading: &Reading) -> Result {
     let Reading { name, help, counter, value } = reading;
     let kind = if *counter { MetricType::Counter } else { MetricType::Gauge };
     let mut metric = out.encode_descriptor(name, help, None, kind)?;
-    if *counter {
-        metric.encode_counter::<NoLabelSet, f64, f64>(value, None)
-    } else {
-        metric.encode_gauge(value).map_err(|_| Error)
-    }
+    if *counter { metric.encode_counter::<NoLabelSet, f64, f64>(value, None) } else { metric.encode_gauge(value) }
 }
 
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "metrics are floats; 53 bits are plenty")]
@@ -215,7 +220,7 @@ mod tests {
         Telemetry::new(&AuditSink::Off).unwrap()
     }
 
-    /// Samples by name and labels; panics where the text is not OpenMetrics.
+    /// Samples by name and labels; panics where the text is not `OpenMetrics`.
     fn samples(text: &str) -> HashMap<&str, f64> {
         let mut types: HashMap<&str, &str> = HashMap::new();
         let mut samples = HashMap::new();
@@ -258,7 +263,9 @@ mod tests {
                 })
             })
             .collect();
-        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        for worker in workers {
+            worker.join().unwrap();
+        }
         let text = telemetry.render(&Gauges::default());
         let samples = samples(&text);
         let count = |name: &str| samples.get(name).copied();

@@ -73,7 +73,7 @@ impl Telemetry {
         self.reloads.last_succeeded.store(succeeded, Ordering::Relaxed);
     }
 
-    /// Everything as OpenMetrics text.
+    /// Everything as `OpenMetrics` text.
     pub fn render(&self, gauges: &Gauges) -> String {
         exposition::render(self.totals(), gauges)
     }

@@ -178,8 +178,8 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(20);
 
-    fn piped() -> (std::io::PipeReader, Arc<Telemetry>) {
-        let (reader, writer) = std::io::pipe().unwrap();
+    fn piped() -> (io::PipeReader, Arc<Telemetry>) {
+        let (reader, writer) = io::pipe().unwrap();
         let file = File::from(OwnedFd::from(writer));
         let sink = Sink::File { path: "/nonexistent/audit".into(), file };
         (reader, Telemetry::with(Some(Writer::start(sink).unwrap())))
