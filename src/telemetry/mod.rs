@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub(crate) use audit::rfc3339;
 pub use gauges::Gauges;
 pub use shard::{InFlight, Shard};
 pub use totals::KeyUse;
