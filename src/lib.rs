@@ -1,5 +1,6 @@
 //! countersign: an HMAC gateway. Only signed requests get in; everything that leaves is signed.
 
+pub mod admin;
 pub mod app;
 pub mod clock;
 pub mod config;

@@ -1,35 +1,112 @@
 //! What operators learn of requests: one record each, from which the audit line and the metrics are made.
+//!
+//! **Invariant:** a metric label comes from the configuration, never from a request; nothing here waits for a reader.
 
+mod audit;
+mod cells;
+mod escape;
+mod exposition;
+#[cfg(test)]
+mod fixture;
+pub mod gauges;
+pub mod log;
+mod process;
 pub mod record;
+mod redact;
+mod shard;
+mod totals;
+mod writer;
 
-use std::sync::Arc;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use record::Record;
+pub(crate) use audit::rfc3339;
+pub use gauges::Gauges;
+pub use shard::{InFlight, Shard};
+pub use totals::KeyUse;
+
+use crate::policy::operations::AuditSink;
+use totals::Totals;
+use writer::Writer;
+
+/// What `/metrics` answers with.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The process's telemetry: survives reloads. Each worker writes to a shard of its own; a scrape sums them.
-pub struct Telemetry {}
-
-/// One worker's counters. Uncontended atomics: written by one thread, read by a scrape.
-pub struct Shard {}
-
-/// Counts a request as in flight until dropped.
-pub struct InFlight {}
-
-impl Telemetry {
-    /// A new shard for a worker.
-    pub fn shard(self: &Arc<Self>) -> Arc<Shard> {
-        todo!()
-    }
+pub struct Telemetry {
+    shards: Mutex<Vec<Arc<Shard>>>,
+    reloads: Reloads,
+    audit: Option<Writer>,
 }
 
-impl Shard {
-    /// A request has begun.
-    pub fn begin(self: &Arc<Self>) -> InFlight {
-        todo!()
+/// How reloads went. The first load is not one of them.
+pub(crate) struct Reloads {
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+    last_succeeded: AtomicBool,
+}
+
+impl Telemetry {
+    /// Opens the audit sink. Fails when its file cannot be opened or its thread cannot be started.
+    pub fn new(sink: &AuditSink) -> io::Result<Arc<Self>> {
+        Ok(Self::with(Writer::open(sink)?))
     }
 
-    /// A request is over: counted, and written as one audit line (queued, never blocking).
-    pub fn finish(&self, _record: &Record) {
-        todo!()
+    fn with(audit: Option<Writer>) -> Arc<Self> {
+        let reloads =
+            Reloads { succeeded: AtomicU64::new(0), failed: AtomicU64::new(0), last_succeeded: AtomicBool::new(true) };
+        Arc::new(Self { shards: Mutex::default(), reloads, audit })
+    }
+
+    /// A new shard for a worker.
+    pub fn shard(self: &Arc<Self>) -> Arc<Shard> {
+        let shard = Arc::new(Shard::new(self.audit.as_ref().map(Writer::queue)));
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&shard));
+        shard
+    }
+
+    /// A reload is over: whether the new configuration is in force.
+    pub fn reloaded(&self, succeeded: bool) {
+        let counter = if succeeded { &self.reloads.succeeded } else { &self.reloads.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.reloads.last_succeeded.store(succeeded, Ordering::Relaxed);
+    }
+
+    /// Everything as `OpenMetrics` text.
+    pub fn render(&self, gauges: &Gauges) -> String {
+        exposition::render(self.totals(), gauges)
+    }
+
+    /// Which keys were used on which routes: the basis of "safe to retire".
+    pub fn key_uses(&self) -> Vec<KeyUse> {
+        self.totals().key_uses()
+    }
+
+    /// Requests that have begun and are not over.
+    pub fn in_flight(&self) -> u64 {
+        self.totals().in_flight
+    }
+
+    /// The audit file was rotated: its path is opened anew before the next line.
+    pub fn reopen(&self) {
+        if let Some(audit) = &self.audit {
+            audit.reopen();
+        }
+    }
+
+    /// Waits until the audit lines of all finished requests are written, at most `limit`. Blocking; for a clean stop.
+    pub fn flush(&self, limit: Duration) -> bool {
+        self.audit.as_ref().is_none_or(|audit| audit.flush(limit))
+    }
+
+    fn totals(&self) -> Totals {
+        let shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut totals = Totals::new(&self.reloads, self.audit.as_ref());
+        for shard in &shards {
+            totals.add(shard);
+        }
+        totals
     }
 }

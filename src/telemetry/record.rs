@@ -26,6 +26,18 @@ pub enum Verdict {
     Public,
 }
 
+impl Verdict {
+    /// As it is written in the audit line, the metrics and the verdict header.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Refused => "refused",
+            Self::Observed => "observed",
+            Self::Public => "public",
+        }
+    }
+}
+
 /// Everything that is told about one request. Filled on the way, emitted once when the exchange is over.
 pub struct Record {
     /// Ours, or the trusted peer's: 1 to 128 visible ASCII characters.

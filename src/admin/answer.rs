@@ -1,0 +1,120 @@
+//! Which question gets which answer, on which of the two listeners.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{Ops, view};
+use crate::telemetry::CONTENT_TYPE;
+
+/// Which of the two listeners was asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Role {
+    /// `/livez /readyz /metrics`, for whoever can connect.
+    Health,
+    /// Those and everything else, for this machine.
+    Admin,
+}
+
+/// An answer before HTTP.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) content_type: &'static str,
+    pub(super) allow: Option<&'static str>,
+    pub(super) body: String,
+}
+
+/// What a path stands for.
+#[derive(Clone, Copy)]
+enum Question {
+    Livez,
+    Readyz,
+    Metrics,
+    Status,
+    Keys,
+    Reload,
+    Drain,
+}
+
+/// Answers, on a thread of its own where the answer may take time.
+pub(super) async fn answer(role: Role, method: &str, path: &str, ops: Arc<Ops>) -> Answer {
+    let Some(question) = question(role, path) else { return Answer::text(404, "not found\n") };
+    if !question.allows(method) {
+        return Answer { allow: Some(question.allow()), ..Answer::text(405, "method not allowed\n") };
+    }
+    match question {
+        Question::Livez => Answer::text(200, "alive\n"),
+        Question::Readyz => readyz(&ops),
+        Question::Metrics => Answer::of(200, CONTENT_TYPE, ops.telemetry.render(&(ops.gauges)())),
+        Question::Status => Answer::json(200, &view::status(&ops)),
+        Question::Keys => Answer::json(200, &view::keys(&ops)),
+        Question::Reload => reload(ops).await,
+        Question::Drain => {
+            (ops.drain)();
+            Answer::json(202, &json!({"draining": true}))
+        }
+    }
+}
+
+fn question(role: Role, path: &str) -> Option<Question> {
+    let question = match path {
+        "/livez" => Question::Livez,
+        "/readyz" => Question::Readyz,
+        "/metrics" => Question::Metrics,
+        "/status" => Question::Status,
+        "/keys" => Question::Keys,
+        "/reload" => Question::Reload,
+        "/drain" => Question::Drain,
+        _ => return None,
+    };
+    (role == Role::Admin || question.is_public()).then_some(question)
+}
+
+impl Question {
+    fn is_public(self) -> bool {
+        match self {
+            Self::Livez | Self::Readyz | Self::Metrics => true,
+            Self::Status | Self::Keys | Self::Reload | Self::Drain => false,
+        }
+    }
+
+    fn allow(self) -> &'static str {
+        match self {
+            Self::Livez | Self::Readyz | Self::Metrics | Self::Status | Self::Keys => "GET, HEAD",
+            Self::Reload | Self::Drain => "POST",
+        }
+    }
+
+    fn allows(self, method: &str) -> bool {
+        self.allow().split(", ").any(|allowed| allowed == method)
+    }
+}
+
+fn readyz(ops: &Ops) -> Answer {
+    let detail = ops.readiness.detail(&(ops.keyrings)(), ops.clock.now());
+    Answer::text(if ops.readiness.is_ready() { 200 } else { 503 }, detail)
+}
+
+/// Loading reads files, so it must not hold up a liveness probe.
+async fn reload(ops: Arc<Ops>) -> Answer {
+    match tokio::task::spawn_blocking(move || (ops.reload)()).await {
+        Ok(Ok(generation)) => Answer::json(200, &json!({"generation": generation})),
+        Ok(Err(problems)) => Answer::json(422, &json!({"problems": view::problems(&problems)})),
+        Err(_) => Answer::text(500, "the reload failed in an unexpected way; see the log\n"),
+    }
+}
+
+impl Answer {
+    pub(super) fn text(status: u16, body: impl Into<String>) -> Self {
+        Self::of(status, "text/plain; charset=utf-8", body.into())
+    }
+
+    fn json(status: u16, value: &Value) -> Self {
+        Self::of(status, "application/json", format!("{value:#}\n"))
+    }
+
+    fn of(status: u16, content_type: &'static str, body: String) -> Self {
+        Self { status, content_type, allow: None, body }
+    }
+}

@@ -1,0 +1,51 @@
+//! What operators ask and order: two small servers on a thread of their own, never on a worker.
+//!
+//! **Invariant:** no answer holds a secret; whatever changes something is reachable from this machine only.
+
+mod answer;
+mod guard;
+mod listen;
+mod readiness;
+mod server;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::io;
+use std::sync::Arc;
+
+pub use readiness::Readiness;
+pub use server::Running;
+pub use view::{ListenerStatus, Status, UpstreamStatus};
+
+use crate::clock::Clock;
+use crate::config::Problem;
+use crate::policy::listen::Address;
+use crate::sig::keyring::Keyring;
+use crate::telemetry::{Gauges, Telemetry};
+
+/// What the process lends to its operations servers. None of it may wait for a worker.
+pub struct Ops {
+    /// What time it is.
+    pub clock: Clock,
+    /// Counters and key uses.
+    pub telemetry: Arc<Telemetry>,
+    /// Whether requests should be sent here.
+    pub readiness: Arc<Readiness>,
+    /// Values of the moment.
+    pub gauges: Box<dyn Fn() -> Gauges + Send + Sync>,
+    /// What `/status` tells beside them.
+    pub status: Box<dyn Fn() -> Status + Send + Sync>,
+    /// The keyrings in force.
+    pub keyrings: Box<dyn Fn() -> Vec<Arc<Keyring>> + Send + Sync>,
+    /// Loads the configuration again: the new generation's number, or why nothing changed. May block.
+    pub reload: Box<dyn Fn() -> Result<u64, Vec<Problem>> + Send + Sync>,
+    /// Begins to drain, as SIGTERM does; returns at once.
+    pub drain: Box<dyn Fn() + Send + Sync>,
+}
+
+/// Binds both listeners and serves them until [`Running`] is dropped. Fails when an address is taken, or when `admin` is reachable from
+/// elsewhere.
+pub fn start(health: Option<&Address>, admin: Option<&Address>, ops: Ops) -> io::Result<Running> {
+    server::start(health, admin, Arc::new(ops))
+}

@@ -1,0 +1,148 @@
+//! What `/status` and `/keys` say, as JSON. Ids, names and times; never a secret.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::Ops;
+use crate::config::Problem;
+use crate::sig::key::{Key, State};
+use crate::sig::time::Moment;
+use crate::telemetry::KeyUse;
+use crate::telemetry::gauges::Fill;
+use crate::telemetry::rfc3339;
+
+/// What the process knows of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// When the process started.
+    pub started: Moment,
+    /// Why the last reload changed nothing; empty after a good one.
+    pub problems: Vec<Problem>,
+    /// What the configuration in force is warned about.
+    pub warnings: Vec<Problem>,
+    /// Where requests come in.
+    pub listeners: Vec<ListenerStatus>,
+    /// Where they go.
+    pub upstreams: Vec<UpstreamStatus>,
+}
+
+/// A listener as it runs.
+#[derive(Clone, Debug)]
+pub struct ListenerStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// As bound: with the real port.
+    pub address: String,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+}
+
+/// An upstream as it is used.
+#[derive(Clone, Debug)]
+pub struct UpstreamStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its URL, without user information.
+    pub url: String,
+    /// Addresses it resolved to.
+    pub endpoints: Vec<String>,
+}
+
+/// The body of `/status`.
+pub(super) fn status(ops: &Ops) -> Value {
+    let (now, gauges, status) = (ops.clock.now(), (ops.gauges)(), (ops.status)());
+    let connections: HashMap<_, _> = gauges.connections.iter().map(|(name, count)| (&**name, *count)).collect();
+    let calls: HashMap<_, _> = gauges.upstream_connections.iter().map(|(name, count)| (&**name, *count)).collect();
+    let listeners = status.listeners.iter().map(|listener| {
+        json!({
+            "name": &*listener.name, "address": listener.address, "tls": listener.tls,
+            "connections": connections.get(&*listener.name),
+        })
+    });
+    let upstreams = status.upstreams.iter().map(|upstream| {
+        json!({
+            "name": &*upstream.name, "url": upstream.url, "endpoints": upstream.endpoints,
+            "connections": calls.get(&*upstream.name),
+        })
+    });
+    let budgets = gauges.budgets.iter().map(|(name, budget)| ((*name).to_owned(), fill(*budget)));
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "ready": ops.readiness.is_ready(),
+        "started": rfc3339(status.started),
+        "uptime_seconds": now.since(status.started).as_secs(),
+        "generation": gauges.generation,
+        "loaded": rfc3339(gauges.loaded),
+        "reload_problems": problems(&status.problems),
+        "warnings": problems(&status.warnings),
+        "in_flight": ops.telemetry.in_flight(),
+        "listeners": listeners.collect::<Vec<_>>(),
+        "upstreams": upstreams.collect::<Vec<_>>(),
+        "replay": fill(gauges.replay.fill),
+        "held_bodies": budgets.collect::<serde_json::Map<_, _>>(),
+    })
+}
+
+/// The body of `/keys`.
+pub(super) fn keys(ops: &Ops) -> Value {
+    let (now, uses) = (ops.clock.now(), last_uses(ops.telemetry.key_uses()));
+    let rings = (ops.keyrings)();
+    let rings = rings.iter().map(|ring| {
+        let keys: Vec<_> = ring.keys().iter().map(|key| describe(key, uses.get(&key.id).copied(), now)).collect();
+        json!({"name": &**ring.name(), "keys": keys})
+    });
+    json!({"keyrings": rings.collect::<Vec<_>>()})
+}
+
+/// Uses by key id over all routes. Two rings with one key id share them: a key may look used when it is not, never the other way round.
+fn last_uses(uses: Vec<KeyUse>) -> HashMap<Arc<str>, (u64, Moment)> {
+    let mut sums: HashMap<Arc<str>, (u64, Moment)> = HashMap::new();
+    for used in uses {
+        let (count, last) = sums.entry(used.key).or_default();
+        *count = count.saturating_add(used.count);
+        *last = used.last.max(*last);
+    }
+    sums
+}
+
+fn describe(key: &Key, used: Option<(u64, Moment)>, now: Moment) -> Value {
+    let state = match key.state(now) {
+        State::Pending => "pending",
+        State::Active => "active",
+        State::Retiring => "retiring",
+        State::Expired => "expired",
+    };
+    json!({
+        "id": &*key.id,
+        "principal": &*key.principal,
+        "state": state,
+        "observe": key.observe,
+        "created": key.created.map(rfc3339),
+        "age_seconds": key.created.map(|created| now.since(created).as_secs()),
+        "sign": {"from": key.sign.from.map(rfc3339), "until": key.sign.until.map(rfc3339)},
+        "verify": {"from": key.verify.from.map(rfc3339), "until": key.verify.until.map(rfc3339)},
+        "uses": used.map_or(0, |(count, _)| count),
+        "last_used": used.map(|(_, last)| rfc3339(last)),
+    })
+}
+
+/// Problems with their places.
+pub(super) fn problems(problems: &[Problem]) -> Value {
+    let describe = |problem: &Problem| {
+        json!({
+            "file": problem.file.to_string_lossy(),
+            "line": problem.at.map(|(line, _)| line),
+            "column": problem.at.map(|(_, column)| column),
+            "path": problem.path,
+            "message": problem.message,
+            "fix": problem.fix,
+        })
+    };
+    problems.iter().map(describe).collect()
+}
+
+fn fill(fill: Fill) -> Value {
+    json!({"used": fill.used, "capacity": fill.capacity})
+}

@@ -1,0 +1,101 @@
+//! A request that was judged, for the tests of this module.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::record::{Record, Verdict};
+use crate::policy::limits;
+use crate::policy::listen::{Address, Listener};
+use crate::policy::route::{
+    BodyMode, Edits, ErrorShape, Guard, Identity, Preflight, Replay, ReplayBy, Route, Trailers,
+};
+use crate::sig::key::{Key, Window};
+use crate::sig::message::Method;
+use crate::sig::secret::Secret;
+use crate::sig::time::Moment;
+
+/// A verified POST.
+pub(super) fn record() -> Record {
+    Record {
+        request_id: "r-1".into(),
+        trace_id: None,
+        started: Moment::from_millis(1_795_321_800_250),
+        listener: Arc::new(listener()),
+        route: Some(route("/orders")),
+        peer: None,
+        method: Method::POST,
+        target: Bytes::from_static(b"/orders?id=7"),
+        authority: Bytes::from_static(b"shop.example"),
+        scheme: Some("timestamp-body".into()),
+        key: None,
+        verdict: Verdict::Verified,
+        rejection: None,
+        skew: None,
+        received: 17,
+        sent: 2,
+        status: 200,
+        upstream_status: None,
+        upstream: None,
+        judged: None,
+        answered: None,
+        total: Duration::from_micros(12_034),
+        truncated: false,
+    }
+}
+
+/// A key that is always usable.
+pub(super) fn key(id: &str) -> Arc<Key> {
+    Arc::new(Key {
+        id: id.into(),
+        principal: id.into(),
+        secret: Secret::new(b"canary".to_vec()),
+        sign: Window::default(),
+        verify: Window::default(),
+        created: None,
+        observe: false,
+    })
+}
+
+fn listener() -> Listener {
+    Listener {
+        name: "public".into(),
+        address: Address::Unix("/nowhere".into()),
+        tls: None,
+        public_url: None,
+        trusted: Vec::new(),
+        limits: limits::Connection::default(),
+        http2: false,
+        signing_hosts: None,
+    }
+}
+
+/// A route that demands nothing.
+pub(super) fn route(name: &str) -> Arc<Route> {
+    let replay = Replay { by: ReplayBy::Off, methods: Vec::new(), keep: None, duplicate: None, release_on: Vec::new() };
+    Arc::new(Route {
+        name: name.into(),
+        guard: Guard::Public,
+        observe: false,
+        seal: None,
+        request: Edits::default(),
+        response: Edits::default(),
+        rewrite: None,
+        identity: Identity { key: None, principal: None, verdict: Bytes::new(), strip_signature: false },
+        body: BodyMode::Hold,
+        limits: limits::Request::default(),
+        replay,
+        upstream: 0,
+        connect_retries: 0,
+        errors: ErrorShape::Problem,
+        statuses: std::collections::BTreeMap::new(),
+        sources: Vec::new(),
+        client_certificate: false,
+        subject_header: None,
+        websocket: false,
+        preflight: Preflight::Verify,
+        trailers: Trailers::Drop,
+        public_url: None,
+    })
+}

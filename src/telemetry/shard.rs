@@ -1,0 +1,89 @@
+//! One worker's counters: a hash look-up and a few relaxed additions per request.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::cells::{OTHER, RouteCells};
+use super::record::Record;
+use super::writer::Queue;
+use crate::reject::{Blame, Code};
+
+/// Above this many route names (over all reloads), further ones are counted together.
+const ROUTES_MAX: usize = 10_000;
+
+/// One worker's counters. Uncontended atomics: written by one thread, read by a scrape.
+pub struct Shard {
+    /// By route name; `""` is requests that no route matched. Locked for writing only when a name is new.
+    pub(super) routes: RwLock<HashMap<Arc<str>, Arc<RouteCells>>>,
+    /// By upstream and code. Locked only when an upstream fails.
+    pub(super) upstream_errors: Mutex<BTreeMap<(Arc<str>, Code), u64>>,
+    pub(super) begun: AtomicU64,
+    pub(super) ended: AtomicU64,
+    pub(super) trailers_dropped: AtomicU64,
+    audit: Option<Queue>,
+}
+
+/// Counts a request as in flight until dropped.
+pub struct InFlight(Arc<Shard>);
+
+impl Shard {
+    pub(super) fn new(audit: Option<Queue>) -> Self {
+        Self {
+            routes: RwLock::default(),
+            upstream_errors: Mutex::default(),
+            begun: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            trailers_dropped: AtomicU64::new(0),
+            audit,
+        }
+    }
+
+    /// A request has begun.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>) -> InFlight {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        InFlight(Arc::clone(self))
+    }
+
+    /// Request trailers were dropped.
+    pub fn trailers_dropped(&self) {
+        self.trailers_dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request is over: counted, and written as one audit line (queued, never blocking).
+    pub fn finish(&self, record: &Record) {
+        self.cells(record).count(record);
+        self.count_upstream_error(record);
+        if let Some(audit) = &self.audit {
+            audit.push(record);
+        }
+    }
+
+    fn cells(&self, record: &Record) -> Arc<RouteCells> {
+        let name = record.route.as_ref().map_or("", |route| &route.name);
+        let known = self.routes.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        known.unwrap_or_else(|| self.admit(name))
+    }
+
+    fn admit(&self, name: &str) -> Arc<RouteCells> {
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        let name = if routes.len() < ROUTES_MAX || name.is_empty() { name } else { OTHER };
+        Arc::clone(routes.entry(name.into()).or_insert_with(|| Arc::new(RouteCells::new())))
+    }
+
+    fn count_upstream_error(&self, record: &Record) {
+        let (Some(upstream), Some(rejection)) = (&record.upstream, &record.rejection) else { return };
+        if rejection.code().reason().blame == Blame::Upstream {
+            let mut errors = self.upstream_errors.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = errors.entry((Arc::clone(upstream), rejection.code())).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
