@@ -2,4 +2,5 @@
 
 pub mod exchange;
 pub mod held;
+pub mod hop;
 pub mod upstream;

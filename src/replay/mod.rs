@@ -21,6 +21,11 @@ impl Departed {
         self.0.set(true);
     }
 
+    /// The request came back unsent: no byte of it reached the upstream after all.
+    pub fn recall(&self) {
+        self.0.set(false);
+    }
+
     /// Whether the upstream may have seen it.
     pub fn is_marked(&self) -> bool {
         self.0.get()
