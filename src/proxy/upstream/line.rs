@@ -162,3 +162,13 @@ impl Wire {
         }
     }
 }
+
+#[cfg(test)]
+impl Line {
+    /// Returns when the connection has noticed its end.
+    pub(super) async fn died(&self) {
+        while !matches!(&self.wire, Some(Wire::H1(line)) if line.is_closed()) {
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -11,6 +11,8 @@ mod resolve;
 mod same;
 mod shared;
 mod socket;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 mod wire;
 

@@ -61,13 +61,15 @@ pub(super) struct Seat(Rc<H2>);
 
 /// Speaks HTTP/1.1 on a fresh socket.
 pub(super) async fn http1(socket: Socket, target: &Arc<Target>) -> Result<H1, Code> {
-    let (sender, connection) = http1::Builder::new()
+    let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(BUFFER)
         .max_headers(FIELDS)
         .handshake(TokioIo::new(socket))
         .await
         .map_err(|_| Code::UpstreamUnreachable)?;
     let task = tokio::task::spawn_local(async move { drop(connection.with_upgrades().await) }).abort_handle();
+    // Not before its task has run once does the connection know that it is at rest.
+    sender.ready().await.map_err(|_| Code::UpstreamUnreachable)?;
     Ok(H1 { sender, task, target: Arc::clone(target), since: Instant::now() })
 }
 
