@@ -80,8 +80,9 @@ fn expects_body(method: &str) -> bool {
 
 fn target(head: &Head) -> Result<PathAndQuery, Code> {
     let parsed = PathAndQuery::from_maybe_shared(head.target.clone()).map_err(|_| Code::TargetInvalid)?;
-    // The parser cuts a fragment off and puts a slash before a bare query.
-    same(parsed.as_str(), &head.target).then_some(parsed).ok_or(Code::TargetInvalid)
+    // The parser cuts a fragment off, and a bare query gets a slash when it is written.
+    let rooted = head.target.starts_with(b"/") || head.target == "*";
+    (rooted && same(parsed.as_str(), &head.target)).then_some(parsed).ok_or(Code::TargetInvalid)
 }
 
 fn absolute(head: &Head) -> Result<Uri, Code> {

@@ -63,6 +63,7 @@ pub(super) struct Seat(Rc<H2>);
 pub(super) async fn http1(socket: Socket, target: &Arc<Target>) -> Result<H1, Code> {
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(BUFFER)
+        .max_header_size(BUFFER)
         .max_headers(FIELDS)
         .handshake(TokioIo::new(socket))
         .await
