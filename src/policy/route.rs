@@ -69,6 +69,16 @@ pub enum Guard {
     Restricted,
 }
 
+impl Guard {
+    /// The widest freshness window (past, future) of what is verified; `None` where no stamp is covered.
+    pub fn window(&self) -> Option<(Duration, Duration)> {
+        match self {
+            Self::Verify(gate) => gate.window(),
+            Self::Public | Self::Restricted => None,
+        }
+    }
+}
+
 /// When the upstream sees the body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BodyMode {

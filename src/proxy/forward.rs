@@ -9,14 +9,13 @@ use tokio::time::Instant;
 use super::body::Received;
 use super::exchange::{Answer, Exchange};
 use super::held::Held;
-use super::hop::Hop;
 use super::upstream::{Admission, Failure, Outgoing, Patience, Reply};
 use super::visit::{Entered, Visit};
 use super::{client, request_id, tunnel};
 use crate::policy::route::{Edits, Rewrite, RewritePart, Route};
 use crate::policy::routes::Matched;
 use crate::policy::upstream::{Host, Upstream};
-use crate::reject::{Code, Rejection};
+use crate::reject::{Blame, Code, Rejection};
 use crate::sig::message::Head;
 use crate::sig::{Need, Site};
 
@@ -27,8 +26,6 @@ const RESENDS: u32 = 2;
 pub struct Parcel {
     /// The request; its body was taken out.
     pub exchange: Exchange,
-    /// What its hop-by-hop headers asked for.
-    pub hop: Hop,
     /// Its body.
     pub body: Received,
 }
@@ -40,9 +37,9 @@ pub async fn send(
     admission: &Admission,
     parcel: Parcel,
 ) -> Result<Answer, Rejection> {
-    let Parcel { mut exchange, hop, body } = parcel;
+    let Parcel { mut exchange, body } = parcel;
     let upstream = visit.upstream(&entered.matched.route)?;
-    compose(visit, entered, admission, (&mut exchange, &hop));
+    compose(visit, entered, admission, &mut exchange);
     if body.excess.is_some() {
         return super::stream::overflow(visit, entered, admission, (exchange, body)).await;
     }
@@ -59,7 +56,9 @@ pub async fn send(
                 break reply;
             }
             Err(Failure::Lost(code)) => return Err(code.into()),
-            Err(Failure::Unsent(code, _)) if attempts == RESENDS => return Err(code.into()),
+            Err(Failure::Unsent(code, _)) if attempts == RESENDS || code.reason().blame != Blame::Upstream => {
+                return Err(code.into());
+            }
             Err(Failure::Unsent(_, unsent)) => outgoing = *unsent,
         }
         attempts = attempts.saturating_add(1);
@@ -90,7 +89,7 @@ fn finish(
 }
 
 /// Makes the outgoing head of the received one: removes what is ours to say, applies the route's edits, sets identity, target and Host.
-pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, (exchange, hop): (&mut Exchange, &Hop)) {
+pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange: &mut Exchange) {
     let route = &entered.matched.route;
     let head = &mut exchange.head;
     let protected = super::guard::identity_names(&route.identity).chain(&route.subject_header);
@@ -105,7 +104,6 @@ pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, (exchang
     client::forwarded(head, &exchange.connection);
     client::via(&mut head.fields, exchange.http2);
     head.fields.set(request_id::HEADER, Bytes::copy_from_slice(visit.request_id().as_bytes()));
-    hop.restore(&mut head.fields);
     edit(&mut head.fields, &route.request);
     if let (Some(name), Some(subject)) = (&route.subject_header, &exchange.connection.subject) {
         head.fields.append(name.clone(), subject.clone());

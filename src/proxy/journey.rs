@@ -37,7 +37,7 @@ async fn within_deadline(visit: &mut Visit, entered: Entered, exchange: Exchange
 async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> Result<Answer, Rejection> {
     let route = &entered.matched.route.clone();
     guard::admit(route, &exchange, &entered)?;
-    let hop = hop::strip_request(&mut exchange.head.fields, &guard::protected(route))?;
+    hop::strip_request(&mut exchange.head.fields, &guard::protected(route))?;
     guard::refuse_twins(route, &exchange.head.fields)?;
     if let Some(answer) = preflight::answer(route, &exchange.head) {
         visit.unasked();
@@ -46,13 +46,13 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
 
     let mut opened = visit.open(&entered, &exchange)?;
     if route.body == BodyMode::Stream && !exchange.body.is_end() {
-        return stream::travel(visit, &entered, opened, (exchange, hop)).await;
+        return stream::travel(visit, &entered, opened, exchange).await;
     }
     let body = visit.receive(&entered, &mut opened, &mut exchange).await?;
     let admission = visit.close(route, opened, &body)?;
     let (admission, claim) = visit.claim(route, admission).await?;
 
-    let reply = forward::send(visit, &entered, &admission, forward::Parcel { exchange, hop, body }).await?;
+    let reply = forward::send(visit, &entered, &admission, forward::Parcel { exchange, body }).await?;
     if let Some(claim) = claim {
         claim.settle(reply.status);
     }

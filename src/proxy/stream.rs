@@ -11,7 +11,6 @@ use super::body::{Intake, Received};
 use super::exchange::{Answer, Exchange};
 use super::forward::{self, entropy, patience};
 use super::held::Held;
-use super::hop::Hop;
 use super::upstream::{Admission, Provisional, Reply};
 use super::visit::{Entered, Opened, Visit};
 use crate::reject::{Code, Rejection};
@@ -23,13 +22,13 @@ pub async fn travel(
     visit: &mut Visit,
     entered: &Entered,
     mut opened: Opened,
-    (mut exchange, hop): (Exchange, Hop),
+    mut exchange: Exchange,
 ) -> Result<Answer, Rejection> {
     let route = &entered.matched.route;
     if exchange.body.declared().is_some_and(|declared| declared > route.limits.body_max) {
         return Err(Code::BodyTooLarge.into());
     }
-    forward::compose(visit, entered, &Admission::Public, (&mut exchange, &hop));
+    forward::compose(visit, entered, &Admission::Public, &mut exchange);
     seal(visit, entered, &mut exchange.head)?;
     let upstream = visit.upstream(route)?;
     let line = visit.worker.upstreams.line(&upstream, route.connect_retries).await?;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::body::{self, Intake, Received};
 use super::budget::Holder;
@@ -17,7 +18,7 @@ use crate::app::Generation;
 use crate::policy::route::{Guard, Route};
 use crate::policy::routes::Matched;
 use crate::reject::{Code, Rejection};
-use crate::replay::{Claim, Departed};
+use crate::replay::{Attempt, Claim, Departed};
 use crate::sig::check::Check;
 use crate::sig::time::Moment;
 use crate::sig::{Need, Site};
@@ -180,7 +181,13 @@ impl Visit {
             return Ok((admission, None));
         };
         let process = &self.worker.process;
-        match process.replay.claim(&permit, &route.replay, self.now, &self.departed).await {
+        let attempt = Attempt {
+            permit: &permit,
+            method: &self.told.record.method,
+            total: route.limits.total.unwrap_or_default(),
+            future: route.guard.window().map_or(Duration::ZERO, |(_, future)| future),
+        };
+        match process.replay.claim(&attempt, &route.replay, self.now, &self.departed).await {
             Ok(claim) => {
                 let admission = Admission::Verified(permit);
                 self.note(&admission);
@@ -214,7 +221,7 @@ impl Visit {
     }
 
     /// Notes what the upstream said and how long it took.
-    pub fn answered(&mut self, status: u16, after: std::time::Duration) {
+    pub fn answered(&mut self, status: u16, after: Duration) {
         self.told.record.upstream_status = Some(status);
         self.told.record.answered = Some(after);
     }
@@ -292,7 +299,7 @@ fn record(exchange: &Exchange, worker: &Worker, now: Moment) -> Record {
         upstream: None,
         judged: None,
         answered: None,
-        total: std::time::Duration::ZERO,
+        total: Duration::ZERO,
         truncated: false,
     }
 }

@@ -1,18 +1,38 @@
 //! Carrying a permitted request to its upstream: connections, pools, and what went wrong.
 
+mod acquire;
+mod inward;
+mod line;
+mod outflow;
+mod outward;
+mod pool;
+mod provisional;
+mod resolve;
+mod same;
+mod shared;
+mod socket;
+#[cfg(test)]
+mod tests;
+pub mod tls;
+mod wire;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
+use self::pool::Pool;
 use super::exchange::Answer;
 use super::held::Held;
 use crate::policy;
 use crate::reject::{Code, Rejection};
-use crate::replay::Departed;
 use crate::sig::message::Head;
 use crate::sig::permit::Permit;
+
+pub use self::line::Line;
+pub use self::provisional::Provisional;
+pub use self::shared::Shared;
 
 /// Why a request may go on. Only [`Admission::Verified`] writes identity headers.
 pub enum Admission {
@@ -25,13 +45,25 @@ pub enum Admission {
 }
 
 /// One worker's connections to every upstream.
-pub struct Upstreams {}
+pub struct Upstreams {
+    shared: Arc<Shared>,
+    pools: RefCell<HashMap<Arc<str>, Known>>,
+}
 
-/// What the whole process shares about its upstreams: connection caps, load, resolved names.
-pub struct Shared {}
+/// A pool, and the settings that were last found to be its own.
+struct Known {
+    settings: Arc<policy::upstream::Upstream>,
+    pool: Rc<Pool>,
+}
 
-/// A connection that is ready to carry one request; nothing was sent yet. Dropped unused, it goes back to its pool.
-pub struct Line {}
+/// How long to wait for an upstream that does not move.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Patience {
+    /// From the request's last byte (or the last piece the upstream took) to the response head.
+    pub response: Duration,
+    /// Between two pieces of the response body.
+    pub idle: Duration,
+}
 
 /// The request as it leaves.
 pub struct Outgoing {
@@ -43,18 +75,10 @@ pub struct Outgoing {
     pub upgrade: bool,
 }
 
-/// How long an upstream may take.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Patience {
-    /// From the request's last byte to the head of the answer.
-    pub response: Duration,
-    /// Longest pause within the answer's body.
-    pub idle: Duration,
-}
-
 /// What became of an attempt that yielded no answer.
 pub enum Failure {
-    /// Provably no byte reached the upstream: may be tried again on a new line, signed anew.
+    /// Provably no byte reached the upstream. With a code that blames the upstream it may be tried again on a new line, signed anew;
+    /// any other code says that this request cannot be sent at all.
     Unsent(Code, Box<Outgoing>),
     /// The upstream may have seen it: never repeated.
     Lost(Code),
@@ -70,49 +94,31 @@ pub struct Reply {
 
 impl Upstreams {
     /// An empty set of pools over what the process shares.
-    pub fn new(_shared: Arc<Shared>) -> Rc<Self> {
-        todo!()
+    pub fn new(shared: Arc<Shared>) -> Rc<Self> {
+        Rc::new(Self { shared, pools: RefCell::default() })
     }
 
     /// A ready connection to the least loaded endpoint: an idle one, or a new one within the connect deadline, tried `retries` more times.
-    pub async fn line(
-        self: &Rc<Self>,
-        _upstream: &Arc<policy::upstream::Upstream>,
-        _retries: u32,
-    ) -> Result<Line, Code> {
-        todo!()
-    }
-}
-
-impl Line {
-    /// Sends a complete request and waits as `patience` says for the head of the answer. Marks `departed` right before anything may leave.
-    pub async fn send(
-        self,
-        _proof: &Admission,
-        _outgoing: Outgoing,
-        _patience: Patience,
-        _departed: &Departed,
-    ) -> Result<Reply, Failure> {
-        todo!()
+    pub async fn line(self: &Rc<Self>, upstream: &Arc<policy::upstream::Upstream>, retries: u32) -> Result<Line, Code> {
+        let pool = self.pool(upstream)?;
+        acquire::line(&pool, retries).await
     }
 
-    /// Begins a request whose verdict is still open. Nothing completes the message but [`Provisional::finish`]; dropping it aborts.
-    pub async fn begin(self, _head: Head, _length: Option<u64>, _departed: &Departed) -> Result<Provisional, Code> {
-        todo!()
-    }
-}
-
-/// A request that the upstream must not see completed before the verdict.
-pub struct Provisional {}
-
-impl Provisional {
-    /// Sends the next body bytes; waits for the upstream to take them. The last non-empty bytes must be kept back for [`Provisional::finish`].
-    pub async fn send(&mut self, _chunk: Bytes) -> Result<(), Code> {
-        todo!()
-    }
-
-    /// The verdict is in: sends the bytes that were kept back, completes the message and waits as `patience` says for the answer's head.
-    pub async fn finish(self, _proof: &Admission, _last: Bytes, _patience: Patience) -> Result<Reply, Code> {
-        todo!()
+    /// The pool of these settings. A reload that changed them starts an empty one; the old one's idle connections are closed.
+    fn pool(&self, upstream: &Arc<policy::upstream::Upstream>) -> Result<Rc<Pool>, Code> {
+        let mut pools = self.pools.borrow_mut();
+        if let Some(known) = pools.get_mut(&upstream.name) {
+            if Arc::ptr_eq(&known.settings, upstream) {
+                return Ok(Rc::clone(&known.pool));
+            }
+            if same::settings(&known.settings, upstream) {
+                known.settings = Arc::clone(upstream);
+                return Ok(Rc::clone(&known.pool));
+            }
+        }
+        let pool = Pool::new(&self.shared, self.shared.common(upstream)?);
+        let known = Known { settings: Arc::clone(upstream), pool: Rc::clone(&pool) };
+        pools.insert(Arc::clone(&upstream.name), known);
+        Ok(pool)
     }
 }

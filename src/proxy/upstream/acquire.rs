@@ -1,0 +1,195 @@
+//! Finding a connection: an idle one of the least loaded address, else a new one within cap and deadline.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::line::Line;
+use super::pool::Pool;
+use super::shared::{Load, Target};
+use super::socket;
+use super::wire::{self, Wire};
+use crate::reject::Code;
+
+/// Between two rounds over all addresses.
+const PAUSE: Duration = Duration::from_millis(25);
+/// An idle connection older than this is looked at once more: the upstream may have closed it meanwhile.
+const COLD: Duration = Duration::from_millis(100);
+
+/// A connection, and the request's weight on its address.
+pub(super) async fn line(pool: &Rc<Pool>, retries: u32) -> Result<Line, Code> {
+    let mut retries = retries;
+    loop {
+        let wire = match round(pool).await {
+            Err(Code::UpstreamBusy) => return Err(Code::UpstreamBusy),
+            Err(code) if retries == 0 => return Err(code),
+            Err(_) => {
+                retries = retries.saturating_sub(1);
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            Ok(wire) => wire,
+        };
+        return Ok(Line::new(wire, pool));
+    }
+}
+
+/// One look at every address.
+async fn round(pool: &Rc<Pool>) -> Result<Wire, Code> {
+    let deadline = Instant::now().checked_add(pool.common.settings.connect).ok_or(Code::UpstreamUnreachable)?;
+    let targets = timeout_at(deadline, pool.targets()).await.map_err(|_| Code::UpstreamUnreachable)?;
+    loop {
+        let ranked = ranked(pool, &targets);
+        let best = ranked.first().ok_or(Code::UpstreamUnreachable)?;
+        if let Some(wire) = warm(pool, || pool.reuse(best)).await {
+            return Ok(wire);
+        }
+        if pool.speaks_h2.get() && pool.dialing.get() {
+            pool.dialed.notified().await;
+            continue;
+        }
+        return match slot(pool).await? {
+            Slot::Reused(wire) => Ok(wire),
+            Slot::Free(slot) => dial(pool, &ranked, slot).await,
+        };
+    }
+}
+
+/// The most deserving address first. Among equals the one with a connection at hand, then by turns.
+fn ranked(pool: &Pool, targets: &[Arc<Target>]) -> Vec<Arc<Target>> {
+    static TURN: AtomicUsize = AtomicUsize::new(0);
+    let now = pool.shared.millis();
+    let mut ranked = targets.to_vec();
+    if ranked.len() > 1 {
+        let turn = TURN.fetch_add(1, Ordering::Relaxed).checked_rem(ranked.len()).unwrap_or(0);
+        ranked.rotate_left(turn);
+        ranked.sort_by_cached_key(|target| target.rank(now));
+    }
+    ranked
+}
+
+/// Takes idle connections until one proves alive.
+async fn warm(pool: &Pool, take: impl Fn() -> Option<Wire>) -> Option<Wire> {
+    loop {
+        let wire = take()?;
+        let Wire::H1(line) = &wire else { return Some(wire) };
+        if line.since.elapsed() < COLD {
+            return Some(wire);
+        }
+        // Lets the reactor look at the sockets: a connection that the upstream has closed then says so.
+        tokio::task::yield_now().await;
+        if line.is_ready() {
+            return Some(wire);
+        }
+        pool.returned.notify_one();
+    }
+}
+
+enum Slot {
+    Free(Option<OwnedSemaphorePermit>),
+    Reused(Wire),
+}
+
+/// Leave to open a connection, or one that came back in the meantime.
+async fn slot(pool: &Rc<Pool>) -> Result<Slot, Code> {
+    let Some(slots) = &pool.common.slots else { return Ok(Slot::Free(None)) };
+    if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
+        return Ok(Slot::Free(Some(slot)));
+    }
+    if let Some(wire) = warm(pool, || pool.reuse_any()).await {
+        return Ok(Slot::Reused(wire));
+    }
+    let _waiting = Waiting::new(pool);
+    pool.common.wanted.notify_waiters();
+    let queued = async {
+        let slot = Arc::clone(slots).acquire_owned();
+        tokio::pin!(slot);
+        loop {
+            tokio::select! {
+                slot = &mut slot => return slot.map(|slot| Slot::Free(Some(slot))).map_err(|_| Code::UpstreamBusy),
+                () = pool.returned.notified() => if let Some(wire) = pool.reuse_any() { return Ok(Slot::Reused(wire)) },
+            }
+        }
+    };
+    timeout(pool.common.settings.queue, queued).await.unwrap_or(Err(Code::UpstreamBusy))
+}
+
+/// Counts a request that waits, for this worker and for all.
+struct Waiting<'a>(&'a Pool);
+
+impl<'a> Waiting<'a> {
+    fn new(pool: &'a Pool) -> Self {
+        pool.waiting.set(pool.waiting.get().saturating_add(1));
+        pool.common.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(pool)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.set(self.0.waiting.get().saturating_sub(1));
+        self.0.common.waiting.fetch_sub(1, Ordering::Relaxed);
+        // A ring meant for a request that has gone is passed on.
+        self.0.returned.notify_one();
+    }
+}
+
+/// Tells the others when the dial has ended, whichever way.
+struct Dialing<'a>(&'a Pool);
+
+impl<'a> Dialing<'a> {
+    fn new(pool: &'a Pool) -> Self {
+        pool.dialing.set(true);
+        Self(pool)
+    }
+}
+
+impl Drop for Dialing<'_> {
+    fn drop(&mut self) {
+        self.0.dialing.set(false);
+        self.0.dialed.notify_waiters();
+    }
+}
+
+/// Connects to the addresses in turn; each gets its share of the time that is left.
+async fn dial(pool: &Rc<Pool>, ranked: &[Arc<Target>], slot: Option<OwnedSemaphorePermit>) -> Result<Wire, Code> {
+    let _dialing = Dialing::new(pool);
+    let deadline = Instant::now().checked_add(pool.common.settings.connect).ok_or(Code::UpstreamUnreachable)?;
+    let mut slot = slot;
+    let mut last = Code::UpstreamUnreachable;
+    for (tried, target) in ranked.iter().enumerate() {
+        let left = u32::try_from(ranked.len().saturating_sub(tried)).unwrap_or(u32::MAX);
+        let share = deadline.saturating_duration_since(Instant::now()).checked_div(left).unwrap_or_default();
+        let _load = Load::on(target);
+        match timeout(share, connect(pool, target, &mut slot)).await.unwrap_or(Err(Code::UpstreamUnreachable)) {
+            Ok(wire) => {
+                target.succeeded();
+                return Ok(wire);
+            }
+            Err(code) => {
+                target.failed(pool.shared.millis());
+                pool.common.failures.fetch_add(1, Ordering::Relaxed);
+                last = code;
+            }
+        }
+        if slot.is_none() && pool.common.slots.is_some() {
+            break;
+        }
+    }
+    Err(last)
+}
+
+async fn connect(pool: &Rc<Pool>, target: &Arc<Target>, slot: &mut Option<OwnedSemaphorePermit>) -> Result<Wire, Code> {
+    let (socket, http2) = socket::open(&pool.common, target, slot).await?;
+    pool.speaks_h2.set(http2);
+    if !http2 {
+        return Ok(Wire::H1(wire::http1(socket, target).await?));
+    }
+    let line = wire::http2(socket, target).await?;
+    pool.share(&line);
+    Ok(Wire::H2(line.seat()))
+}

@@ -1,0 +1,174 @@
+//! A connection in the hands of one request: sending it, and what becomes of the connection afterwards.
+
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::Response;
+use hyper::body::Incoming;
+use tokio::io::AsyncSeekExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::inward;
+use super::outflow::{Outflow, Progress};
+use super::outward::{self, Shape};
+use super::pool::Pool;
+use super::provisional::Provisional;
+use super::shared::{Load, Target};
+use super::wire::{Outcome, Wire, blame};
+use super::{Admission, Failure, Outgoing, Patience, Reply};
+use crate::proxy::held::Held;
+use crate::reject::Code;
+use crate::replay::Departed;
+use crate::sig::message::Head;
+
+/// A connection that is ready to carry one request; nothing was sent yet. Dropped unused, it goes back to its pool.
+pub struct Line {
+    wire: Option<Wire>,
+    pool: Rc<Pool>,
+    used: bool,
+    _load: Load,
+}
+
+impl Line {
+    pub(super) fn new(wire: Wire, pool: &Rc<Pool>) -> Self {
+        let load = Load::on(wire.target());
+        Self { wire: Some(wire), pool: Rc::clone(pool), used: false, _load: load }
+    }
+
+    /// Sends a complete request and waits for the head of the answer. Marks `departed` right before anything may leave, and takes the
+    /// mark back when it provably did not. Informational answers (1xx) are swallowed. The proof is not looked at: having it is the point.
+    pub async fn send(
+        mut self,
+        _proof: &Admission,
+        outgoing: Outgoing,
+        patience: Patience,
+        departed: &Departed,
+    ) -> Result<Reply, Failure> {
+        let Outgoing { head, body, upgrade } = outgoing;
+        let unsent = |code, head, body| Failure::Unsent(code, Box::new(Outgoing { head, body, upgrade }));
+        let (body, rewound) = rewind(body).await;
+        let flow = Outflow::held(body);
+        let (progress, length) = (flow.progress(), flow.length());
+        let shape = Shape { length, http2: self.is_http2(), upgrade };
+        let request = match rewound.and_then(|()| outward::request(&head, shape)) {
+            Ok(request) => request.map(|()| flow),
+            Err(code) => return Err(unsent(code, head, flow.into_held())),
+        };
+
+        departed.mark();
+        let Some(launched) = self.launch(request) else {
+            return Err(Failure::Lost(Code::Internal));
+        };
+        match within(launched, &progress, patience.response).await {
+            Some(Ok(response)) => self.answer(response, upgrade, progress, patience.idle).map_err(Failure::Lost),
+            None => Err(Failure::Lost(Code::UpstreamTimeout)),
+            Some(Err(mut failure)) => match failure.take_message() {
+                None => Err(Failure::Lost(blame(failure.error()))),
+                Some(request) => {
+                    departed.recall();
+                    Err(unsent(Code::UpstreamClosed, head, request.into_body().into_held()))
+                }
+            },
+        }
+    }
+
+    /// Begins a request whose verdict is still open. Nothing completes the message but [`Provisional::finish`]; dropping it aborts.
+    #[expect(clippy::unused_async, reason = "a caller must not depend on whether opening a stream waits")]
+    pub async fn begin(self, head: Head, length: Option<u64>, departed: &Departed) -> Result<Provisional, Code> {
+        Provisional::begin(self, &head, length, departed)
+    }
+
+    pub(super) fn is_http2(&self) -> bool {
+        self.wire.as_ref().is_some_and(Wire::is_http2)
+    }
+
+    /// Hands the request to the connection. From here on dropping the line cuts what is being sent.
+    pub(super) fn launch(
+        &mut self,
+        request: http::Request<Outflow>,
+    ) -> Option<impl Future<Output = Outcome> + Unpin + use<>> {
+        self.used = true;
+        self.wire.as_mut().map(|wire| wire.launch(request))
+    }
+
+    pub(super) fn answer(
+        self,
+        response: Response<Incoming>,
+        upgrade: bool,
+        progress: Rc<Progress>,
+        idle: Duration,
+    ) -> Result<Reply, Code> {
+        inward::reply(response, self, inward::Expected { upgrade, progress, idle })
+    }
+
+    /// The exchange is over on both sides: the connection may carry another.
+    pub(super) fn settle(mut self) {
+        if let Some(Wire::H1(line)) = self.wire.take() {
+            self.pool.settle(line);
+        }
+    }
+
+    /// The connection has become a tunnel: it belongs to nobody here.
+    pub(super) fn let_go(mut self) {
+        self.wire = None;
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        match self.wire.take() {
+            Some(Wire::H1(line)) if self.used => line.cut(),
+            Some(Wire::H1(line)) => self.pool.park(line),
+            // An HTTP/2 stream is reset by dropping its body and its answer.
+            Some(Wire::H2(_)) | None => {}
+        }
+    }
+}
+
+/// Waits for an answer's head as long as the request moves, and `patience` longer.
+pub(super) async fn within(
+    mut answer: impl Future<Output = Outcome> + Unpin,
+    progress: &Progress,
+    patience: Duration,
+) -> Option<Outcome> {
+    progress.last.set(Instant::now());
+    loop {
+        let Some(deadline) = progress.last.get().checked_add(patience) else { return Some(answer.await) };
+        match timeout_at(deadline, &mut answer).await {
+            Ok(outcome) => return Some(outcome),
+            Err(_) if progress.last.get().checked_add(patience) > Some(deadline) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// A spooled body is read from its start, also when it was read before.
+async fn rewind(body: Held) -> (Held, Result<(), Code>) {
+    match body {
+        Held::Spooled(mut file, length) => {
+            let rewound = file.rewind().await.map(|_| ()).map_err(|_| Code::Internal);
+            (Held::Spooled(file, length), rewound)
+        }
+        Held::Empty | Held::Memory(_) => (body, Ok(())),
+    }
+}
+
+impl Wire {
+    fn target(&self) -> &std::sync::Arc<Target> {
+        match self {
+            Self::H1(line) => &line.target,
+            Self::H2(seat) => seat.target(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Line {
+    /// Returns when the connection has noticed its end.
+    pub(super) async fn died(&self) {
+        while !matches!(&self.wire, Some(Wire::H1(line)) if line.is_closed()) {
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! A request body on its way out: held pieces, a spooled file, or what a provisional request feeds in.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::proxy::held::Held;
+
+/// A spooled body is read in pieces of this many bytes.
+pub(super) const PIECE: usize = 64 << 10;
+
+/// The body that hyper sends.
+pub(super) struct Outflow {
+    source: Source,
+    /// Bytes still to come; `None` where no length was declared.
+    left: Option<u64>,
+    progress: Rc<Progress>,
+}
+
+enum Source {
+    Memory { bytes: Bytes, sent: bool },
+    Spooled { file: tokio::fs::File, length: u64, piece: Vec<u8> },
+    Fed(mpsc::Receiver<Feed>),
+}
+
+/// What a provisional request is fed with. A feed that ends without [`Feed::End`] is an abort.
+pub(super) enum Feed {
+    Data(Bytes),
+    End,
+}
+
+/// How far a request body is; read by the side that waits for the answer.
+pub(super) struct Progress {
+    /// Whether the last byte was handed to the connection.
+    pub(super) done: Cell<bool>,
+    /// When a piece was last handed to the connection.
+    pub(super) last: Cell<Instant>,
+}
+
+impl Outflow {
+    /// A held body.
+    pub(super) fn held(body: Held) -> Self {
+        let (source, length) = match body {
+            Held::Empty => (Source::Memory { bytes: Bytes::new(), sent: true }, 0),
+            Held::Memory(bytes) => {
+                let length = length_of(&bytes);
+                (Source::Memory { bytes, sent: false }, length)
+            }
+            Held::Spooled(mut file, length) => {
+                file.set_max_buf_size(PIECE);
+                (Source::Spooled { file, length, piece: Vec::new() }, length)
+            }
+        };
+        Self { source, left: Some(length), progress: Progress::new(length == 0) }
+    }
+
+    /// A body that is fed while its verdict is open.
+    pub(super) fn fed(feed: mpsc::Receiver<Feed>, length: Option<u64>) -> Self {
+        Self { source: Source::Fed(feed), left: length, progress: Progress::new(false) }
+    }
+
+    /// The body as it was, if nothing of it was sent.
+    pub(super) fn into_held(self) -> Held {
+        match self.source {
+            Source::Memory { bytes, .. } if bytes.is_empty() => Held::Empty,
+            Source::Memory { bytes, .. } => Held::Memory(bytes),
+            Source::Spooled { file, length, .. } => Held::Spooled(file, length),
+            Source::Fed(_) => Held::Empty,
+        }
+    }
+
+    /// How far it is, also after it was given away.
+    pub(super) fn progress(&self) -> Rc<Progress> {
+        Rc::clone(&self.progress)
+    }
+
+    /// Bytes of the whole body, before anything was sent.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.left
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        match &mut self.source {
+            Source::Memory { bytes, sent } => {
+                let piece = (!std::mem::replace(sent, true)).then(|| bytes.clone());
+                Poll::Ready(piece.map(Ok))
+            }
+            Source::Spooled { file, piece, .. } => {
+                let wanted = usize::try_from(self.left.unwrap_or_default()).unwrap_or(PIECE).min(PIECE);
+                piece.resize(wanted, 0);
+                let mut space = ReadBuf::new(piece);
+                ready!(Pin::new(file).poll_read(cx, &mut space))?;
+                let filled = space.filled().len();
+                piece.truncate(filled);
+                Poll::Ready((filled > 0).then(|| Ok(Bytes::from(std::mem::take(piece)))))
+            }
+            Source::Fed(feed) => Poll::Ready(match ready!(feed.poll_recv(cx)) {
+                Some(Feed::Data(data)) => Some(Ok(data)),
+                Some(Feed::End) => None,
+                None => Some(Err(io::Error::other("the request was given up"))),
+            }),
+        }
+    }
+}
+
+impl Progress {
+    fn new(done: bool) -> Rc<Self> {
+        Rc::new(Self { done: Cell::new(done), last: Cell::new(Instant::now()) })
+    }
+}
+
+impl Body for Outflow {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.left == Some(0) && !matches!(self.source, Source::Fed(_)) {
+            return Poll::Ready(None);
+        }
+        let Some(piece) = ready!(self.poll_source(cx)).transpose()? else {
+            let short = self.left.is_some_and(|left| left > 0);
+            self.progress.done.set(!short);
+            return Poll::Ready(short.then(|| Err(io::Error::from(io::ErrorKind::UnexpectedEof))));
+        };
+        self.progress.last.set(Instant::now());
+        if let Some(left) = self.left {
+            let left = left.checked_sub(length_of(&piece)).ok_or(io::ErrorKind::InvalidData)?;
+            self.left = Some(left);
+            self.progress.done.set(left == 0);
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+pub(super) fn length_of(piece: &Bytes) -> u64 {
+    u64::try_from(piece.len()).unwrap_or(u64::MAX)
+}

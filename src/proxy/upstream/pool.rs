@@ -1,0 +1,183 @@
+//! One worker's connections to one upstream, under one set of settings.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::resolve;
+use super::shared::{Common, Shared, Target};
+use super::wire::{H1, H2, Wire};
+
+/// Most idle HTTP/1.1 connections of one worker to one upstream.
+const MOST_IDLE: usize = 256;
+/// A connection gets this long to come to rest after an answer, or it is cut.
+const REST: Duration = Duration::from_secs(1);
+/// With others waiting under the cap, every n-th connection that comes back is given up although this worker has a use for it.
+const FAIR: u32 = 8;
+
+/// One worker's connections to one upstream.
+pub(super) struct Pool {
+    pub(super) common: Arc<Common>,
+    pub(super) shared: Arc<Shared>,
+    idle: RefCell<Vec<H1>>,
+    multiplexed: RefCell<Vec<Rc<H2>>>,
+    /// Rung when a connection came back.
+    pub(super) returned: Notify,
+    /// Rung when a dial ended.
+    pub(super) dialed: Notify,
+    /// Requests of this worker that wait under the cap.
+    pub(super) waiting: Cell<usize>,
+    /// Whether the upstream spoke HTTP/2 when last connected to.
+    pub(super) speaks_h2: Cell<bool>,
+    /// Whether a connection that others could share is being made.
+    pub(super) dialing: Cell<bool>,
+    renewal: Cell<Option<Instant>>,
+    turns: Cell<u32>,
+}
+
+impl Pool {
+    pub(super) fn new(shared: &Arc<Shared>, common: Arc<Common>) -> Rc<Self> {
+        let pool = Rc::new(Self {
+            speaks_h2: Cell::new(common.settings.protocol == crate::policy::upstream::Protocol::Http2),
+            common,
+            shared: Arc::clone(shared),
+            idle: RefCell::default(),
+            multiplexed: RefCell::default(),
+            returned: Notify::new(),
+            dialed: Notify::new(),
+            waiting: Cell::new(0),
+            dialing: Cell::new(false),
+            renewal: Cell::new(None),
+            turns: Cell::new(0),
+        });
+        tokio::task::spawn_local(sweep(Arc::clone(&pool.common), Rc::downgrade(&pool)));
+        pool
+    }
+
+    /// A connection to `target` that is at rest: the one used last.
+    pub(super) fn reuse(&self, target: &Arc<Target>) -> Option<Wire> {
+        let shared = self.multiplexed.borrow();
+        if let Some(line) = shared.iter().find(|line| Arc::ptr_eq(&line.target, target) && line.has_room()) {
+            return Some(Wire::H2(line.seat()));
+        }
+        self.idle_where(|line| Arc::ptr_eq(&line.target, target)).map(Wire::H1)
+    }
+
+    /// A connection to whichever target has one: better than none when no more may be opened.
+    pub(super) fn reuse_any(&self) -> Option<Wire> {
+        if let Some(line) = self.idle_where(|_| true) {
+            return Some(Wire::H1(line));
+        }
+        let shared = self.multiplexed.borrow();
+        let open = shared.iter().filter(|line| !line.is_closed());
+        open.min_by_key(|line| line.active()).map(|line| Wire::H2(line.seat()))
+    }
+
+    fn idle_where(&self, fits: impl Fn(&H1) -> bool) -> Option<H1> {
+        let mut idle = self.idle.borrow_mut();
+        idle.retain(|line| !line.is_closed());
+        let place = idle.iter().rposition(|line| fits(line) && line.is_ready())?;
+        Some(idle.remove(place))
+    }
+
+    /// Keeps a fresh HTTP/2 connection for others as well.
+    pub(super) fn share(&self, line: &Rc<H2>) {
+        let mut shared = self.multiplexed.borrow_mut();
+        shared.retain(|line| !line.is_closed());
+        shared.push(Rc::clone(line));
+    }
+
+    /// An exchange is over and the connection may carry another, once it has come to rest.
+    pub(super) fn settle(self: &Rc<Self>, mut line: H1) {
+        if line.is_ready() || line.is_closed() {
+            return self.park(line);
+        }
+        let pool = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            match tokio::time::timeout(REST, line.ready()).await {
+                Ok(true) => pool.park(line),
+                Ok(false) => {}
+                Err(_) => line.cut(),
+            }
+        });
+    }
+
+    /// Puts a connection back that is at rest, unless another worker waits for its slot.
+    pub(super) fn park(&self, mut line: H1) {
+        if line.is_closed() || self.owes() {
+            return;
+        }
+        line.since = Instant::now();
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() >= MOST_IDLE {
+            idle.remove(0);
+        }
+        idle.push(line);
+        self.returned.notify_one();
+    }
+
+    fn owes(&self) -> bool {
+        let own = self.waiting.get();
+        if self.common.waiting.load(Ordering::Relaxed) <= own {
+            return false;
+        }
+        self.turns.set(self.turns.get().wrapping_add(1));
+        own == 0 || self.turns.get().is_multiple_of(FAIR)
+    }
+
+    /// The addresses as known, renewed in the background when their time is over.
+    pub(super) async fn targets(self: &Rc<Self>) -> Arc<Vec<Arc<Target>>> {
+        let now = Instant::now();
+        let due = self.renewal.get().is_none_or(|due| due <= now);
+        if due {
+            self.renewal.set(now.checked_add(self.common.settings.resolve.max(REST)));
+        }
+        let known = self.common.targets.load_full();
+        if known.is_empty() {
+            resolve::renew(&self.common).await;
+            return self.common.targets.load_full();
+        }
+        if due && resolve::changes(&self.common) {
+            let common = Arc::clone(&self.common);
+            tokio::task::spawn_local(async move { resolve::renew(&common).await });
+        }
+        known
+    }
+
+    /// Closes what was idle for too long, or everything idle; says when to look again.
+    fn expire(&self, all: bool) -> Instant {
+        let now = Instant::now();
+        let lifetime = self.common.settings.idle;
+        let over = |since: Instant| all || now.saturating_duration_since(since) >= lifetime;
+        self.idle.borrow_mut().retain(|line| !line.is_closed() && !over(line.since));
+        let mut shared = self.multiplexed.borrow_mut();
+        shared.retain(|line| !line.is_closed() && (line.active() > 0 || !over(line.since.get())));
+        let idle = self.idle.borrow();
+        let oldest = idle.iter().map(|line| line.since);
+        let quiet = shared.iter().filter(|line| line.active() == 0).map(|line| line.since.get());
+        let first = oldest.chain(quiet).min().unwrap_or(now);
+        first.checked_add(lifetime).unwrap_or(now).max(now.checked_add(Duration::from_millis(1)).unwrap_or(now))
+    }
+}
+
+/// Ends with its pool. A request that waits under the cap, on any worker, makes every pool give up what it does not use.
+async fn sweep(common: Arc<Common>, pool: Weak<Pool>) {
+    loop {
+        let wanted = common.wanted.notified();
+        let Some(next) = pool.upgrade().map(|pool| {
+            let others = common.waiting.load(Ordering::Relaxed) > pool.waiting.get();
+            pool.expire(others)
+        }) else {
+            return;
+        };
+        tokio::select! {
+            () = wanted => {}
+            () = tokio::time::sleep_until(next) => {}
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A request that the upstream must not see completed before the verdict.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::Request;
+use tokio::sync::mpsc;
+
+use super::line::{Line, within};
+use super::outflow::{Feed, Outflow, Progress, length_of};
+use super::outward::{self, Shape};
+use super::wire::{Outcome, blame};
+use super::{Admission, Patience, Reply};
+use crate::reject::Code;
+use crate::replay::Departed;
+use crate::sig::message::Head;
+
+/// A request that the upstream must not see completed before the verdict. Dropped, it is aborted: on HTTP/1.1 the connection ends
+/// before the final chunk or short of the announced length, on HTTP/2 the stream is reset.
+///
+/// **Invariant:** the answer is not looked at before [`Provisional::finish`].
+pub struct Provisional {
+    answer: Stage,
+    feed: mpsc::Sender<Feed>,
+    progress: Rc<Progress>,
+    /// Announced bytes that were not sent yet.
+    left: Option<u64>,
+    // Dropped last: cuts the connection, unless the answer took it over.
+    line: Line,
+}
+
+enum Stage {
+    /// A request without body is complete with its head: it waits here.
+    Waiting(Box<Request<Outflow>>),
+    Launched(Pin<Box<dyn Future<Output = Outcome>>>),
+}
+
+impl Provisional {
+    pub(super) fn begin(mut line: Line, head: &Head, length: Option<u64>, departed: &Departed) -> Result<Self, Code> {
+        let (feed, fed) = mpsc::channel(1);
+        let flow = Outflow::fed(fed, length);
+        let progress = flow.progress();
+        let shape = Shape { length, http2: line.is_http2(), upgrade: false };
+        let request = outward::request(head, shape)?.map(|()| flow);
+        departed.mark();
+        let answer = if length == Some(0) {
+            Stage::Waiting(Box::new(request))
+        } else {
+            Stage::Launched(Box::pin(line.launch(request).ok_or(Code::Internal)?))
+        };
+        Ok(Self { answer, feed, progress, left: length, line })
+    }
+
+    /// Sends the next body bytes; waits for the upstream to take them. The last non-empty bytes must be kept back for [`Provisional::finish`].
+    pub async fn send(&mut self, chunk: Bytes) -> Result<(), Code> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        // What reaches the announced length would complete the message.
+        let left = self.left.map(|left| left.checked_sub(length_of(&chunk)));
+        if matches!(left, Some(None | Some(0))) {
+            return Err(Code::Internal);
+        }
+        self.left = left.flatten();
+        self.feed.send(Feed::Data(chunk)).await.map_err(|_| Code::UpstreamClosed)
+    }
+
+    /// The verdict is in: sends the bytes that were kept back, completes the message and waits for the answer's head.
+    pub async fn finish(self, _proof: &Admission, last: Bytes, patience: Patience) -> Result<Reply, Code> {
+        let Self { answer, feed, progress, left, mut line } = self;
+        if left.is_some_and(|left| left != length_of(&last)) {
+            return Err(Code::BodyIncomplete);
+        }
+        let answer = match answer {
+            Stage::Launched(answer) => answer,
+            Stage::Waiting(request) => Box::pin(line.launch(*request).ok_or(Code::Internal)?),
+        };
+        let (closing, outcome) = tokio::join!(complete(feed, last), within(answer, &progress, patience.response));
+        match outcome {
+            Some(Ok(response)) => line.answer(response, false, progress, patience.idle),
+            Some(Err(failure)) => Err(blame(failure.error())),
+            None if closing.is_err() => Err(Code::UpstreamClosed),
+            None => Err(Code::UpstreamTimeout),
+        }
+    }
+}
+
+/// An upstream that answered early takes no more; that is for its answer to say.
+async fn complete(feed: mpsc::Sender<Feed>, last: Bytes) -> Result<(), mpsc::error::SendError<Feed>> {
+    if !last.is_empty() {
+        feed.send(Feed::Data(last)).await?;
+    }
+    feed.send(Feed::End).await
+}

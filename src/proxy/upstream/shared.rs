@@ -1,0 +1,149 @@
+//! What the workers share about upstreams: connection caps, load and failures of addresses, resolved names, TLS settings.
+//!
+//! **Invariant:** the lock in here is taken when a worker meets new settings or a name was resolved again, never on a request's path.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
+
+use super::{same, tls};
+use crate::policy::upstream::Upstream;
+use crate::reject::Code;
+
+/// An address that failed is tried last for this long.
+const SHUNNED: Duration = Duration::from_secs(5);
+
+/// What the whole process shares about its upstreams: connection caps, load, resolved names.
+pub struct Shared {
+    commons: Mutex<HashMap<Arc<str>, Arc<Common>>>,
+    born: Instant,
+}
+
+/// What the workers share about one upstream.
+pub(super) struct Common {
+    pub(super) settings: Arc<Upstream>,
+    pub(super) tls: Option<Arc<rustls::ClientConfig>>,
+    /// Free connections under the cap of the process; `None` is no cap.
+    pub(super) slots: Option<Arc<Semaphore>>,
+    /// Requests of all workers that wait for a slot.
+    pub(super) waiting: AtomicUsize,
+    /// Rung when a request starts to wait: whoever holds idle connections gives them up.
+    pub(super) wanted: Notify,
+    /// Failed connection attempts since the settings were met.
+    pub(super) failures: AtomicU64,
+    /// Every address, as resolved last.
+    pub(super) targets: ArcSwap<Vec<Arc<Target>>>,
+    /// Held while the list of addresses is replaced.
+    pub(super) renewal: Mutex<()>,
+}
+
+/// One address of an upstream, and how it fares.
+pub(super) struct Target {
+    /// Place of its endpoint in the settings.
+    pub(super) endpoint: usize,
+    pub(super) address: Dial,
+    load: AtomicUsize,
+    /// Milliseconds after the start until which it is tried last; 0: it is well.
+    shunned: AtomicU64,
+}
+
+/// What to connect to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Dial {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+/// One request in flight towards a target; counts until it is dropped.
+pub(super) struct Load(pub(super) Arc<Target>);
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { commons: Mutex::default(), born: Instant::now() }
+    }
+}
+
+impl Shared {
+    /// Nothing known yet.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Failed connection attempts by upstream name.
+    pub fn failures(&self) -> Vec<(Arc<str>, u64)> {
+        let commons = self.commons.lock().unwrap_or_else(PoisonError::into_inner);
+        commons.iter().map(|(name, common)| (Arc::clone(name), common.failures.load(Ordering::Relaxed))).collect()
+    }
+
+    /// What is shared under these settings. Unchanged settings keep it over a reload; a cap that did not change is kept in any case.
+    pub(super) fn common(&self, settings: &Arc<Upstream>) -> Result<Arc<Common>, Code> {
+        let mut commons = self.commons.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = commons.get(&settings.name);
+        if let Some(known) = known.filter(|known| same::settings(&known.settings, settings)) {
+            return Ok(Arc::clone(known));
+        }
+        let slots = match known {
+            Some(known) if known.settings.max_connections == settings.max_connections => known.slots.clone(),
+            _ => settings.max_connections.map(|cap| Arc::new(Semaphore::new(cap.min(Semaphore::MAX_PERMITS)))),
+        };
+        let common = Arc::new(Common {
+            settings: Arc::clone(settings),
+            tls: tls::client_config(settings).map_err(|_| Code::UpstreamTls)?,
+            slots,
+            waiting: AtomicUsize::new(0),
+            wanted: Notify::new(),
+            failures: AtomicU64::new(known.map_or(0, |known| known.failures.load(Ordering::Relaxed))),
+            targets: ArcSwap::default(),
+            renewal: Mutex::new(()),
+        });
+        commons.insert(Arc::clone(&settings.name), Arc::clone(&common));
+        Ok(common)
+    }
+
+    /// Milliseconds since the start, as kept in [`Target::shunned`].
+    pub(super) fn millis(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Target {
+    pub(super) fn new(endpoint: usize, address: Dial) -> Arc<Self> {
+        Arc::new(Self { endpoint, address, load: AtomicUsize::new(0), shunned: AtomicU64::new(0) })
+    }
+
+    /// What decides between addresses: those that failed lately last, then the fewest requests in flight.
+    pub(super) fn rank(&self, now: u64) -> (bool, usize) {
+        (self.shunned.load(Ordering::Relaxed) > now, self.load.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn failed(&self, now: u64) {
+        let until = now.saturating_add(u64::try_from(SHUNNED.as_millis()).unwrap_or(u64::MAX));
+        self.shunned.store(until, Ordering::Relaxed);
+    }
+
+    pub(super) fn succeeded(&self) {
+        if self.shunned.load(Ordering::Relaxed) != 0 {
+            self.shunned.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Load {
+    pub(super) fn on(target: &Arc<Target>) -> Self {
+        target.load.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(target))
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.load.fetch_sub(1, Ordering::Relaxed);
+    }
+}
