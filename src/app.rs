@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
 use crate::policy::Policy;
+use crate::proxy::server::Door;
 use crate::proxy::upstream;
 use crate::replay;
 use crate::telemetry::Telemetry;
@@ -16,6 +17,8 @@ pub struct Generation {
     pub number: u64,
     /// What the configuration says.
     pub policy: Policy,
+    /// The listeners with their TLS, in the order of the file.
+    pub doors: Vec<Arc<Door>>,
 }
 
 /// What a reload must not lose.
@@ -23,7 +26,7 @@ pub struct Process {
     /// What time it is.
     pub clock: Clock,
     /// The rules in force. Workers read it through `arc_swap::Cache`.
-    pub generation: ArcSwap<Generation>,
+    pub generation: Arc<ArcSwap<Generation>>,
     /// Which requests were seen.
     pub replay: replay::Store,
     /// Counters and the audit line.

@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+use super::tls::Handshake;
 use crate::policy::listen::Listener;
+use crate::reject::Rejection;
 use crate::sig::message::{Fields, Head};
 
 /// A request on its way through the gateway.
@@ -22,6 +24,8 @@ pub struct Exchange {
     pub http2: bool,
     /// The client asked for `Upgrade: websocket` in a well-formed way; taking it completes after our 101.
     pub upgrade: Option<Upgrade>,
+    /// What the adapter found wrong: to be answered before anything else is looked at. The head is then for the record only.
+    pub defect: Option<Rejection>,
 }
 
 /// What is known of a client connection. Shared by its requests.
@@ -36,6 +40,16 @@ pub struct Connection {
     pub server_name: Option<Arc<str>>,
     /// Subject of a verified client certificate (RFC 4514), as a header value.
     pub subject: Option<Bytes>,
+    /// The TLS handshake that made it; `None` on a plain connection.
+    pub handshake: Option<Handshake>,
+}
+
+impl Connection {
+    /// Whether a request for `authority` demands other client-certificate settings than the handshake had: answered 421 (RFC 9110
+    /// §15.5.20). Judged by the settings the connection was made under.
+    pub fn misdirected(&self, authority: &[u8]) -> bool {
+        self.handshake.as_ref().is_some_and(|handshake| handshake.misdirected(authority))
+    }
 }
 
 /// The body was cut, malformed or its connection is gone.

@@ -1,0 +1,1 @@
+//! Real sockets, a handler instead of the gateway.
