@@ -1,5 +1,7 @@
 //! Where keys come from: a file, a directory, the environment, the configuration itself. Blocking; never run on a worker.
 
+pub mod watch;
+
 use std::path::PathBuf;
 
 use crate::config::Problem;

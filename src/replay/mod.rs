@@ -31,6 +31,11 @@ impl Departed {
 pub struct Claim {}
 
 impl Store {
+    /// Opens the configured store.
+    pub fn open(_store: &crate::policy::operations::ReplayStore, _now: Moment) -> std::io::Result<Self> {
+        todo!()
+    }
+
     /// Claims the request that `permit` proves, or says why not: replayed, pending, full, unavailable, guarded.
     /// `until` is the end of its freshness where a covered stamp gives one. With [`crate::policy::route::ReplayBy::Off`] or a method outside
     /// `rule.methods` the claim is empty and always succeeds.

@@ -104,6 +104,7 @@ impl Drop for Running {
         for thread in self.threads.drain(..) {
             let _panicked = thread.join();
         }
+        sockets::unlink(&self.addresses);
     }
 }
 
