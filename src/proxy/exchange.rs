@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+use super::tls::Handshake;
 use crate::policy::listen::Listener;
 use crate::reject::Rejection;
 use crate::sig::message::{Fields, Head};
@@ -21,10 +22,10 @@ pub struct Exchange {
     pub connection: Rc<Connection>,
     /// Whether the request came over HTTP/2.
     pub http2: bool,
-    /// What is wrong with the head, where the connection could still carry it here; refused before routing.
-    pub defect: Option<Rejection>,
     /// The client asked for `Upgrade: websocket` in a well-formed way; taking it completes after our 101.
     pub upgrade: Option<Upgrade>,
+    /// What the adapter found wrong: to be answered before anything else is looked at. The head is then for the record only.
+    pub defect: Option<Rejection>,
 }
 
 /// What is known of a client connection. Shared by its requests.
@@ -39,6 +40,16 @@ pub struct Connection {
     pub server_name: Option<Arc<str>>,
     /// Subject of a verified client certificate (RFC 4514), as a header value.
     pub subject: Option<Bytes>,
+    /// The TLS handshake that made it; `None` on a plain connection.
+    pub handshake: Option<Handshake>,
+}
+
+impl Connection {
+    /// Whether a request for `authority` demands other client-certificate settings than the handshake had: answered 421 (RFC 9110
+    /// §15.5.20). Judged by the settings the connection was made under.
+    pub fn misdirected(&self, authority: &[u8]) -> bool {
+        self.handshake.as_ref().is_some_and(|handshake| handshake.misdirected(authority))
+    }
 }
 
 /// The body was cut, malformed or its connection is gone.
@@ -51,35 +62,6 @@ pub struct Receiving {
     pub(in crate::proxy) inner: Option<hyper::body::Incoming>,
     pub(in crate::proxy) declared: Option<u64>,
     pub(in crate::proxy) trailers: bool,
-}
-
-impl Receiving {
-    /// The next bytes; `None` at the end.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Broken> {
-        todo!()
-    }
-
-    /// Content-Length, where the client sent one.
-    pub fn declared(&self) -> Option<u64> {
-        self.declared
-    }
-
-    /// Whether the end was reached: no chunk will follow.
-    pub fn is_end(&self) -> bool {
-        todo!()
-    }
-
-    /// Whether trailers were seen (and dropped).
-    pub fn saw_trailers(&self) -> bool {
-        self.trailers
-    }
-}
-
-impl Connection {
-    /// Whether `authority` belongs to other client-certificate settings than the handshake used (421).
-    pub fn misdirected(&self, _authority: &[u8]) -> bool {
-        todo!()
-    }
 }
 
 /// The right to take over a client connection after a 101.

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
@@ -19,9 +20,12 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Starts at a random place.
-    pub fn new() -> Result<Self, getrandom::Error> {
-        Ok(Self { worker: getrandom::u64()?, next: Cell::new(getrandom::u64()?) })
+    /// Starts at a random place. Without randomness ids are unique within the process only.
+    pub fn new() -> Self {
+        static WORKERS: AtomicU64 = AtomicU64::new(0);
+        let ordinal = WORKERS.fetch_add(1, Ordering::Relaxed);
+        let random = || getrandom::u64().unwrap_or_default();
+        Self { worker: random().wrapping_add(ordinal), next: Cell::new(random()) }
     }
 
     /// The next id: 32 hexadecimal digits.
@@ -32,6 +36,12 @@ impl Ids {
         let written = write!(text, "{:016x}{number:016x}", self.worker);
         debug_assert!(written.is_ok(), "a String takes every write");
         text.into()
+    }
+}
+
+impl Default for Ids {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -1,26 +1,53 @@
-//! What one worker thread owns.
+//! What one worker thread owns, and the door through which it reads what is shared.
+
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Cache};
+
+use super::exchange::{Answer, Exchange};
+use super::journey;
+use super::request_id::Ids;
+use super::server::{Door, Serve};
+use super::upstream::Upstreams;
 use crate::app::{Generation, Process};
-use crate::proxy::upstream::Upstreams;
 use crate::telemetry::Shard;
 
-/// One worker.
+/// One worker: everything here is touched by one thread only.
 pub struct Worker {
-    /// Shared by all.
+    /// What the workers share.
     pub process: Arc<Process>,
-    /// Its connections.
+    /// This worker's connections to every upstream.
     pub upstreams: Rc<Upstreams>,
-    /// Its counters.
+    /// This worker's counters.
     pub shard: Arc<Shard>,
-    /// Its request ids.
-    pub ids: super::request_id::Ids,
+    /// This worker's request ids.
+    pub ids: Ids,
+    generation: RefCell<Cache<Arc<ArcSwap<Generation>>, Arc<Generation>>>,
 }
 
 impl Worker {
-    /// The rules in force.
+    /// A worker of `process`. Call it on the thread that will use it.
+    pub fn new(process: Arc<Process>) -> Rc<Self> {
+        let generation = RefCell::new(Cache::new(Arc::clone(&process.generation)));
+        let upstreams = Upstreams::new(Arc::clone(&process.upstreams));
+        let shard = process.telemetry.shard();
+        Rc::new(Self { process, upstreams, shard, ids: Ids::new(), generation })
+    }
+
+    /// The rules in force. Take it once per request: a request ends under the rules it began with.
     pub fn generation(&self) -> Arc<Generation> {
-        self.process.generation.load_full()
+        Arc::clone(self.generation.borrow_mut().load())
+    }
+}
+
+impl Serve for Rc<Worker> {
+    fn door(&self, name: &str) -> Option<Arc<Door>> {
+        self.generation().doors.iter().find(|door| *door.listener.name == *name).cloned()
+    }
+
+    async fn serve(&self, exchange: Exchange) -> Answer {
+        journey::serve(exchange, self).await
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use self::digest::Digest;
 pub use self::memory::{Counters, Memory};
 pub use self::persist::ReadBackError;
+use crate::policy::operations::ReplayStore;
 use crate::policy::route::{Replay, ReplayBy};
 use crate::reject::{Code, Rejection};
 use crate::sig::message::Method;
@@ -75,6 +76,24 @@ struct Held {
 }
 
 impl Store {
+    /// The configured store. What a clean stop wrote is read back and lifts the guard; what cannot be read leaves it in place. Blocking.
+    pub fn open(settings: &ReplayStore, now: Moment) -> Self {
+        let ReplayStore::Memory { capacity, restart_guard, persist } = settings;
+        let memory = Memory::new(*capacity, restart_guard.then_some(now));
+        match persist.as_ref().map(|path| memory.read(path, now)) {
+            Some(Ok(claims)) => tracing::info!(claims, "replay claims were read back"),
+            Some(Err(cause)) => tracing::warn!(%cause, "replay claims were not read back"),
+            None => {}
+        }
+        Self::Memory(Arc::new(memory))
+    }
+
+    /// Writes what a restart must remember, where the configuration names a file. Blocking; nothing may claim afterwards.
+    pub fn close(&self, settings: &ReplayStore, now: Moment) -> std::io::Result<()> {
+        let (ReplayStore::Memory { persist, .. }, Self::Memory(memory)) = (settings, self);
+        persist.as_ref().map_or(Ok(()), |path| memory.write(path, now).map(|_| ()))
+    }
+
     /// Claims the request that `attempt` proves, or says why not: replayed, pending, full, unavailable, guarded.
     /// With [`ReplayBy::Off`] or a method outside `rule.methods` the claim is empty and always succeeds.
     #[expect(clippy::unused_async, reason = "a shared store answers over a network")]

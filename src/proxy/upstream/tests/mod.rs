@@ -92,7 +92,7 @@ pub(super) fn get(target: &str) -> Outgoing {
 }
 
 pub(super) fn with_body(method: &str, pieces: &[&'static str]) -> Outgoing {
-    let pieces = pieces.iter().map(|piece| Bytes::from_static(piece.as_bytes())).collect();
+    let pieces = Bytes::from(pieces.concat());
     Outgoing { head: head(method, "/"), body: Held::Memory(pieces), upgrade: false }
 }
 

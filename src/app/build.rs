@@ -1,0 +1,49 @@
+//! A generation from a loaded configuration: what is still to be checked is checked here, before anything is swapped.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Generation;
+use crate::config::{Loaded, Problem};
+use crate::policy::listen::Listener;
+use crate::proxy::server::Door;
+use crate::proxy::tls;
+use crate::sig::time::Moment;
+
+/// The generation after `old`, or every mistake in it. Warnings go to the log.
+pub(super) fn generation(
+    source: &Path,
+    loaded: Loaded,
+    old: Option<&Generation>,
+    now: Moment,
+) -> Result<Generation, Vec<Problem>> {
+    let Loaded { policy, warnings, watched } = loaded;
+    let mut problems = Vec::new();
+    let mut doors = Vec::with_capacity(policy.listeners.len());
+    for listener in &policy.listeners {
+        match door(listener, old) {
+            Ok(door) => doors.push(Arc::new(door)),
+            Err(message) => problems.push(problem(source, listener, message)),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    for warning in &warnings {
+        tracing::warn!(path = warning.path, "{}", warning.message);
+    }
+    let number = old.map_or(1, |old| old.number.saturating_add(1));
+    Ok(Generation { number, loaded: now, policy, doors, watched })
+}
+
+fn door(listener: &Arc<Listener>, old: Option<&Generation>) -> Result<Door, String> {
+    let before = old.and_then(|old| old.doors.iter().find(|door| door.listener.name == listener.name));
+    let before = before.and_then(|door| door.tls.as_deref());
+    let tls = listener.tls.as_ref().map(|tls| tls::server_config(tls, listener.http2, before));
+    Ok(Door { listener: Arc::clone(listener), tls: tls.transpose()?.map(Arc::new) })
+}
+
+fn problem(source: &Path, listener: &Listener, message: String) -> Problem {
+    let path = format!("listeners.{}.tls", listener.name);
+    Problem { file: source.into(), at: None, path, message, fix: None }
+}

@@ -1,0 +1,193 @@
+//! What lives as long as the process, what a reload replaces, and how it all starts and ends.
+
+mod build;
+mod poll;
+mod reload;
+mod signals;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::{self, Problem};
+use crate::policy::Policy;
+use crate::policy::listen::Address;
+use crate::proxy::bodies::Unwritable;
+use crate::proxy::held::Store;
+use crate::proxy::server::{self, BindError, Door, Running};
+use crate::proxy::upstream;
+use crate::proxy::worker::Worker;
+use crate::replay;
+use crate::sig::time::Moment;
+use crate::telemetry::Telemetry;
+
+/// Everything that one load of the configuration yields. Replaced whole, in one swap.
+pub struct Generation {
+    /// Counts up with every successful load, from 1.
+    pub number: u64,
+    /// When it was loaded.
+    pub loaded: Moment,
+    /// What the configuration says.
+    pub policy: Policy,
+    /// The listeners with their TLS, in the order of the file.
+    pub doors: Vec<Arc<Door>>,
+    /// Files and directories whose change is a reason to load again.
+    pub watched: Vec<PathBuf>,
+}
+
+/// What a reload must not lose.
+pub struct Process {
+    /// What time it is.
+    pub clock: Clock,
+    /// The rules in force. Workers read it through `arc_swap::Cache`.
+    pub generation: Arc<ArcSwap<Generation>>,
+    /// Which requests were seen.
+    pub replay: replay::Store,
+    /// What held bodies may occupy.
+    pub bodies: Store,
+    /// Counters and the audit line.
+    pub telemetry: Arc<Telemetry>,
+    /// Connection caps and load of upstreams.
+    pub upstreams: Arc<upstream::Shared>,
+    /// How it fares.
+    pub state: State,
+    /// The configuration file.
+    pub source: PathBuf,
+    /// Held while a new generation is built: two reloads never overtake each other.
+    building: Mutex<()>,
+}
+
+/// What readiness and the status page say of the process.
+#[derive(Default)]
+pub struct State {
+    draining: AtomicBool,
+    /// Why the last load failed; empty after a good one.
+    pub problems: ArcSwap<Vec<Problem>>,
+    /// What is configured but takes effect only after a restart.
+    pub pending: ArcSwap<Vec<String>>,
+    /// Cancelled by whoever wants the process to drain and end.
+    pub leave: CancellationToken,
+}
+
+impl State {
+    /// Whether new work is welcome: false from the moment draining begins.
+    pub fn is_ready(&self) -> bool {
+        !self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong: every mistake.
+    #[error("the configuration has {} mistake(s)", .0.len())]
+    Configuration(Vec<Problem>),
+    /// An address is taken.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The spool directory takes no file.
+    #[error(transparent)]
+    Spool(#[from] Unwritable),
+    /// The audit sink, the replay store or the runtime.
+    #[error("{what}: {cause}")]
+    Io {
+        /// What was attempted.
+        what: &'static str,
+        /// Why it failed.
+        cause: std::io::Error,
+    },
+}
+
+/// A running gateway. Dropped, it ends at once.
+pub struct App {
+    process: Arc<Process>,
+    running: Running,
+    _poller: poll::Poller,
+}
+
+impl App {
+    /// Loads the configuration and starts to serve. Blocking; never call it on a worker.
+    pub fn start(source: &Path, clock: Clock) -> Result<Self, StartError> {
+        let loaded = config::load(source).map_err(StartError::Configuration)?;
+        Self::serve(source, loaded, clock)
+    }
+
+    /// Serves a configuration that is already loaded.
+    pub fn serve(source: &Path, loaded: config::Loaded, clock: Clock) -> Result<Self, StartError> {
+        let first = build::generation(source, loaded, None, clock.now()).map_err(StartError::Configuration)?;
+        let process = Process::new(source, first, clock)?;
+        let policy = &process.generation.load().policy;
+        let workers = server::worker_count(policy.operations.workers);
+        let make = {
+            let process = Arc::clone(&process);
+            move || Worker::new(Arc::clone(&process))
+        };
+        let running = server::start(&policy.listeners, workers, make)?;
+        let poller = poll::start(&process).map_err(|cause| StartError::Io { what: "file watching", cause })?;
+        Ok(Self { process: Arc::clone(&process), running, _poller: poller })
+    }
+
+    /// What the workers share.
+    pub const fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+
+    /// Where it listens, by the listener's name, with the ports that the system chose.
+    pub fn addresses(&self) -> &[(Arc<str>, Address)] {
+        &self.running.addresses
+    }
+
+    /// The accepting half.
+    pub const fn server(&self) -> &Running {
+        &self.running
+    }
+
+    /// Loads the configuration anew and puts it in force, or leaves everything as it is. Blocking.
+    pub fn reload(&self) -> Result<u64, Vec<Problem>> {
+        self.process.reload()
+    }
+
+    /// Ends in order: not ready, a pause for those who route to us, no new connections, the requests in flight, then the rest is cut.
+    pub async fn drain(&self) {
+        self.process.state.draining.store(true, Ordering::Relaxed);
+        let limits = self.process.generation.load().policy.limits.clone();
+        tokio::time::sleep(limits.drain_delay).await;
+        self.running.close();
+        if tokio::time::timeout(limits.drain, self.running.closed()).await.is_err() {
+            tracing::warn!("requests in flight were cut at the end of the drain time");
+        }
+        self.shutdown().await;
+    }
+
+    /// Ends at once.
+    pub async fn shutdown(&self) {
+        self.process.state.draining.store(true, Ordering::Relaxed);
+        self.running.end();
+        self.running.closed().await;
+    }
+}
+
+impl Process {
+    fn new(source: &Path, first: Generation, clock: Clock) -> Result<Arc<Self>, StartError> {
+        let failed = |what| move |cause| StartError::Io { what, cause };
+        let operations = &first.policy.operations;
+        let replay = replay::Store::open(&operations.replay, clock.now());
+        let bodies = Store::open(&first.policy.limits)?;
+        let telemetry = Telemetry::new(&operations.audit).map_err(failed("audit"))?;
+        Ok(Arc::new(Self {
+            clock,
+            generation: Arc::new(ArcSwap::from_pointee(first)),
+            replay,
+            bodies,
+            telemetry,
+            upstreams: upstream::Shared::new(),
+            state: State::default(),
+            source: source.to_owned(),
+            building: Mutex::default(),
+        }))
+    }
+}

@@ -1,0 +1,68 @@
+//! One swap: a new generation is built aside and put in force whole, or nothing changes and everybody is told.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{Generation, Process, build};
+use crate::config::{self, Problem};
+
+impl Process {
+    /// Loads the configuration and everything it names. On success it is in force when this returns, and its number is returned; else the
+    /// last good one serves on. Blocking; never run on a worker.
+    pub fn reload(&self) -> Result<u64, Vec<Problem>> {
+        let _one_at_a_time = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.generation.load_full();
+        let built = config::load(&self.source)
+            .and_then(|loaded| build::generation(&self.source, loaded, Some(&old), self.clock.now()));
+        self.telemetry.reloaded(built.is_ok());
+        match built {
+            Ok(new) => Ok(self.install(&old, new)),
+            Err(problems) => {
+                report(&problems);
+                self.state.problems.store(Arc::new(problems.clone()));
+                Err(problems)
+            }
+        }
+    }
+
+    fn install(&self, old: &Generation, new: Generation) -> u64 {
+        let number = new.number;
+        let pending = restart_needed(old, &new);
+        for what in &pending {
+            tracing::warn!("{what} needs a restart");
+        }
+        self.state.pending.store(Arc::new(pending));
+        self.state.problems.store(Arc::default());
+        self.generation.store(Arc::new(new));
+        number
+    }
+}
+
+fn report(problems: &[Problem]) {
+    for problem in problems {
+        let file = problem.file.display();
+        let (line, column) = problem.at.unwrap_or_default();
+        tracing::error!(%file, line, column, path = problem.path, "not reloaded: {}", problem.message);
+    }
+}
+
+/// What differs and cannot change while the process runs.
+fn restart_needed(old: &Generation, new: &Generation) -> Vec<String> {
+    let mut changed = Vec::new();
+    for listener in &new.policy.listeners {
+        let before = old.policy.listeners.iter().find(|before| before.name == listener.name);
+        if before.is_none_or(|before| before.address != listener.address) {
+            changed.push(format!("the address of listener `{}`", listener.name));
+        }
+    }
+    let (before, after) = (&old.policy.operations, &new.policy.operations);
+    let settings = [
+        ("the health listener", before.health != after.health),
+        ("the admin listener", before.admin != after.admin),
+        ("the number of workers", before.workers != after.workers),
+        ("the replay store", before.replay != after.replay),
+        ("the audit sink", before.audit != after.audit),
+        ("the log", before.log_filter != after.log_filter || before.log_format != after.log_format),
+    ];
+    changed.extend(settings.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what.to_owned()));
+    changed
+}

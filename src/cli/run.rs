@@ -1,0 +1,58 @@
+//! `countersign run`: the gateway.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+
+use super::{CONFIGURATION, RUNTIME, explain, fail};
+use crate::app::{App, StartError};
+use crate::clock::Clock;
+use crate::{config, telemetry};
+
+/// Time for the last audit lines to be written.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// Arguments of `run`.
+#[derive(Args)]
+pub(super) struct Run {
+    /// The configuration file
+    #[arg(short, long, env = "COUNTERSIGN_CONFIG")]
+    config: PathBuf,
+}
+
+impl Run {
+    pub(super) fn run(self) -> ExitCode {
+        keep_memory_private();
+        match self.serve() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(StartError::Configuration(problems)) => {
+                explain(&problems);
+                ExitCode::from(CONFIGURATION)
+            }
+            Err(other) => fail(RUNTIME, other),
+        }
+    }
+
+    fn serve(&self) -> Result<(), StartError> {
+        let loaded = config::load(&self.config).map_err(StartError::Configuration)?;
+        let operations = &loaded.policy.operations;
+        // A filter that does not parse is a mistake of the configuration and was reported as one.
+        let _checked = telemetry::log::init(operations.log_format, &operations.log_filter);
+        let app = App::serve(&self.config, loaded, Clock::system())?;
+        let failed = |cause| StartError::Io { what: "signals", cause };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        runtime.block_on(app.run()).map_err(failed)?;
+        app.process().telemetry.flush(FLUSH);
+        Ok(())
+    }
+}
+
+/// Keys live in this process: no core dump, no debugger of the same user.
+fn keep_memory_private() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _best_effort = setrlimit(Resource::Core, none);
+    let _best_effort = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}

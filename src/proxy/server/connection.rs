@@ -1,0 +1,239 @@
+//! One client connection, from the handshake to its last answer.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout};
+
+use super::accept::Site;
+use super::io::{Guarded, Socket};
+use super::watch::{Activity, Advice, InFlight, Pulse};
+use super::{Door, Serve, detect};
+use crate::policy::limits;
+use crate::proxy::exchange::{Connection, Exchange};
+use crate::proxy::http::{self, Outbound};
+use crate::proxy::tls::Handshake;
+use crate::reject::Code;
+
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+const FRAME: u32 = 16 << 10;
+const PING: Duration = Duration::from_secs(30);
+
+/// Streams a client may reset before they are accepted, and resets we may be provoked to send (CVE-2023-44487, CVE-2025-8671).
+const RESETS: usize = 20;
+
+/// Serves a connection until it ends, however it ends: nobody waits for an error.
+pub(super) async fn run<S: Serve>(site: Rc<Site<S>>, door: Arc<Door>, socket: Socket, peer: Option<SocketAddr>) {
+    let limits = door.listener.limits;
+    let pulse = Pulse::new(Instant::now());
+    let socket = Guarded::new(socket, Arc::clone(&pulse), limits.write);
+    let activity = Activity::new(pulse);
+    let ended = match &door.tls {
+        None => plain(Link { site, door, peer, activity, handshake: None }, socket).await,
+        Some(tls) => match timeout(limits.handshake, tls.accept(socket)).await {
+            Ok(Ok((stream, handshake))) => {
+                let http2 = handshake.http2();
+                Link { site, peer, activity, handshake: Some(handshake), door }.serve(stream, http2).await
+            }
+            Ok(Err(cause)) => Err(cause),
+            Err(_late) => Ok(()),
+        },
+    };
+    if let Err(cause) = ended {
+        tracing::debug!(%cause, "connection ended");
+    }
+}
+
+async fn plain<S: Serve>(link: Link<S>, mut socket: Guarded) -> io::Result<()> {
+    let listener = &link.door.listener;
+    if !listener.http2 {
+        return link.serve(socket, false).await;
+    }
+    match timeout(listener.limits.head, detect::is_http2(&mut socket)).await {
+        Ok(http2) => link.serve(socket, http2?).await,
+        Err(_late) => Ok(()),
+    }
+}
+
+/// What is known of a connection before its first request.
+struct Link<S> {
+    site: Rc<Site<S>>,
+    door: Arc<Door>,
+    peer: Option<SocketAddr>,
+    activity: Rc<Activity>,
+    handshake: Option<Handshake>,
+}
+
+impl<S: Serve> Link<S> {
+    async fn serve<I>(self, io: I, http2: bool) -> io::Result<()>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { site, door, peer, activity, handshake } = self;
+        let limits = door.listener.limits;
+        let connection = Rc::new(Connection {
+            listener: Arc::clone(&door.listener),
+            peer: peer.map(|peer| peer.ip()),
+            port: peer.map_or(0, |peer| peer.port()),
+            server_name: handshake.as_ref().and_then(|handshake| handshake.server_name().cloned()),
+            subject: handshake.as_ref().and_then(|handshake| handshake.subject().cloned()),
+            handshake,
+        });
+        let desk = Rc::new(Desk { site: Rc::clone(&site), connection, activity: Rc::clone(&activity) });
+        let service = service_fn(move |request| {
+            let desk = Rc::clone(&desk);
+            async move { Ok::<_, Infallible>(desk.answer(request).await) }
+        });
+        let io = TokioIo::new(io);
+        let lasting = Lasting { site: &site, activity: &activity, limits: &limits, heads: !http2 };
+        let ended = if http2 {
+            lasting.until_done(http2_builder(&limits).serve_connection(io, service)).await
+        } else {
+            lasting.until_done(http1_builder(&limits).serve_connection(io, service).with_upgrades()).await
+        };
+        ended.map_err(io::Error::other)
+    }
+}
+
+/// Where the requests of a connection are answered.
+struct Desk<S> {
+    site: Rc<Site<S>>,
+    connection: Rc<Connection>,
+    activity: Rc<Activity>,
+}
+
+impl<S: Serve> Desk<S> {
+    async fn answer(&self, request: hyper::Request<hyper::body::Incoming>) -> hyper::Response<Outbound<InFlight>> {
+        let in_flight = self.activity.begin();
+        let mut exchange = http::exchange(request, Rc::clone(&self.connection));
+        if exchange.defect.is_none() && self.is_outdated(&exchange) {
+            exchange.defect = Some(Code::Misdirected.into());
+        }
+        http::response(self.site.serve.serve(exchange).await, in_flight)
+    }
+
+    /// A connection may outlive a reload that demands more of its clients.
+    fn is_outdated(&self, exchange: &Exchange) -> bool {
+        let Some(handshake) = &self.connection.handshake else { return false };
+        let door = self.site.serve.door(&self.connection.listener.name);
+        let tls = door.as_ref().and_then(|door| door.tls.as_ref());
+        tls.is_none_or(|tls| handshake.differs(tls, &exchange.head.authority))
+    }
+}
+
+fn http1_builder(limits: &limits::Connection) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    let room = limits.head_max.saturating_add(limits.target_max).max(8192);
+    builder.half_close(true).max_headers(limits.fields_max).max_buf_size(room).header_read_timeout(None);
+    builder
+}
+
+fn http2_builder(limits: &limits::Connection) -> http2::Builder<Local> {
+    let mut builder = http2::Builder::new(Local);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.h2_streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
+        .max_header_list_size(u32::try_from(limits.head_max).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(limits.write);
+    builder
+}
+
+/// Runs HTTP/2 streams on the worker's own thread.
+#[derive(Clone, Copy)]
+struct Local;
+
+impl<F> hyper::rt::Executor<F> for Local
+where
+    F: Future + 'static,
+{
+    fn execute(&self, future: F) {
+        let _handle = tokio::task::spawn_local(async move {
+            future.await;
+        });
+    }
+}
+
+/// Both versions of a hyper connection.
+trait Graceful: Future<Output = hyper::Result<()>> {
+    fn finish(self: Pin<&mut Self>);
+}
+
+impl<I, B, S> Graceful for http1::UpgradeableConnection<I, S>
+where
+    S: hyper::service::HttpService<hyper::body::Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    B: http_body::Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, B, S, E> Graceful for http2::Connection<I, S, E>
+where
+    S: hyper::service::HttpService<hyper::body::Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    B: http_body::Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    E: hyper::rt::bounds::Http2ServerConnExec<S::Future, B>,
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// What can end a connection beside itself.
+struct Lasting<'a, S> {
+    site: &'a Site<S>,
+    activity: &'a Activity,
+    limits: &'a limits::Connection,
+    heads: bool,
+}
+
+impl<S> Lasting<'_, S> {
+    /// Drives `connection` until it is over, it is idle or late, or the server closes.
+    async fn until_done(&self, connection: impl Graceful) -> hyper::Result<()> {
+        let mut connection = pin!(connection);
+        let mut closing = pin!(self.site.closing.cancelled());
+        let mut finishing = false;
+        let mut alarm = pin!(tokio::time::sleep(self.limits.head.min(self.limits.idle)));
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => return ended,
+                () = closing.as_mut(), if !finishing => {
+                    finishing = true;
+                    connection.as_mut().finish();
+                }
+                () = alarm.as_mut() => match self.activity.advice(Instant::now(), self.limits, self.heads) {
+                    Advice::Wait(until) => alarm.as_mut().reset(until),
+                    Advice::Late => return Ok(()),
+                    Advice::Idle if finishing => return Ok(()),
+                    Advice::Idle => {
+                        finishing = true;
+                        connection.as_mut().finish();
+                        alarm.as_mut().reset(Instant::now() + self.limits.head);
+                    }
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Accepting connections: sockets, worker threads, and how they come to an end.
+
+mod accept;
+mod connection;
+mod detect;
+mod io;
+mod sockets;
+mod watch;
+mod workers;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::exchange::{Answer, Exchange};
+use super::tls::ServerTls;
+use crate::policy::listen::{Address, Listener};
+pub use sockets::BindError;
+pub use workers::count as worker_count;
+
+/// A listener as one generation describes it, with its TLS ready for use.
+pub struct Door {
+    /// What the configuration says.
+    pub listener: Arc<Listener>,
+    /// `None` on a plain listener.
+    pub tls: Option<Arc<ServerTls>>,
+}
+
+/// What a worker serves. The gateway is one, a test's handler another.
+pub trait Serve: Clone + 'static {
+    /// The listener of this name as it stands now; `None` when it is no longer configured.
+    fn door(&self, name: &str) -> Option<Arc<Door>>;
+
+    /// Answers one request.
+    fn serve(&self, exchange: Exchange) -> impl Future<Output = Answer>;
+}
+
+/// A server that accepts. Dropped, it ends at once.
+pub struct Running {
+    /// Where it listens, by the listener's name; a unix socket as configured.
+    pub addresses: Vec<(Arc<str>, Address)>,
+    closing: CancellationToken,
+    ending: CancellationToken,
+    live: TaskTracker,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Binds every listener and starts `workers` threads; `make` is called once on each of them.
+pub fn start<S: Serve>(
+    listeners: &[Arc<Listener>],
+    workers: usize,
+    make: impl Fn() -> S + Clone + Send + 'static,
+) -> Result<Running, BindError> {
+    let bound = sockets::bind(listeners, workers)?;
+    let addresses = bound.addresses;
+    let (closing, live) = (CancellationToken::new(), TaskTracker::new());
+    let mut running = Running { addresses, closing, ending: CancellationToken::new(), live, threads: Vec::new() };
+    for (place, sockets) in bound.workers.into_iter().enumerate() {
+        let make = make.clone();
+        let worker = workers::Worker {
+            sockets,
+            closing: running.closing.child_token(),
+            ending: running.ending.child_token(),
+            alive: running.live.token(),
+        };
+        running.threads.push(workers::spawn(place, worker, make).map_err(BindError::Thread)?);
+    }
+    running.live.close();
+    Ok(running)
+}
+
+impl Running {
+    /// The address of a TCP listener, with the port that the system chose.
+    pub fn address(&self, name: &str) -> Option<SocketAddr> {
+        self.addresses.iter().find_map(|(known, address)| match address {
+            Address::Socket(address) if **known == *name => Some(*address),
+            Address::Socket(_) | Address::Unix(_) => None,
+        })
+    }
+
+    /// Accepts what already waits, then no more; every connection ends after its requests in flight.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Until every worker has ended. Without [`Running::close`] that is never.
+    pub async fn closed(&self) {
+        self.live.wait().await;
+    }
+
+    /// Cuts every connection.
+    pub fn end(&self) {
+        self.closing.cancel();
+        self.ending.cancel();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+        for thread in self.threads.drain(..) {
+            let _panicked = thread.join();
+        }
+        sockets::unlink(&self.addresses);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Binding: one socket per worker and TCP listener (`SO_REUSEPORT`), one shared socket per unix listener.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::policy::listen::{Address, Listener};
+
+const BACKLOG: i32 = 4096;
+const UNIX_MODE: u32 = 0o660;
+
+/// A listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The address is taken, foreign or forbidden.
+    #[error("cannot listen on {address} (listener `{name}`): {cause}")]
+    Address {
+        /// The listener's name.
+        name: Arc<str>,
+        /// Where it should listen.
+        address: String,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// A worker thread could not be started.
+    #[error("cannot start a worker: {0}")]
+    Thread(io::Error),
+}
+
+/// One listening socket of one worker.
+pub(super) struct Listening {
+    /// The listener's name.
+    pub(super) name: Arc<str>,
+    /// The socket, not yet with a runtime.
+    pub(super) socket: Listen,
+    /// Connections of this listener, over all workers.
+    pub(super) live: Arc<AtomicUsize>,
+}
+
+/// The two kinds of listening sockets.
+pub(super) enum Listen {
+    /// Its own, by `SO_REUSEPORT`.
+    Tcp(TcpListener),
+    /// Shared with the other workers.
+    Unix(UnixListener),
+}
+
+/// Every socket, by worker.
+pub(super) struct Bound {
+    /// Where we listen, with the ports that the system chose.
+    pub(super) addresses: Vec<(Arc<str>, Address)>,
+    /// The sockets of each worker.
+    pub(super) workers: Vec<Vec<Listening>>,
+}
+
+/// Opens every listener for every worker, or nothing.
+pub(super) fn bind(listeners: &[Arc<Listener>], workers: usize) -> Result<Bound, BindError> {
+    let mut bound = Bound { addresses: Vec::new(), workers: std::iter::repeat_with(Vec::new).take(workers).collect() };
+    for listener in listeners {
+        let name = &listener.name;
+        let (address, sockets) = open(&listener.address, workers).map_err(|cause| BindError::Address {
+            name: Arc::clone(name),
+            address: describe(&listener.address),
+            cause,
+        })?;
+        let live = Arc::new(AtomicUsize::new(0));
+        for (worker, socket) in bound.workers.iter_mut().zip(sockets) {
+            worker.push(Listening { name: Arc::clone(name), socket, live: Arc::clone(&live) });
+        }
+        bound.addresses.push((Arc::clone(name), address));
+    }
+    Ok(bound)
+}
+
+fn describe(address: &Address) -> String {
+    match address {
+        Address::Socket(address) => address.to_string(),
+        Address::Unix(path) => format!("unix:{}", path.display()),
+    }
+}
+
+fn open(address: &Address, workers: usize) -> io::Result<(Address, Vec<Listen>)> {
+    match address {
+        Address::Socket(address) => {
+            let address = claim(*address)?;
+            let sockets = std::iter::repeat_with(|| tcp(address)).take(workers);
+            Ok((Address::Socket(address), sockets.collect::<io::Result<_>>()?))
+        }
+        Address::Unix(path) => {
+            let socket = unix(path)?;
+            let sockets = std::iter::repeat_with(|| socket.try_clone().map(Listen::Unix)).take(workers);
+            Ok((Address::Unix(path.clone()), sockets.collect::<io::Result<_>>()?))
+        }
+    }
+}
+
+/// `SO_REUSEPORT` would share the port with another gateway in silence: the first bind goes without it, and learns port 0.
+fn claim(address: SocketAddr) -> io::Result<SocketAddr> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(1)?;
+    socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
+fn tcp(address: SocketAddr) -> io::Result<Listen> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(Listen::Tcp(socket.into()))
+}
+
+fn unix(path: &Path) -> io::Result<UnixListener> {
+    remove_stale(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(UNIX_MODE))?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A socket file outlives its process. It is removed only when nobody listens on it, and nothing else is ever removed.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let Ok(found) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    if !found.file_type().is_socket() || UnixStream::connect(path).is_ok() {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    std::fs::remove_file(path)
+}
+
+/// Removes the socket files of unix listeners; called when nobody accepts any more.
+pub(super) fn unlink(addresses: &[(Arc<str>, Address)]) {
+    let paths = addresses.iter().filter_map(|(_, address)| match address {
+        Address::Unix(path) => Some(path),
+        Address::Socket(_) => None,
+    });
+    paths.for_each(|path: &PathBuf| {
+        let _gone_already = std::fs::remove_file(path);
+    });
+}

@@ -1,0 +1,107 @@
+//! Worker threads: a runtime each, nothing shared on the path of a request.
+
+use std::io;
+use std::rc::Rc;
+use std::thread::JoinHandle;
+
+use tokio::task::LocalSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::Serve;
+use super::accept::{self, Site};
+use super::sockets::Listening;
+
+/// A pod on a machine with 64 cores must not start 64 threads.
+const MOST: usize = 4;
+
+/// What a worker thread is given.
+pub(super) struct Worker {
+    /// Its listening sockets.
+    pub(super) sockets: Vec<Listening>,
+    /// Accept no more, finish what is under way.
+    pub(super) closing: CancellationToken,
+    /// Finish nothing.
+    pub(super) ending: CancellationToken,
+    /// Held until the worker has ended.
+    pub(super) alive: TaskTrackerToken,
+}
+
+/// Starts a worker thread.
+pub(super) fn spawn<S: Serve>(
+    place: usize,
+    worker: Worker,
+    make: impl Fn() -> S + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name(format!("worker-{place}")).spawn(move || {
+        LocalSet::new().block_on(&runtime, run(worker, &make));
+    })
+}
+
+async fn run<S: Serve>(worker: Worker, make: &impl Fn() -> S) {
+    let Worker { sockets, closing, ending, alive } = worker;
+    let site = Rc::new(Site { serve: make(), closing, connections: TaskTracker::new() });
+    for listening in sockets {
+        let task = accept::accept(Rc::clone(&site), listening);
+        site.connections.spawn_local(async move {
+            if let Err(cause) = task.await {
+                tracing::error!(%cause, "a listener is lost");
+            }
+        });
+    }
+    site.connections.close();
+    tokio::select! {
+        () = site.connections.wait() => {}
+        () = ending.cancelled() => {}
+    }
+    drop(alive);
+}
+
+/// How many workers: as configured, else as many as the cgroup's CPU quota or the machine has, at most four.
+pub fn count(configured: Option<usize>) -> usize {
+    configured.unwrap_or_else(|| quota().unwrap_or(MOST).min(cores()).min(MOST)).max(1)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The CPU quota of this cgroup, rounded up: version 2, then version 1; `None` without one.
+fn quota() -> Option<usize> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let second = read("/sys/fs/cgroup/cpu.max").and_then(|text| {
+        let (quota, period) = text.trim().split_once(' ')?;
+        ratio(quota, period)
+    });
+    second.or_else(|| {
+        let quota = read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")?;
+        ratio(quota.trim(), read("/sys/fs/cgroup/cpu/cpu.cfs_period_us")?.trim())
+    })
+}
+
+fn ratio(quota: &str, period: &str) -> Option<usize> {
+    let (quota, period) = (quota.parse::<usize>().ok()?, period.parse::<usize>().ok()?);
+    (quota > 0 && period > 0).then(|| quota.div_ceil(period))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_is_rounded_up_and_no_quota_is_none() {
+        assert_eq!(ratio("50000", "100000"), Some(1));
+        assert_eq!(ratio("100000", "100000"), Some(1));
+        assert_eq!(ratio("100001", "100000"), Some(2));
+        assert_eq!(ratio("max", "100000"), None);
+        assert_eq!(ratio("-1", "100000"), None);
+    }
+
+    #[test]
+    fn a_configured_number_of_workers_is_obeyed_and_never_zero() {
+        assert_eq!((count(Some(7)), count(Some(0))), (7, 1));
+        assert!((1..=MOST).contains(&count(None)));
+    }
+}

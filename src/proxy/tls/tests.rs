@@ -1,0 +1,204 @@
+//! Real handshakes over a socket pair, with certificates made here.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore};
+use tokio_rustls::TlsConnector;
+
+use super::*;
+use crate::policy::listen::{Certificate, Clients, Tls};
+use crate::sig::secret::Secret;
+
+/// A certificate authority and what it issues.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+struct Issued {
+    certificate: rcgen::Certificate,
+    key: KeyPair,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn issue(&self, name: &str) -> Issued {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::OrganizationName, "Acme, Inc.");
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::generate().unwrap();
+        Issued { certificate: params.signed_by(&key, &self.0).unwrap(), key }
+    }
+
+    fn pem(&self) -> Vec<u8> {
+        self.0.pem().into_bytes()
+    }
+}
+
+impl Issued {
+    fn configured(&self) -> Certificate {
+        let key = Secret::new(self.key.serialize_pem().into_bytes());
+        Certificate { chain: self.certificate.pem().into_bytes(), key, origin: "tls.crt".into() }
+    }
+}
+
+fn settings(certificates: Vec<Certificate>, clients: Clients) -> Tls {
+    Tls { certificates, clients, hosts: Vec::new(), only_tls13: false }
+}
+
+fn server(settings: &Tls, old: Option<&ServerTls>) -> Arc<ServerTls> {
+    Arc::new(server_config(settings, true, old).unwrap())
+}
+
+fn client(authority: &Authority, identity: Option<&Issued>) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.0.der().clone()).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::clone(provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(issued) => {
+            let key = PrivateKeyDer::try_from(issued.key.serialize_der()).unwrap();
+            builder.with_client_auth_cert(vec![issued.certificate.der().clone()], key).unwrap()
+        }
+    };
+    Arc::new(config)
+}
+
+/// What a client saw of a handshake.
+struct Seen {
+    leaf: CertificateDer<'static>,
+    kind: HandshakeKind,
+}
+
+async fn meet(server: &Arc<ServerTls>, client: &Arc<ClientConfig>, name: &str) -> Option<(Seen, Handshake)> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (near, far) = tokio::io::duplex(64 << 10);
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let connector = TlsConnector::from(Arc::clone(client));
+    let visit = async {
+        let mut stream = connector.connect(name, near).await.ok()?;
+        stream.read_exact(&mut [0; 2]).await.ok()?;
+        let connection = stream.get_ref().1;
+        let leaf = connection.peer_certificates()?.first()?.clone().into_owned();
+        Some(Seen { leaf, kind: connection.handshake_kind()? })
+    };
+    let host = async {
+        let (mut stream, handshake) = server.accept(far).await.ok()?;
+        stream.write_all(b"ok").await.ok()?;
+        stream.shutdown().await.ok()?;
+        Some(handshake)
+    };
+    let (seen, handshake) = tokio::join!(visit, host);
+    seen.zip(handshake)
+}
+
+#[tokio::test]
+async fn a_client_is_shown_the_certificate_of_the_name_it_asks_for() {
+    let authority = Authority::new();
+    let [first, exact, wildcard] = ["a.example", "b.example", "*.c.example"].map(|name| authority.issue(name));
+    let all = [&first, &exact, &wildcard].map(Issued::configured).to_vec();
+    let (server, client) = (server(&settings(all, Clients::Ignored), None), client(&authority, None));
+    for (name, expected) in [("a.example", &first), ("b.example", &exact), ("x.c.example", &wildcard)] {
+        let (seen, handshake) = meet(&server, &client, name).await.unwrap();
+        assert_eq!(seen.leaf, *expected.certificate.der(), "{name}");
+        assert_eq!(handshake.server_name().map(|name| &**name), Some(name));
+    }
+    assert!(meet(&server, &client, "x.y.c.example").await.is_none(), "the first one does not bear this name");
+}
+
+#[tokio::test]
+async fn a_required_client_certificate_is_required_and_an_optional_one_is_checked() {
+    let (authority, foreign) = (Authority::new(), Authority::new());
+    let certificate = authority.issue("a.example").configured();
+    let ca = authority.pem();
+    let required = server(&settings(vec![certificate.clone()], Clients::Required { ca: ca.clone() }), None);
+    let optional = server(&settings(vec![certificate], Clients::Optional { ca }), None);
+    let (ours, theirs) = (authority.issue("caller"), foreign.issue("caller"));
+    let cases = [
+        (&required, Some(&ours), true),
+        (&required, Some(&theirs), false),
+        (&required, None, false),
+        (&optional, Some(&ours), true),
+        (&optional, Some(&theirs), false),
+        (&optional, None, true),
+    ];
+    for (server, identity, accepted) in cases {
+        let met = meet(server, &client(&authority, identity), "a.example").await;
+        assert_eq!(met.is_some(), accepted);
+        let subject = met.and_then(|(_, handshake)| handshake.subject().cloned());
+        assert_eq!(subject.is_some(), accepted && identity.is_some());
+        assert!(subject.is_none_or(|subject| subject == "CN=caller,O=Acme\\, Inc."));
+    }
+}
+
+#[tokio::test]
+async fn a_host_with_other_client_certificate_settings_is_misdirected() {
+    let authority = Authority::new();
+    let certificates = ["open.example", "closed.example"].map(|name| authority.issue(name).configured()).to_vec();
+    let mut tls = settings(certificates, Clients::Ignored);
+    tls.hosts.push(("closed.example".into(), Clients::Required { ca: authority.pem() }));
+    let server = server(&tls, None);
+    let identity = authority.issue("caller");
+
+    let (_, open) = meet(&server, &client(&authority, None), "open.example").await.unwrap();
+    assert!(meet(&server, &client(&authority, None), "closed.example").await.is_none());
+    let (_, closed) = meet(&server, &client(&authority, Some(&identity)), "closed.example").await.unwrap();
+    let cases = [
+        (&open, "open.example", false),
+        (&open, "unknown.example", false),
+        (&open, "closed.example", true),
+        (&open, "Closed.example.:443", true),
+        (&closed, "closed.example", false),
+        (&closed, "open.example", true),
+    ];
+    for (handshake, authority, expected) in cases {
+        assert_eq!(handshake.misdirected(authority.as_bytes()), expected, "{authority}");
+    }
+}
+
+#[tokio::test]
+async fn tickets_outlive_a_reload_only_while_the_demands_stay_the_same() {
+    let authority = Authority::new();
+    let certificate = || authority.issue("a.example").configured();
+    let optional = Clients::Optional { ca: authority.pem() };
+    let client = client(&authority, None);
+    let first = server(&settings(vec![certificate()], Clients::Ignored), None);
+    let renewed = server(&settings(vec![certificate()], Clients::Ignored), Some(&first));
+    let stricter = server(&settings(vec![certificate()], optional), Some(&renewed));
+
+    let kinds = [(&first, HandshakeKind::Full), (&renewed, HandshakeKind::Resumed), (&stricter, HandshakeKind::Full)];
+    for (place, (server, expected)) in kinds.into_iter().enumerate() {
+        let (seen, _) = meet(server, &client, "a.example").await.unwrap();
+        assert_eq!(seen.kind, expected, "{place}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_certificate_is_said_with_its_place() {
+    let authority = Authority::new();
+    let (one, two) = (authority.issue("a"), authority.issue("b"));
+    let mixed = Certificate { key: two.configured().key, ..one.configured() };
+    let garbage = Certificate { chain: b"x".to_vec(), ..one.configured() };
+    let keyless = Certificate { key: Secret::new(b"s3cret".to_vec()), ..one.configured() };
+    let cases = [
+        (mixed, "tls.crt: the key does not belong to the certificate"),
+        (garbage, "tls.crt: there is no certificate in it"),
+        (keyless, "tls.crt: the key is not a PEM key"),
+    ];
+    for (certificate, expected) in cases {
+        assert_eq!(
+            server_config(&settings(vec![certificate], Clients::Ignored), true, None).err().as_deref(),
+            Some(expected)
+        );
+    }
+    let foolish = settings(vec![one.configured()], Clients::Required { ca: b"x".to_vec() });
+    assert!(server_config(&foolish, true, None).is_err(), "an authority that is none");
+}
