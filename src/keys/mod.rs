@@ -1,9 +1,25 @@
 //! Where keys come from: a file, a directory, the environment, the configuration itself. Blocking; never run on a worker.
 
-use std::path::PathBuf;
+mod date;
+mod declared;
+mod directory;
+mod file;
+mod findings;
+mod lint;
+mod node;
+mod read;
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use self::declared::Declared;
+use self::findings::{Findings, Place};
 use crate::config::Problem;
-use crate::sig::keyring::Keyring;
+use crate::sig::key::{Key, Window};
+use crate::sig::keyring::{Keyring, KeyringError};
+use crate::sig::secret::Secret;
 
 /// A key source as configured.
 #[derive(Clone)]
@@ -18,10 +34,6 @@ pub enum Source {
     Inline(Vec<Declared>),
 }
 
-/// A key as declared in YAML, in the configuration or in a key file.
-#[derive(Clone)]
-pub struct Declared {}
-
 /// A ring that was loaded and checked whole, and what was read for it.
 pub struct LoadedRing {
     /// The ring.
@@ -32,7 +44,123 @@ pub struct LoadedRing {
     pub watched: Vec<PathBuf>,
 }
 
-/// Loads one keyring.
-pub fn load(_name: &str, _source: &Source) -> Result<LoadedRing, Vec<Problem>> {
-    todo!()
+/// Loads one keyring, whole or not at all. Problems of [`Source::Env`] and [`Source::Inline`] have an empty file: they are the configuration's.
+pub fn load(name: &str, source: &Source) -> Result<LoadedRing, Vec<Problem>> {
+    load_with(name, source, &|variable| std::env::var_os(variable))
 }
+
+/// [`load`] with an environment of the caller's.
+pub fn load_with(
+    name: &str,
+    source: &Source,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<LoadedRing, Vec<Problem>> {
+    let path = source.path();
+    let mut findings = Findings::new(path.unwrap_or(Path::new("")));
+    let keys = source.keys(environment, &mut findings);
+    let ring = if findings.problems.is_empty() { ring(name, keys, &mut findings) } else { None };
+    match ring {
+        Some(ring) if findings.problems.is_empty() => Ok(LoadedRing {
+            ring,
+            warnings: findings.warnings,
+            watched: path.into_iter().map(Path::to_owned).collect(),
+        }),
+        _ => Err(findings.problems),
+    }
+}
+
+fn ring(name: &str, keys: Vec<Key>, findings: &mut Findings) -> Option<Keyring> {
+    match Keyring::new(name, keys) {
+        Ok(ring) => Some(ring),
+        Err(error) => {
+            let fix = match &error {
+                KeyringError::Empty(_) => "add a key; `countersign keygen` makes one",
+                KeyringError::Duplicate(_) => "give every key of a ring an id of its own",
+                KeyringError::EmptySecret(_) => "make a secret with `countersign keygen`",
+            };
+            findings.problem(&Place::default(), error.to_string(), fix);
+            None
+        }
+    }
+}
+
+impl Source {
+    /// The file or directory that is read, if any.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::Directory(path) => Some(path),
+            Self::Env(_) | Self::Inline(_) => None,
+        }
+    }
+
+    fn keys(&self, environment: &dyn Fn(&str) -> Option<OsString>, findings: &mut Findings) -> Vec<Key> {
+        match self {
+            Self::File(path) => {
+                let (keys, mode) = file::load(path, findings);
+                exposure(&[(path.clone(), mode)], findings);
+                keys
+            }
+            Self::Directory(path) => {
+                let listing = directory::load(path, findings);
+                exposure(&listing.modes, findings);
+                listing.keys
+            }
+            Self::Env(variables) => {
+                variables.iter().filter_map(|(id, name)| variable(id, name, environment, findings)).collect()
+            }
+            Self::Inline(declared) => inline(declared, findings),
+        }
+    }
+}
+
+/// One warning per ring: a Secret mount without `defaultMode` would otherwise say it for every key.
+fn exposure(modes: &[(PathBuf, u32)], findings: &mut Findings) {
+    let mut open = modes.iter().filter(|(_, mode)| mode & 0o007 != 0);
+    let Some((path, mode)) = open.next() else { return };
+    let others = match open.count() {
+        0 => String::new(),
+        more => format!(", and {more} more of this ring"),
+    };
+    findings.turn_to(path);
+    let message = format!("every user of this machine has access to the file (mode {mode:04o}){others}");
+    findings.warning(&Place::default(), message, "chmod 0640, or `defaultMode: 0440` with `fsGroup` in Kubernetes");
+}
+
+fn variable(
+    id: &str,
+    name: &str,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+    findings: &mut Findings,
+) -> Option<Key> {
+    let place = Place::default().field(id, None);
+    if !declared::id_is_plain(id) {
+        findings.problem(&place, "not a key id", "use 1 to 128 visible ASCII characters");
+        return None;
+    }
+    let Some(secret) = environment(name) else {
+        let fix = "set it, or take the key from a file or directory";
+        findings.problem(&place, format!("the environment variable `{name}` is not set"), fix);
+        return None;
+    };
+    let secret = secret.into_vec();
+    lint::secret(&secret, id, &place, findings);
+    let id: Arc<str> = id.into();
+    Some(Key {
+        principal: Arc::clone(&id),
+        id,
+        secret: Secret::new(secret),
+        sign: Window::default(),
+        verify: Window::default(),
+        created: None,
+        observe: false,
+    })
+}
+
+fn inline(declared: &[Declared], findings: &mut Findings) -> Vec<Key> {
+    let list = Place::default().field("keys", None);
+    let keys = declared.iter().enumerate();
+    keys.filter_map(|(index, one)| declared::key(one, &list.item(index, &one.0), findings)).collect()
+}
+
+#[cfg(test)]
+mod tests;

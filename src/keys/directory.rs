@@ -1,0 +1,138 @@
+//! A directory with one file per key: plain, or a Kubernetes Secret mount.
+//!
+//! A mount is a set of symbolic links through `..data`, which points to the current generation and is replaced in one step. Names are taken from
+//! **one** generation: `..data` is resolved once, and everything is read again when it has moved meanwhile.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::declared;
+use super::file;
+use super::findings::{Findings, Place};
+use super::lint;
+use super::read;
+use crate::sig::key::{Key, Window};
+use crate::sig::secret::Secret;
+
+/// A secret larger than this is a mistake.
+const MAX: u64 = 64 << 10;
+/// How often a mount may move under our eyes before we give up; kubelet moves it once a minute at most.
+const ATTEMPTS: usize = 3;
+
+/// What a directory holds.
+pub(super) struct Listing {
+    /// Its keys, in the order of their file names.
+    pub(super) keys: Vec<Key>,
+    /// Key files and who else may read them.
+    pub(super) modes: Vec<(PathBuf, u32)>,
+}
+
+/// Reads every key of the directory, all from one generation.
+pub(super) fn load(path: &Path, findings: &mut Findings) -> Listing {
+    for _ in 0..ATTEMPTS {
+        let generation = generation(path);
+        let mut attempt = Findings::new(path);
+        let listing = read_all(path, &content_directory(path, generation.as_deref()), &mut attempt);
+        if self::generation(path) == generation {
+            findings.problems.append(&mut attempt.problems);
+            findings.warnings.append(&mut attempt.warnings);
+            return listing;
+        }
+    }
+    findings.problem(&Place::default(), "the mount changes faster than it can be read", "look at what writes to it");
+    Listing { keys: Vec::new(), modes: Vec::new() }
+}
+
+/// Where `..data` points; `None` in a plain directory.
+fn generation(path: &Path) -> Option<PathBuf> {
+    std::fs::read_link(path.join("..data")).ok()
+}
+
+fn content_directory(path: &Path, generation: Option<&Path>) -> PathBuf {
+    generation.map_or_else(|| path.to_owned(), |generation| path.join(generation))
+}
+
+fn read_all(path: &Path, content: &Path, findings: &mut Findings) -> Listing {
+    let mut listing = Listing { keys: Vec::new(), modes: Vec::new() };
+    let names = match names(content) {
+        Ok(names) => names,
+        Err(error) => {
+            let message = format!("the directory cannot be listed: {error}");
+            findings.problem(&Place::default(), message, "a keyring is a readable directory with one file per key");
+            return listing;
+        }
+    };
+    for name in names {
+        // Findings name the path that the operator knows, not the generation behind it.
+        let shown = path.join(&name);
+        findings.turn_to(&shown);
+        let mode = one(&content.join(&name), &name, &mut listing.keys, findings);
+        listing.modes.extend(mode.map(|mode| (shown, mode)));
+    }
+    findings.turn_to(path);
+    listing
+}
+
+/// File names in byte order, without hidden ones (`..data`, `..2026_…`, `.gitkeep`).
+fn names(content: &Path) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(content)? {
+        let name = entry?.file_name();
+        if !name.as_encoded_bytes().starts_with(b".") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Reads one file; its permission bits, if it could be read.
+fn one(path: &Path, name: &OsStr, keys: &mut Vec<Key>, findings: &mut Findings) -> Option<u32> {
+    if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        let (mut more, mode) = file::load(path, findings);
+        keys.append(&mut more);
+        Some(mode)
+    } else {
+        plain(path, name, keys, findings)
+    }
+}
+
+/// A file whose name is the key id and whose content is the secret.
+fn plain(path: &Path, name: &OsStr, keys: &mut Vec<Key>, findings: &mut Findings) -> Option<u32> {
+    let place = Place::default();
+    let Some(id) = name.to_str().filter(|id| declared::id_is_plain(id)) else {
+        findings.problem(&place, "the file name is not a key id", "use 1 to 128 visible ASCII characters");
+        return None;
+    };
+    let content = match read::regular(path, MAX) {
+        Ok(content) => content,
+        Err(error) => {
+            let fix = "a keyring's directory holds one readable, regular file per key and nothing else";
+            findings.problem(&place, error.to_string(), fix);
+            return None;
+        }
+    };
+    let secret = without_newline(&content.bytes);
+    lint::secret(secret, id, &place, findings);
+    let id: Arc<str> = id.into();
+    keys.push(Key {
+        principal: Arc::clone(&id),
+        id,
+        secret: Secret::new(secret.to_vec()),
+        sign: Window::default(),
+        verify: Window::default(),
+        created: None,
+        observe: false,
+    });
+    Some(content.mode)
+}
+
+/// Editors and `echo` end a file with a newline: exactly one is not part of the secret.
+fn without_newline(content: &[u8]) -> &[u8] {
+    match content.strip_suffix(b"\n") {
+        Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+        None => content,
+    }
+}
