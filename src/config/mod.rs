@@ -1,9 +1,33 @@
 //! From one YAML file to a [`Policy`], or to every mistake in it with its place.
+//!
+//! Steps: [`sources`] parses the file and its includes into trees, the [`environment`] is put in, [`de`] reads the tree into the [`raw`]
+//! structs, [`compile`] checks what they mean together. Each step reports what is wrong and goes on.
 
+mod compile;
+mod de;
+pub mod environment;
+mod field;
+mod print;
+mod raw;
+mod report;
+pub mod scheme;
+mod sources;
+mod suggest;
+mod tree;
+mod values;
+
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::Deserialize;
+
+use crate::clock::Clock;
 use crate::policy::Policy;
+use crate::sig::time::Moment;
+use environment::Lookup;
+use report::Report;
+use sources::Sources;
 
 /// A configuration that was read and checked whole, with everything it names.
 pub struct Loaded {
@@ -30,7 +54,52 @@ pub struct Problem {
     pub fix: Option<String>,
 }
 
-/// Reads the file and everything it names (includes, keys, certificates, schemes). Blocking; never run on a worker.
-pub fn load(_path: &Path) -> Result<Loaded, Vec<Problem>> {
-    todo!()
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some((line, column)) = self.at {
+            write!(f, ":{line}:{column}")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, ": {}", self.path)?;
+        }
+        write!(f, ": {}", self.message)?;
+        match &self.fix {
+            Some(fix) => write!(f, "; {fix}"),
+            None => Ok(()),
+        }
+    }
 }
+
+/// Reads the file and everything it names (includes, keys, certificates, schemes). Blocking; never run on a worker.
+pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
+    load_with(path, &environment::variable, Clock::system().now())
+}
+
+/// [`load`] with an environment and a time of the caller's.
+pub fn load_with(path: &Path, lookup: Lookup<'_>, now: Moment) -> Result<Loaded, Vec<Problem>> {
+    let mut report = Report::default();
+    let compiled = Sources::read(path, lookup, &mut report).and_then(|sources| {
+        let raw = raw::File::deserialize(de::De { node: &sources.root, report: &report }).ok()?;
+        let (policy, mut watched) = compile::policy(&raw, &sources, &report, now)?;
+        watched.extend(sources.files.iter().cloned());
+        Some((policy, watched))
+    });
+    let (errors, warnings) = report.finish();
+    match compiled {
+        Some((policy, watched)) if errors.is_empty() => Ok(Loaded { policy, warnings, watched }),
+        _ => Err(errors),
+    }
+}
+
+/// The effective file with the origin of each value, secrets blacked out. Works as far as the file can be parsed.
+pub fn print(path: &Path) -> Result<String, Vec<Problem>> {
+    let mut report = Report::default();
+    match Sources::read(path, &environment::variable, &mut report) {
+        Some(sources) if report.is_clean() => Ok(print::effective(&sources, &report)),
+        _ => Err(report.finish().0),
+    }
+}
+
+#[cfg(test)]
+mod tests;

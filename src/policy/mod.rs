@@ -4,6 +4,7 @@
 
 pub mod gate;
 pub mod limits;
+pub mod lint;
 pub mod listen;
 pub mod operations;
 pub mod route;

@@ -101,6 +101,8 @@ pub struct Replay {
     pub duplicate: Option<u16>,
     /// Upstream statuses after which the same request may come again.
     pub release_on: Vec<u16>,
+    /// Whether the configuration says by what, or leaves it to the default.
+    pub chosen: bool,
 }
 
 /// By what a repetition is told.

@@ -39,7 +39,7 @@ fn nonce(principal: &str, nonce: &'static str, stamp: i64) -> Permit {
 }
 
 fn rule(by: ReplayBy) -> Replay {
-    Replay { by, methods: Vec::new(), keep: None, duplicate: None, release_on: vec![502, 503] }
+    Replay { by, methods: Vec::new(), keep: None, duplicate: None, release_on: vec![502, 503], chosen: true }
 }
 
 fn store(capacity: usize) -> Store {

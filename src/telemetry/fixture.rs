@@ -73,7 +73,14 @@ fn listener() -> Listener {
 
 /// A route that demands nothing.
 pub(super) fn route(name: &str) -> Arc<Route> {
-    let replay = Replay { by: ReplayBy::Off, methods: Vec::new(), keep: None, duplicate: None, release_on: Vec::new() };
+    let replay = Replay {
+        by: ReplayBy::Off,
+        methods: Vec::new(),
+        keep: None,
+        duplicate: None,
+        release_on: Vec::new(),
+        chosen: true,
+    };
     Arc::new(Route {
         name: name.into(),
         guard: Guard::Public,

@@ -1,0 +1,111 @@
+//! What a route demands, and how it signs: schemes and keys, and the rules that keep a route from being open by oversight.
+
+use std::sync::Arc;
+
+use super::super::field::Field;
+use super::super::raw::routes as raw;
+use super::super::report::Spot;
+use super::Scope;
+use crate::policy::gate::{Alternative, Keys};
+use crate::policy::routes::Match;
+use crate::policy::seal::With;
+use crate::policy::{Gate, Seal};
+use crate::sig::scheme::Scheme;
+
+/// A gate and what the rules ask of its schemes.
+pub(crate) struct Verified {
+    pub(crate) gate: Gate,
+    /// Whether every alternative covers a nonce.
+    pub(crate) nonce: bool,
+}
+
+/// The gate of a route that verifies.
+pub(crate) fn verify(raw: &raw::Route, matches: &[Match], scope: &Scope<'_>) -> Option<Verified> {
+    let (many, at) = raw.verify.found()?;
+    if many.0.is_empty() {
+        scope.report.error(at, "no alternative could ever be satisfied", Some("name a scheme, or remove `verify`"));
+    }
+    let made: Vec<_> = many
+        .0
+        .iter()
+        .map(|one| {
+            let (short, at) = one.found()?;
+            alternative(&short.0, at, raw, matches, scope)
+        })
+        .collect();
+    let alternatives: Vec<Alternative> = made.into_iter().collect::<Option<_>>()?;
+    let nonce = alternatives.iter().all(|one| covers_nonce(&one.scheme));
+    Some(Verified { gate: Gate::new(alternatives), nonce })
+}
+
+/// The seal of a route that signs.
+pub(crate) fn sign(raw: &raw::Route, scope: &Scope<'_>) -> Option<Seal> {
+    let (short, at) = raw.sign.found()?;
+    let sign = &short.0;
+    let scheme = scheme(&sign.scheme, &sign.overrides, at, scope);
+    let (name, keys_at) = keys(&sign.keys, raw, at, scope)?;
+    if name.contains('{') {
+        let fix = "name one ring; captures choose keys for verifying only";
+        scope.report.error(keys_at, "a signing ring cannot depend on the path", Some(fix));
+        return None;
+    }
+    let ring = scope.keyrings.find(name, keys_at);
+    let with = match sign.with.get() {
+        None | Some(raw::With::Newest) => With::Newest,
+        Some(raw::With::All) => With::All,
+    };
+    Some(Seal::new(scheme?, ring?, with))
+}
+
+/// Whether the scheme's signature covers a nonce.
+fn covers_nonce(scheme: &Scheme) -> bool {
+    scheme.nonce
+}
+
+fn alternative(
+    raw: &raw::Verify,
+    spot: Spot,
+    route: &raw::Route,
+    matches: &[Match],
+    scope: &Scope<'_>,
+) -> Option<Alternative> {
+    let scheme = scheme(&raw.scheme, &raw.overrides, spot, scope);
+    let (name, at) = keys(&raw.keys, route, spot, scope)?;
+    check_captures(name, at, matches, scope);
+    let keys: Option<Keys> = scope.keyrings.keys(name, at);
+    Some(Alternative { scheme: scheme?, keys: keys? })
+}
+
+fn scheme(
+    name: &Field<String>,
+    overrides: &Field<super::super::scheme::Overrides>,
+    spot: Spot,
+    scope: &Scope<'_>,
+) -> Option<Arc<Scheme>> {
+    if !name.is_written() {
+        scope.report.error_in(spot, "scheme", "`scheme` is missing", Some("name one, e.g. `scheme: timestamp-body`"));
+    }
+    let (name, at) = name.found()?;
+    scope.schemes.find((name, at), overrides)
+}
+
+/// The ring's name: the one named here, else the route's.
+fn keys<'a>(own: &'a Field<String>, route: &'a raw::Route, spot: Spot, scope: &Scope<'_>) -> Option<(&'a str, Spot)> {
+    if !own.is_written() && !route.keys.is_written() {
+        scope.report.error_in(spot, "keys", "`keys` is missing", Some("name a keyring, e.g. `keys: partners`"));
+    }
+    let field = if own.is_written() { own } else { &route.keys };
+    field.found().map(|(name, at)| (name.as_str(), at))
+}
+
+/// Every `{name}` in `pattern` is captured by every path of the route.
+pub(crate) fn check_captures(pattern: &str, at: Spot, matches: &[Match], scope: &Scope<'_>) {
+    let mut rest = pattern;
+    while let Some((name, after)) = rest.split_once('{').and_then(|(_, after)| after.split_once('}')) {
+        if !matches.iter().all(|one| one.path.names().any(|captured| **captured == *name)) {
+            let fix = format!("write `{{{name}}}` as a segment of `path`");
+            scope.report.error(at, &format!("the path captures no `{name}`"), Some(&fix));
+        }
+        rest = after;
+    }
+}

@@ -1,0 +1,222 @@
+//! Keyrings by name: declared ones, and those found below `keyrings.directory`. Loaded once, when something names them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::field::Field;
+use super::super::raw::File;
+use super::super::raw::upstreams::Ring;
+use super::super::report::{Report, Spot};
+use super::super::suggest;
+use super::super::values::Of;
+use super::files::Files;
+use crate::config::Problem;
+use crate::keys::{self, Source};
+use crate::policy::gate::Keys;
+use crate::sig::keyring::Keyring;
+use crate::sig::time::Moment;
+
+/// A key older than this is worth a warning where the ring does not say otherwise.
+const MAX_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// The keyrings that routes can name.
+pub(crate) struct Keyrings<'a> {
+    declared: BTreeMap<&'a str, &'a Field<Ring>>,
+    directory: Option<(PathBuf, Spot)>,
+    files: &'a Files<'a>,
+    report: &'a Report,
+    now: Moment,
+    loaded: RefCell<BTreeMap<String, Option<Arc<Keyring>>>>,
+}
+
+impl<'a> Keyrings<'a> {
+    pub(crate) fn new(raw: &'a File, files: &'a Files<'a>, report: &'a Report, now: Moment) -> Self {
+        let keyrings = raw.keyrings.get();
+        let declared =
+            keyrings.map(|keyrings| keyrings.rings.iter().map(|(name, ring)| (name.as_str(), ring)).collect());
+        let directory = keyrings.and_then(|keyrings| keyrings.directory.found());
+        Self {
+            declared: declared.unwrap_or_default(),
+            directory: directory.map(|(path, spot)| (files.resolve(path, spot), spot)),
+            files,
+            report,
+            now,
+            loaded: RefCell::default(),
+        }
+    }
+
+    /// The ring `name`.
+    pub(crate) fn find(&self, name: &str, spot: Spot) -> Option<Arc<Keyring>> {
+        if let Some(known) = self.loaded.borrow().get(name) {
+            return known.clone();
+        }
+        let ring = match self.declared.get(name) {
+            Some(declared) => declared.found().and_then(|(ring, at)| self.declared_ring(name, ring, at)),
+            None => self.found_ring(name, spot),
+        };
+        self.loaded.borrow_mut().insert(name.to_owned(), ring.clone());
+        ring
+    }
+
+    /// What `keys:` of a route means: one ring, or one for every value that its captures can have.
+    pub(crate) fn keys(&self, name: &str, spot: Spot) -> Option<Keys> {
+        if !name.contains('{') {
+            return self.find(name, spot).map(Keys::Ring);
+        }
+        let mut rings = HashMap::new();
+        for ring in self.names().filter(|ring| fits(name, ring)) {
+            rings.insert(Arc::from(ring.as_str()), self.find(&ring, spot)?);
+        }
+        if rings.is_empty() {
+            self.report.error(
+                spot,
+                &format!("no keyring fits `{name}`"),
+                Some("add one, e.g. as a directory below `keyrings.directory`"),
+            );
+            return None;
+        }
+        Some(Keys::Captured { pattern: name.into(), rings })
+    }
+
+    /// Loads the declared rings that nothing names: a mistake in them is one too.
+    pub(crate) fn check_unused(&self) {
+        for (name, ring) in &self.declared {
+            if let Some(spot) = ring.spot {
+                self.find(name, spot);
+            }
+        }
+    }
+
+    /// Every ring that was loaded.
+    pub(crate) fn used(&self) -> Vec<Arc<Keyring>> {
+        self.loaded.borrow().values().flatten().cloned().collect()
+    }
+
+    fn declared_ring(&self, name: &str, ring: &Ring, spot: Spot) -> Option<Arc<Keyring>> {
+        let max_age = ring.max_age.get().map_or(MAX_AGE, |Of(age)| *age);
+        self.load(name, &self.source(ring, spot)?, max_age, spot)
+    }
+
+    fn found_ring(&self, name: &str, spot: Spot) -> Option<Arc<Keyring>> {
+        if let Some((directory, at)) = &self.directory
+            && is_plain(name)
+        {
+            let path = directory.join(name);
+            if path.is_dir() {
+                return self.load(name, &Source::Directory(path), MAX_AGE, *at);
+            }
+        }
+        let known: Vec<String> = self.names().collect();
+        let fix = suggest::fix(name, known.iter().map(String::as_str));
+        self.report.error(spot, &format!("unknown keyring `{name}`"), fix.as_deref());
+        None
+    }
+
+    fn source(&self, ring: &Ring, spot: Spot) -> Option<Source> {
+        let file = ring.file.found().map(|(path, at)| Source::File(self.files.resolve(path, at)));
+        let directory = ring.directory.found().map(|(path, at)| Source::Directory(self.files.resolve(path, at)));
+        let env = ring.env.get().map(|named| {
+            let pairs = named.0.iter().filter_map(|(id, variable)| Some((id.clone(), variable.get()?.clone())));
+            Source::Env(pairs.collect())
+        });
+        let keys =
+            ring.keys.get().map(|keys| Source::Inline(keys.iter().filter_map(|key| key.get().cloned()).collect()));
+        let written =
+            [ring.file.is_written(), ring.directory.is_written(), ring.env.is_written(), ring.keys.is_written()];
+        if written.iter().filter(|written| **written).count() != 1 {
+            self.report.error(
+                spot,
+                "a keyring has one source",
+                Some("write one of `file`, `directory`, `env`, `keys`"),
+            );
+            return None;
+        }
+        if let Some(at) = ring.keys.spot {
+            self.report.warn(
+                at,
+                "secrets stand in the configuration itself",
+                Some("move them to a `file` or a `directory`"),
+            );
+        }
+        file.or(directory).or(env).or(keys)
+    }
+
+    fn load(&self, name: &str, source: &Source, max_age: Duration, spot: Spot) -> Option<Arc<Keyring>> {
+        if let Source::File(path) | Source::Directory(path) = source {
+            self.files.watch(path.clone());
+        }
+        match keys::load(name, source) {
+            Ok(loaded) => {
+                loaded.watched.into_iter().for_each(|path| self.files.watch(path));
+                loaded.warnings.into_iter().for_each(|warning| self.report.foreign_warning(self.placed(warning, spot)));
+                self.warn_of_age(&loaded.ring, max_age, spot);
+                Some(Arc::new(loaded.ring))
+            }
+            Err(problems) => {
+                problems.into_iter().for_each(|problem| self.report.foreign_error(self.placed(problem, spot)));
+                None
+            }
+        }
+    }
+
+    /// Gives problems of keys that have no file of their own the place of the ring in the configuration.
+    fn placed(&self, problem: Problem, spot: Spot) -> Problem {
+        if !problem.file.as_os_str().is_empty() {
+            return problem;
+        }
+        let here = self.report.below(spot, &problem.path);
+        self.report.problem(here, "", &problem.message, problem.fix.as_deref())
+    }
+
+    fn warn_of_age(&self, ring: &Keyring, max_age: Duration, spot: Spot) {
+        let oldest = self.now.minus(max_age);
+        for key in ring.keys().iter().filter(|key| key.created.is_some_and(|created| created < oldest)) {
+            let message =
+                format!("key `{}` of `{}` is older than {}", key.id, ring.name(), humantime::format_duration(max_age));
+            self.report.warn(spot, &message, Some("rotate it, or raise `max_age`"));
+        }
+    }
+
+    /// Names of all rings: declared ones and directories, the latter two levels deep.
+    fn names(&self) -> impl Iterator<Item = String> {
+        let declared = self.declared.keys().map(|name| (*name).to_owned());
+        let directory = self.directory.iter().flat_map(|(directory, _)| {
+            subdirectories(directory).into_iter().flat_map(|name| {
+                let inner = subdirectories(&directory.join(&name));
+                let nested: Vec<_> = inner.iter().map(|inner| format!("{name}/{inner}")).collect();
+                std::iter::once(name).chain(nested)
+            })
+        });
+        declared.chain(directory)
+    }
+}
+
+/// Names of directories, without those that Kubernetes keeps for itself (`..data` and what it leads to).
+fn subdirectories(directory: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let directories = entries.flatten().filter(|entry| entry.path().is_dir());
+    let mut names: Vec<_> = directories.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    names
+}
+
+/// Whether a name cannot lead out of the directory it is looked up in.
+fn is_plain(name: &str) -> bool {
+    name.split('/').all(|part| !part.is_empty() && !part.starts_with('.'))
+}
+
+/// Whether `ring` is what `pattern` gives for some values of its captures.
+fn fits(pattern: &str, ring: &str) -> bool {
+    let (mut pattern, mut ring) = (pattern.split('/'), ring.split('/'));
+    loop {
+        match (pattern.next(), ring.next()) {
+            (None, None) => return true,
+            (Some(wanted), Some(part)) if wanted == part || wanted.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+}

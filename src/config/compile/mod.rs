@@ -1,0 +1,69 @@
+//! What the raw structs mean together: names are resolved, files read, rules checked. Everything wrong is reported, not only the first.
+
+mod edits;
+mod files;
+mod guard;
+mod keyrings;
+mod listeners;
+mod matches;
+mod process;
+mod replay;
+mod routes;
+mod schemes;
+mod signing;
+mod upstreams;
+
+use std::path::PathBuf;
+
+use super::raw::File;
+use super::report::{Report, Spot};
+use super::sources::Sources;
+use crate::policy::{Policy, Routes, lint};
+use crate::sig::time::Moment;
+use files::Files;
+use keyrings::Keyrings;
+use schemes::Schemes;
+
+/// What every part of the compiler needs.
+pub(crate) struct Scope<'a> {
+    pub(crate) report: &'a Report,
+    pub(crate) files: &'a Files<'a>,
+    pub(crate) keyrings: &'a Keyrings<'a>,
+    pub(crate) schemes: &'a Schemes<'a>,
+}
+
+/// The policy and what was read for it; `None` where something was wrong.
+pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment) -> Option<(Policy, Vec<PathBuf>)> {
+    let root = sources.root.spot;
+    let files = Files::new(report);
+    let keyrings = Keyrings::new(raw, &files, report, now);
+    let schemes = Schemes::new(raw, report);
+    let scope = Scope { report, files: &files, keyrings: &keyrings, schemes: &schemes };
+
+    let mut listeners = listeners::compile(raw, root, &scope);
+    let upstreams = upstreams::compile(raw, root, &scope);
+    let routes = routes::compile(raw, root, &upstreams, &scope);
+    signing::guard_listeners(&routes, &mut listeners, report);
+    schemes.check_unused();
+    keyrings.check_unused();
+    let limits = process::limits(raw);
+    let operations = process::operations(raw, &scope);
+    if !report.is_clean() {
+        return None;
+    }
+
+    let spots: Vec<Spot> = routes.iter().map(|route| route.spot).collect();
+    let policy = Policy {
+        listeners: listeners.into_iter().map(|listener| listener.value.into()).collect(),
+        routes: Routes::new(routes.into_iter().map(|route| (route.matches, route.value.into())).collect()),
+        upstreams: upstreams.into_iter().map(Into::into).collect(),
+        keyrings: keyrings.used(),
+        limits,
+        operations,
+    };
+    for finding in lint::routes(&policy) {
+        let spot = spots.get(finding.route).copied().unwrap_or(root);
+        report.warn(spot, &finding.message, Some(&finding.fix));
+    }
+    Some((policy, files.watched()))
+}

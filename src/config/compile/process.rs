@@ -1,0 +1,113 @@
+//! Budgets, the replay store, operations listeners, logs.
+
+use super::super::field::Field;
+use super::super::raw::File;
+use super::super::raw::process as raw;
+use super::super::values::Of;
+use super::Scope;
+use super::listeners::is_local;
+use crate::policy::limits::Process;
+use crate::policy::listen::Address;
+use crate::policy::operations::{AuditSink, LogFormat, Operations, ReplayStore};
+
+/// Most replay entries where nothing else is said: about 100 MB when full.
+const REPLAY_CAPACITY: u64 = 1_000_000;
+const WORKERS_MAX: u64 = 1024;
+
+/// Bounds of the process.
+pub(crate) fn limits(raw: &File) -> Process {
+    let mut limits = Process::default();
+    if let Some(raw) = raw.limits.get() {
+        limits.memory_budget = raw.memory.get().map(|Of(size)| size.0);
+    }
+    if let Some(raw) = raw.spool.get() {
+        limits.spool_directory = raw.directory.get().map(Into::into);
+        limits.spool_budget = raw.max.get().map_or(limits.spool_budget, |Of(size)| size.0);
+    }
+    if let Some(raw) = raw.timeouts.get() {
+        limits.drain = raw.drain.get().map_or(limits.drain, |Of(time)| *time);
+        limits.drain_delay = raw.drain_delay.get().map_or(limits.drain_delay, |Of(time)| *time);
+    }
+    limits
+}
+
+/// Everything about running it.
+pub(crate) fn operations(raw: &File, scope: &Scope<'_>) -> Operations {
+    let log = raw.log.get().map(|short| &short.0);
+    if let Some((Of(poll), at)) = raw.poll.found()
+        && poll.is_zero()
+    {
+        scope.report.error(at, "files would be looked at without a pause", Some("write a duration such as `2s`"));
+    }
+    Operations {
+        health: raw.health.get().and_then(|short| short.0.address.get()).map(|Of(address)| address.clone()),
+        admin: admin(raw, scope),
+        workers: workers(raw, scope),
+        poll: raw.poll.get().map_or(std::time::Duration::from_secs(2), |Of(poll)| *poll),
+        replay: replay(raw, scope),
+        audit: audit(raw, scope),
+        log_filter: log.and_then(|log| log.filter.get()).map_or("info", String::as_str).to_owned(),
+        log_format: match log.and_then(|log| log.format.get()) {
+            None | Some(raw::LogFormat::Auto) => LogFormat::Auto,
+            Some(raw::LogFormat::Text) => LogFormat::Text,
+            Some(raw::LogFormat::Json) => LogFormat::Json,
+        },
+    }
+}
+
+fn admin(raw: &File, scope: &Scope<'_>) -> Option<Address> {
+    let (Of(address), at) = raw.admin.get()?.0.address.found()?;
+    if !is_local(address) {
+        let fix = "write `127.0.0.1:8082` or `unix:/run/countersign/admin.sock`";
+        scope.report.error(at, "`admin` is for this machine only", Some(fix));
+    }
+    Some(address.clone())
+}
+
+fn workers(raw: &File, scope: &Scope<'_>) -> Option<usize> {
+    let (workers, at) = raw.workers.found()?;
+    if !(1..=WORKERS_MAX).contains(workers) {
+        let fix = "leave it out: one for each core that the process may use, at most 4";
+        scope.report.error(at, "expected 1 to 1024 workers", Some(fix));
+    }
+    usize::try_from(*workers).ok()
+}
+
+fn replay(raw: &File, scope: &Scope<'_>) -> ReplayStore {
+    let settings = raw.replay.get().map(|short| &short.0);
+    if let Some((raw::Store::Redis, at)) =
+        settings.and_then(|settings| settings.store.found()).map(|(store, at)| (*store, at))
+    {
+        let fix = "write `store: memory`, or leave it out";
+        scope.report.error(at, "the redis store is not supported in this version", Some(fix));
+    }
+    let capacity = settings.and_then(|settings| settings.capacity.found());
+    if let Some((0, at)) = capacity.map(|(capacity, at)| (*capacity, at)) {
+        scope.report.error(at, "a store without room refuses everything", Some("write at least 1"));
+    }
+    let capacity = capacity.map_or(REPLAY_CAPACITY, |(capacity, _)| *capacity);
+    ReplayStore::Memory {
+        capacity: usize::try_from(capacity).unwrap_or(usize::MAX),
+        restart_guard: settings.is_none_or(|settings| settings.restart_guard.or(true)),
+        persist: settings.and_then(|settings| settings.persist.found()).map(|(path, at)| scope.files.resolve(path, at)),
+    }
+}
+
+fn audit(raw: &File, scope: &Scope<'_>) -> AuditSink {
+    let Some((short, at)) = raw.audit.found() else { return AuditSink::Stdout };
+    let path = |field: &Field<String>| field.found().map(|(path, at)| scope.files.resolve(path, at));
+    match (short.0.sink.get(), path(&short.0.path)) {
+        (None | Some(raw::Sink::File), Some(path)) => AuditSink::File(path),
+        (Some(raw::Sink::File), None) => {
+            scope.report.error_in(
+                at,
+                "path",
+                "`path` is missing",
+                Some("write `audit: {sink: file, path: /var/log/…}`"),
+            );
+            AuditSink::Off
+        }
+        (Some(raw::Sink::Off), _) => AuditSink::Off,
+        (None | Some(raw::Sink::Stdout), _) => AuditSink::Stdout,
+    }
+}

@@ -1,0 +1,213 @@
+//! Routes: the parts put together, and the rules between them.
+
+use super::super::field::Field;
+use super::super::raw::File;
+use super::super::raw::routes as raw;
+use super::super::report::Spot;
+use super::super::suggest;
+use super::super::values::{HeaderName, Of, Origin, Size};
+use super::guard::{self, Verified};
+use super::{Scope, edits, matches, replay};
+use crate::policy::limits::Request;
+use crate::policy::route::{BodyMode, ErrorShape, Guard, ReplayBy, Trailers};
+use crate::policy::routes::Match;
+use crate::policy::upstream::Upstream;
+use crate::policy::{Gate, Route};
+use crate::sig::Need;
+
+/// A route, what it is for and where it stands.
+pub(crate) struct Placed {
+    pub(crate) value: Route,
+    pub(crate) matches: Vec<Match>,
+    pub(crate) spot: Spot,
+}
+
+/// Every route that is right.
+pub(crate) fn compile(file: &File, root: Spot, upstreams: &[Upstream], scope: &Scope<'_>) -> Vec<Placed> {
+    let written = file.routes.get().map(Vec::as_slice).unwrap_or_default();
+    if written.is_empty() && (!file.routes.is_written() || file.routes.get().is_some()) {
+        let fix = "write `routes: [{path: \"/**\", verify: …, keys: …, upstream: …}]`";
+        scope.report.error_in(root, "routes", "there is no route", Some(fix));
+    }
+    let found = written.iter().filter_map(Field::found);
+    let routes: Vec<_> = found.filter_map(|(raw, spot)| route(raw, spot, file, (upstreams, scope))).collect();
+    matches::check_collisions(&routes, scope);
+    routes
+}
+
+fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstream], &Scope<'_>)) -> Option<Placed> {
+    let matches = matches::compile(raw, spot, file, scope);
+    let verified = guard::verify(raw, &matches, scope);
+    let seal = guard::sign(raw, scope);
+    let upstream = upstream(raw, spot, upstreams, scope);
+    let replay = replay::compile(raw, spot, verified.as_ref(), scope);
+    let limits = limits(raw, replay.by);
+    let request = edits::headers(&raw.request, scope);
+    let response = edits::headers(&raw.response, scope);
+    let rewrite = edits::rewrite(raw, &matches, scope);
+    let statuses = edits::statuses(raw, scope);
+    let preflight = edits::preflight(raw, scope);
+    let body = if raw.body.get().is_some_and(|short| short.0.mode.get() == Some(&raw::BodyMode::Stream)) {
+        BodyMode::Stream
+    } else {
+        BodyMode::Hold
+    };
+    check_mode(raw, scope);
+    check_body(raw, body, verified.as_ref(), seal.as_ref().map(crate::policy::Seal::need), scope);
+    check_unsupported(raw, scope);
+    let guard = guard_of(raw, spot, verified.map(|verified| verified.gate), scope);
+    let certificate = raw.client_certificate.get().map(|short| &short.0);
+    let retry = raw.retry.get();
+    Some(Placed {
+        value: Route {
+            name: matches::name(&matches),
+            guard: guard?,
+            observe: is_observed(raw),
+            seal,
+            request,
+            response,
+            rewrite,
+            identity: edits::identity(raw),
+            body,
+            limits,
+            replay,
+            upstream: upstream?,
+            connect_retries: retry.map_or(0, |retry| retry.attempts.or(2).saturating_sub(1)),
+            errors: if raw.errors.get() == Some(&raw::Errors::Drf) { ErrorShape::Drf } else { ErrorShape::Problem },
+            statuses,
+            sources: raw.sources.get().into_iter().flat_map(|many| many.iter()).map(|(Of(net), _)| *net).collect(),
+            client_certificate: certificate.is_some_and(demands),
+            subject_header: certificate.and_then(|one| one.subject.get()).map(|Of(HeaderName(name))| name.clone()),
+            websocket: raw.upgrade.get().is_some_and(|many| many.iter().next().is_some()),
+            preflight,
+            trailers: if raw.trailers.get() == Some(&raw::Trailers::Refuse) {
+                Trailers::Refuse
+            } else {
+                Trailers::Drop
+            },
+            public_url: raw.public_url.get().map(|Of(Origin(url))| url.as_str().into()),
+        },
+        matches,
+        spot,
+    })
+}
+
+fn is_observed(raw: &raw::Route) -> bool {
+    raw.mode.get() == Some(&raw::Mode::Observe)
+}
+
+/// A subject header without `required: false` demands the certificate that it is taken from.
+fn demands(raw: &raw::ClientCertificate) -> bool {
+    raw.required.or(true)
+}
+
+fn limits(raw: &raw::Route, replay: ReplayBy) -> Request {
+    let mut limits = Request::default();
+    let bytes = |field: &Field<Of<Size>>| field.get().map(|Of(size)| size.0);
+    let memory = |field: &Field<Of<Size>>, default: usize| {
+        bytes(field).map_or(default, |size| usize::try_from(size).unwrap_or(usize::MAX))
+    };
+    if let Some(body) = raw.body.get().map(|short| &short.0) {
+        limits.body_max = bytes(&body.max).unwrap_or(limits.body_max);
+        limits.memory = memory(&body.memory, limits.memory);
+        limits.whole_max = memory(&body.whole_max, limits.whole_max);
+        limits.body_rate = bytes(&body.rate).unwrap_or(limits.body_rate);
+    }
+    if let Some(timeouts) = raw.timeouts.get() {
+        limits.total = timeouts.total.get().map(|Of(time)| *time);
+        limits.body_idle = timeouts.body_idle.get().map_or(limits.body_idle, |Of(time)| *time);
+        limits.response = timeouts.response.get().map_or(limits.response, |Of(time)| *time);
+        limits.response_idle = timeouts.response_idle.get().map_or(limits.response_idle, |Of(time)| *time);
+    }
+    if replay != ReplayBy::Off {
+        limits.total = limits.total.or(Some(replay::TOTAL));
+    }
+    if let Some(macs) = raw.limits.get().and_then(|limits| limits.macs.get()) {
+        limits.macs = usize::try_from(*macs).unwrap_or(usize::MAX);
+    }
+    limits
+}
+
+fn upstream(raw: &raw::Route, spot: Spot, upstreams: &[Upstream], scope: &Scope<'_>) -> Option<usize> {
+    if !raw.upstream.is_written() {
+        scope.report.error_in(spot, "upstream", "`upstream` is missing", Some("name one of `upstreams`"));
+    }
+    let (name, at) = raw.upstream.found()?;
+    let place = upstreams.iter().position(|upstream| *upstream.name == **name);
+    if place.is_none() {
+        let fix = suggest::fix(name, upstreams.iter().map(|upstream| &*upstream.name));
+        scope.report.error(at, &format!("unknown upstream `{name}`"), fix.as_deref());
+    }
+    place
+}
+
+/// A route is closed by a signature or by a restriction of its callers, or it says that it is open.
+fn guard_of(raw: &raw::Route, spot: Spot, gate: Option<Gate>, scope: &Scope<'_>) -> Option<Guard> {
+    let certificate = raw.client_certificate.get().is_some_and(|short| demands(&short.0));
+    let restricted = certificate || raw.sources.get().is_some_and(|many| !many.0.is_empty());
+    let public = raw.public.get() == Some(&true);
+    let observed = is_observed(raw);
+    if raw.verify.is_written() && public && !observed {
+        let fix = "remove one of them";
+        scope.report.error(raw.public.spot_or(spot), "`public: true` contradicts `verify`", Some(fix));
+    }
+    if raw.verify.is_written() && observed && !public && !restricted {
+        let message = "`mode: observe` lets every request through";
+        scope.report.error(
+            raw.mode.spot_or(spot),
+            message,
+            Some("say `public: true`, or restrict the callers with `sources`"),
+        );
+    }
+    match gate {
+        Some(gate) => Some(Guard::Verify(gate)),
+        None if raw.verify.is_written() => None,
+        None if restricted || raw.sign.is_written() => Some(Guard::Restricted),
+        None if public => Some(Guard::Public),
+        None => {
+            let fix =
+                "add `verify:`, or say `public: true`, or restrict the callers with `sources` or `client_certificate`";
+            scope.report.error(spot, "nothing protects this route", Some(fix));
+            None
+        }
+    }
+}
+
+fn check_mode(raw: &raw::Route, scope: &Scope<'_>) {
+    let Some(at) = raw.mode.spot.filter(|_| is_observed(raw)) else { return };
+    if raw.sign.is_written() {
+        let message = "`observe` with `sign` would sign what was not verified";
+        scope.report.error(at, message, Some("enforce, or sign on another route"));
+    }
+    if !raw.verify.is_written() {
+        scope.report.error(
+            at,
+            "`observe` without `verify` has nothing to observe",
+            Some("add `verify`, or remove `mode`"),
+        );
+    }
+}
+
+fn check_body(raw: &raw::Route, body: BodyMode, verified: Option<&Verified>, signer: Option<Need>, scope: &Scope<'_>) {
+    let (BodyMode::Stream, Some(at)) = (body, raw.body.spot) else { return };
+    if verified.is_some_and(|verified| verified.gate.need() == Need::Whole) {
+        let message = "the scheme needs the body whole, so it cannot be streamed";
+        scope.report.error(at, message, Some("write `body: hold`"));
+    }
+    if matches!(signer, Some(Need::Feed | Need::Whole)) {
+        let message = "the signature covers the body but is sent before it, so it cannot be streamed";
+        scope.report.error(at, message, Some("write `body: hold`"));
+    }
+}
+
+fn check_unsupported(raw: &raw::Route, scope: &Scope<'_>) {
+    if let Some((true, at)) = raw.challenge.found().map(|(challenge, at)| (*challenge, at)) {
+        scope.report.error(at, "`challenge` is not supported in this version", Some("remove it"));
+    }
+    if let Some((retry, at)) = raw.retry.found()
+        && !retry.on.get().is_some_and(|many| many.iter().next().is_some())
+    {
+        let fix = "write `on: [connect]`: nothing else may be sent twice";
+        scope.report.error_in(at, "on", "`on` is missing", Some(fix));
+    }
+}

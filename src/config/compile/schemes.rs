@@ -1,0 +1,89 @@
+//! Schemes by name: the file's own and the built-in ones, compiled once for each set of overrides.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::super::field::Field;
+use super::super::raw::File;
+use super::super::report::{Report, Spot};
+use super::super::scheme::{self, Declaration, Overrides};
+use super::super::suggest;
+use crate::sig::scheme::Scheme;
+
+/// The schemes that routes can name.
+pub(crate) struct Schemes<'a> {
+    declared: HashMap<&'a str, &'a Field<Declaration>>,
+    report: &'a Report,
+    compiled: RefCell<HashMap<String, Option<Arc<Scheme>>>>,
+    used: RefCell<HashSet<String>>,
+}
+
+impl<'a> Schemes<'a> {
+    pub(crate) fn new(raw: &'a File, report: &'a Report) -> Self {
+        let named = raw.schemes.get().map(|named| named.0.as_slice()).unwrap_or_default();
+        let declared = named.iter().map(|(name, declaration)| (name.as_str(), declaration)).collect();
+        Self { declared, report, compiled: RefCell::default(), used: RefCell::default() }
+    }
+
+    /// The scheme `name`, with the overrides of one route.
+    pub(crate) fn find(&self, (name, spot): (&str, Spot), overrides: &Field<Overrides>) -> Option<Arc<Scheme>> {
+        self.used.borrow_mut().insert(name.to_owned());
+        let Some((overrides, at)) = overrides.found() else { return self.plain(name, spot) };
+        let (declaration, _) = self.declaration(name, spot)?;
+        self.compile(name, &declaration.with(overrides), at)
+    }
+
+    /// Compiles the schemes that no route names: a mistake in them is one too.
+    pub(crate) fn check_unused(&self) {
+        for (name, declaration) in &self.declared {
+            if !self.used.borrow().contains(*name)
+                && let Some(spot) = declaration.spot
+            {
+                self.plain(name, spot);
+            }
+        }
+    }
+
+    fn plain(&self, name: &str, spot: Spot) -> Option<Arc<Scheme>> {
+        if let Some(known) = self.compiled.borrow().get(name) {
+            return known.clone();
+        }
+        let (declaration, at) = self.declaration(name, spot)?;
+        let scheme = self.compile(name, &declaration, at);
+        self.compiled.borrow_mut().insert(name.to_owned(), scheme.clone());
+        scheme
+    }
+
+    fn declaration(&self, name: &str, spot: Spot) -> Option<(Declaration, Spot)> {
+        if let Some(declared) = self.declared.get(name) {
+            return declared.found().map(|(declaration, at)| (declaration.clone(), at));
+        }
+        if let Some(text) = scheme::builtin(name) {
+            return built_in(text).map(|declaration| (declaration, spot));
+        }
+        let mut known: Vec<&str> = scheme::builtins().collect();
+        known.extend(self.declared.keys());
+        let fix = suggest::fix(name, known);
+        self.report.error(spot, &format!("unknown scheme `{name}`"), fix.as_deref());
+        None
+    }
+
+    fn compile(&self, name: &str, declaration: &Declaration, spot: Spot) -> Option<Arc<Scheme>> {
+        match scheme::compile(name, declaration) {
+            Ok(scheme) => Some(Arc::new(scheme)),
+            Err(problems) => {
+                for problem in problems {
+                    let below = self.report.below(spot, &problem.path);
+                    self.report.error(below, &problem.message, problem.fix.as_deref());
+                }
+                None
+            }
+        }
+    }
+}
+
+/// The text was compiled in and is tested there.
+fn built_in(text: &str) -> Option<Declaration> {
+    serde_yaml::from_str(text).ok()
+}

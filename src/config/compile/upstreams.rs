@@ -1,0 +1,167 @@
+//! Upstreams: addresses from URLs, TLS with its files, bounds.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::field::Field;
+use super::super::raw::File;
+use super::super::raw::upstreams as raw;
+use super::super::report::Spot;
+use super::super::values::Of;
+use super::Scope;
+use crate::policy::upstream::{Endpoint, Host, Protocol, Tls, Upstream};
+
+/// Every upstream; one that is wrong keeps its place and name, so that routes can be checked.
+pub(crate) fn compile(raw: &File, root: Spot, scope: &Scope<'_>) -> Vec<Upstream> {
+    let named = raw.upstreams.get().map(|named| named.0.as_slice()).unwrap_or_default();
+    if named.is_empty() && (!raw.upstreams.is_written() || raw.upstreams.get().is_some()) {
+        let fix = "write `upstreams: {app: {url: \"http://127.0.0.1:8000\"}}`";
+        scope.report.error_in(root, "upstreams", "there is no upstream", Some(fix));
+    }
+    let found = |(name, raw): &(String, Field<raw::Upstream>)| match raw.found() {
+        Some((raw, spot)) => upstream(name, raw, spot, scope),
+        None => blank(name),
+    };
+    named.iter().map(found).collect()
+}
+
+/// What one URL says.
+struct Url {
+    tls: bool,
+    endpoint: Endpoint,
+    authority: Arc<str>,
+    base_path: Arc<str>,
+}
+
+fn blank(name: &str) -> Upstream {
+    Upstream {
+        name: name.into(),
+        endpoints: Vec::new(),
+        base_path: "".into(),
+        host: Host::Preserve,
+        tls: None,
+        protocol: Protocol::Auto,
+        max_connections: None,
+        queue: Duration::from_secs(5),
+        connect: Duration::from_secs(2),
+        idle: Duration::from_secs(60),
+        resolve: Duration::from_secs(10),
+    }
+}
+
+fn upstream(name: &str, raw: &raw::Upstream, spot: Spot, scope: &Scope<'_>) -> Upstream {
+    let mut made = blank(name);
+    let urls = urls(raw, spot, scope);
+    if let Some(first) = urls.first() {
+        if urls.iter().any(|url| url.tls != first.tls || url.base_path != first.base_path) {
+            let fix = "make another upstream for the others";
+            scope.report.error_in(spot, "urls", "all URLs of an upstream have the same scheme and path", Some(fix));
+        }
+        made.base_path = Arc::clone(&first.base_path);
+        if raw.host.get() == Some(&raw::Host::Upstream) {
+            made.host = Host::Upstream(Arc::clone(&first.authority));
+        }
+        made.tls = tls(raw, first.tls, scope);
+    }
+    made.endpoints = urls.into_iter().map(|url| url.endpoint).collect();
+    made.protocol = match raw.protocol.get() {
+        None | Some(raw::Protocol::Auto) => Protocol::Auto,
+        Some(raw::Protocol::Http1) => Protocol::Http1,
+        Some(raw::Protocol::Http2) => Protocol::Http2,
+    };
+    if raw.max_connections.get() == Some(&0) {
+        let fix = "write at least 1, or leave it out for no cap";
+        scope.report.error_in(spot, "max_connections", "no connection would ever be allowed", Some(fix));
+    }
+    made.max_connections = raw.max_connections.get().and_then(|most| usize::try_from(*most).ok());
+    let time = |field: &Field<Of<Duration>>, default: Duration| field.get().map_or(default, |Of(time)| *time);
+    made.resolve = time(&raw.resolve, made.resolve);
+    if let Some(timeouts) = raw.timeouts.get() {
+        made.queue = time(&timeouts.queue, made.queue);
+        made.connect = time(&timeouts.connect, made.connect);
+        made.idle = time(&timeouts.idle, made.idle);
+    }
+    made
+}
+
+fn urls(raw: &raw::Upstream, spot: Spot, scope: &Scope<'_>) -> Vec<Url> {
+    let many = raw.urls.get().into_iter().flatten().filter_map(Field::found);
+    let written: Vec<_> = raw.url.found().into_iter().chain(many).collect();
+    if raw.url.is_written() == raw.urls.is_written() || raw.urls.get().is_some_and(Vec::is_empty) {
+        let fix = "write `url: \"http://127.0.0.1:8000\"`, or `urls:` with several";
+        scope.report.error_in(spot, "url", "an upstream has either `url` or `urls`", Some(fix));
+    }
+    let parsed = written.into_iter().filter_map(|(text, at)| {
+        let url = url(text);
+        if url.is_none() {
+            let fix = "write `http://host:port/base`, `https://host` or `unix:/run/app.sock`";
+            scope.report.error(at, "not the URL of an upstream", Some(fix));
+        }
+        url
+    });
+    parsed.collect()
+}
+
+fn url(text: &str) -> Option<Url> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let endpoint = Endpoint::Unix(PathBuf::from(path));
+        return path.starts_with('/').then(|| Url {
+            tls: false,
+            endpoint,
+            authority: "localhost".into(),
+            base_path: "".into(),
+        });
+    }
+    let uri: http::Uri = text.parse().ok()?;
+    let tls = match uri.scheme_str()? {
+        "http" => false,
+        "https" => true,
+        _ => return None,
+    };
+    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
+    if uri.query().is_some() || authority.host().is_empty() || authority.port_u16() == Some(0) {
+        return None;
+    }
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    Some(Url {
+        tls,
+        endpoint: Endpoint::Tcp { host: host.into(), port },
+        authority: authority.as_str().into(),
+        base_path: uri.path().trim_end_matches('/').into(),
+    })
+}
+
+fn tls(raw: &raw::Upstream, wanted: bool, scope: &Scope<'_>) -> Option<Tls> {
+    let Some((settings, at)) = raw.tls.found() else {
+        return wanted.then_some(Tls { ca: None, client: None, server_name: None });
+    };
+    if !wanted {
+        scope.report.error(
+            at,
+            "`tls` with a plain URL would not be used",
+            Some("write `https://` in the URL, or remove `tls`"),
+        );
+        return None;
+    }
+    let client = match (settings.certificate.found(), settings.key.found()) {
+        (Some(chain), Some(key)) => scope.files.certificate((chain.0, chain.1), (key.0, key.1)),
+        _ => {
+            if settings.certificate.is_written() != settings.key.is_written() {
+                scope.report.error(
+                    at,
+                    "a certificate and its key belong together",
+                    Some("write both `certificate:` and `key:`"),
+                );
+            }
+            None
+        }
+    };
+    Some(Tls {
+        ca: settings.ca.found().and_then(|(path, at)| scope.files.authorities(path, at)),
+        client,
+        server_name: settings.server_name.get().map(|name| name.as_str().into()),
+    })
+}

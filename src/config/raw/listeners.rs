@@ -1,0 +1,85 @@
+//! `listeners:` as written.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::super::field::{Field, List, Many, Named};
+use super::super::values::{Of, Origin, Size};
+use crate::policy::listen::Address;
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Listener {
+    pub(crate) address: Field<Of<Address>>,
+    pub(crate) tls: Field<Tls>,
+    pub(crate) public_url: Field<Of<Origin>>,
+    pub(crate) trusted: Field<Many<Of<IpNet>>>,
+    pub(crate) limits: Field<Limits>,
+    pub(crate) timeouts: Field<Timeouts>,
+    pub(crate) http2: Field<bool>,
+    pub(crate) signing_hosts: Field<List<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Tls {
+    pub(crate) certificate: Field<String>,
+    pub(crate) key: Field<String>,
+    pub(crate) directory: Field<String>,
+    pub(crate) certificates: Field<List<Certificate>>,
+    pub(crate) clients: Field<Clients>,
+    pub(crate) hosts: Field<Named<Clients>>,
+    pub(crate) minimum: Field<TlsVersion>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Certificate {
+    pub(crate) certificate: Field<String>,
+    pub(crate) key: Field<String>,
+    pub(crate) directory: Field<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Clients {
+    pub(crate) mode: Field<ClientMode>,
+    pub(crate) ca: Field<String>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClientMode {
+    Ignored,
+    Optional,
+    Required,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TlsVersion {
+    #[serde(rename = "1.2")]
+    Tls12,
+    #[serde(rename = "1.3")]
+    Tls13,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Limits {
+    pub(crate) head: Field<Of<Size>>,
+    pub(crate) fields: Field<u32>,
+    pub(crate) target: Field<Of<Size>>,
+    pub(crate) connections: Field<u32>,
+    pub(crate) h2_streams: Field<u32>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Timeouts {
+    pub(crate) handshake: Field<Of<Duration>>,
+    pub(crate) head: Field<Of<Duration>>,
+    pub(crate) idle: Field<Of<Duration>>,
+    pub(crate) write: Field<Of<Duration>>,
+}

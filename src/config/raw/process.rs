@@ -1,0 +1,107 @@
+//! What is said about the process as a whole, as written: budgets, the replay store, operations listeners, logs.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::super::field::{Field, HasShort};
+use super::super::values::{Of, Size};
+use crate::policy::listen::Address;
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Limits {
+    pub(crate) memory: Field<Of<Size>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Spool {
+    pub(crate) directory: Field<String>,
+    pub(crate) max: Field<Of<Size>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Timeouts {
+    pub(crate) drain: Field<Of<Duration>>,
+    pub(crate) drain_delay: Field<Of<Duration>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Replay {
+    pub(crate) store: Field<Store>,
+    pub(crate) capacity: Field<u64>,
+    pub(crate) restart_guard: Field<bool>,
+    pub(crate) persist: Field<String>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Store {
+    Memory,
+    Redis,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Health {
+    pub(crate) address: Field<Of<Address>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Admin {
+    pub(crate) address: Field<Of<Address>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Log {
+    pub(crate) filter: Field<String>,
+    pub(crate) format: Field<LogFormat>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Auto,
+    Text,
+    Json,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Audit {
+    pub(crate) sink: Field<Sink>,
+    pub(crate) path: Field<String>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Sink {
+    Off,
+    Stdout,
+    File,
+}
+
+impl HasShort for Replay {
+    const FORM: &'static str = "countersign::Short:store";
+}
+
+impl HasShort for Health {
+    const FORM: &'static str = "countersign::Short:address";
+}
+
+impl HasShort for Admin {
+    const FORM: &'static str = "countersign::Short:address";
+}
+
+impl HasShort for Log {
+    const FORM: &'static str = "countersign::Short:filter";
+}
+
+impl HasShort for Audit {
+    const FORM: &'static str = "countersign::Short:sink";
+}

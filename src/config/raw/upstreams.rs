@@ -1,0 +1,101 @@
+//! `upstreams:` and `keyrings:` as written.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use super::super::field::{Field, List, Named};
+use super::super::values::Of;
+use crate::keys::Declared;
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Upstream {
+    pub(crate) url: Field<String>,
+    pub(crate) urls: Field<List<String>>,
+    pub(crate) host: Field<Host>,
+    pub(crate) tls: Field<Tls>,
+    pub(crate) protocol: Field<Protocol>,
+    pub(crate) max_connections: Field<u32>,
+    pub(crate) timeouts: Field<Timeouts>,
+    pub(crate) resolve: Field<Of<Duration>>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Host {
+    Preserve,
+    Upstream,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Protocol {
+    Auto,
+    Http1,
+    Http2,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Tls {
+    pub(crate) ca: Field<String>,
+    pub(crate) certificate: Field<String>,
+    pub(crate) key: Field<String>,
+    pub(crate) server_name: Field<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Timeouts {
+    pub(crate) connect: Field<Of<Duration>>,
+    pub(crate) queue: Field<Of<Duration>>,
+    pub(crate) idle: Field<Of<Duration>>,
+}
+
+/// Rings by name; `directory` is not a ring but where rings without an entry are found.
+#[derive(Default)]
+pub(crate) struct Keyrings {
+    pub(crate) directory: Field<String>,
+    pub(crate) rings: Vec<(String, Field<Ring>)>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Ring {
+    pub(crate) file: Field<String>,
+    pub(crate) directory: Field<String>,
+    pub(crate) env: Field<Named<String>>,
+    pub(crate) keys: Field<List<Declared>>,
+    pub(crate) max_age: Field<Of<Duration>>,
+}
+
+impl<'de> Deserialize<'de> for Keyrings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Keyrings;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping from names to keyrings, or `directory:`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keyrings, A::Error> {
+                let mut keyrings = Keyrings::default();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "directory" {
+                        keyrings.directory = map.next_value()?;
+                    } else {
+                        keyrings.rings.push((name, map.next_value()?));
+                    }
+                }
+                Ok(keyrings)
+            }
+        }
+
+        deserializer.deserialize_map(Reader)
+    }
+}

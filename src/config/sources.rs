@@ -1,0 +1,181 @@
+//! The files of a configuration: the one that was named, what it includes, defaults worked in. One tree comes out.
+
+use std::path::{Path, PathBuf};
+
+use super::environment::{self, Lookup};
+use super::report::{Report, Spot};
+use super::tree::{self, Entry, Node, Value};
+
+/// How deep includes may nest.
+const MAX_DEPTH: usize = 8;
+/// Settings of a route that are taken whole or not at all.
+const WHOLE: [&str; 2] = ["verify", "sign"];
+
+/// Everything that was read.
+pub(crate) struct Sources {
+    /// The effective configuration.
+    pub(crate) root: Node,
+    /// The files, in the order they were read.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl Sources {
+    /// Reads `path` and what it includes. `None` where a file could not be parsed at all.
+    pub(crate) fn read(path: &Path, lookup: Lookup<'_>, report: &mut Report) -> Option<Self> {
+        let mut reader = Reader { lookup, report, files: Vec::new(), open: Vec::new() };
+        let mut root = reader.file(path, None)?;
+        let files = reader.files;
+        work_in_defaults(&mut root, report);
+        Some(Self { root, files })
+    }
+}
+
+struct Reader<'a> {
+    lookup: Lookup<'a>,
+    report: &'a mut Report,
+    files: Vec<PathBuf>,
+    /// Files that are being included, outermost first.
+    open: Vec<PathBuf>,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, path: &Path, from: Option<Spot>) -> Option<Node> {
+        let canonical = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if self.open.contains(&canonical) || self.open.len() >= MAX_DEPTH {
+            self.report.error(
+                from.unwrap_or_default(),
+                "files include each other in a circle",
+                Some("remove one of the includes"),
+            );
+            return None;
+        }
+        self.files.push(path.to_owned());
+        let file = self.report.add_file(path);
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                let message = format!("`{}` cannot be read: {}", path.display(), error.kind());
+                self.report.error(from.unwrap_or(Spot::file(file)), &message, None);
+                return None;
+            }
+        };
+        let mut root = tree::parse(&text, file, self.report)?;
+        environment::resolve(&mut root, self.lookup, self.report);
+        self.check(&root);
+        self.open.push(canonical);
+        let whole = self.includes(&mut root, path);
+        self.open.pop();
+        whole.then_some(root)
+    }
+
+    fn check(&self, root: &Node) {
+        let Value::Map(_) = &root.value else {
+            self.report.error(root.spot, "the file is not a mapping", Some("begin with `version: 1`"));
+            return;
+        };
+        match root.field("version").map(|node| (&node.value, node.spot)) {
+            Some((Value::Unsigned(1), _)) => {}
+            Some((_, spot)) => {
+                self.report.error(spot, "this version of countersign reads version 1", Some("write `version: 1`"))
+            }
+            None => self.report.error_in(
+                root.spot,
+                "version",
+                "`version` is missing",
+                Some("begin the file with `version: 1`"),
+            ),
+        }
+    }
+
+    /// Whether every include could be read.
+    fn includes(&mut self, root: &mut Node, path: &Path) -> bool {
+        let Value::Map(entries) = &mut root.value else { return true };
+        let Some(place) = entries.iter().position(|entry| entry.key == "include") else { return true };
+        let include = entries.remove(place).node;
+        let Value::List(files) = &include.value else {
+            self.report.error(include.spot, "expected a list of files", Some("write `include: [more.yaml]`"));
+            return true;
+        };
+        let base = path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut whole = true;
+        for file in files {
+            let Value::Text(name) = &file.value else {
+                self.report.error(file.spot, "expected the name of a file", None);
+                continue;
+            };
+            match self.file(&base.join(name), Some(file.spot)) {
+                Some(other) => merge(root, other, self.report),
+                None => whole = false,
+            }
+        }
+        whole
+    }
+}
+
+/// Adds what `other` says to `root`. Nothing may be said twice.
+fn merge(root: &mut Node, other: Node, report: &Report) {
+    let (Value::Map(entries), Value::Map(others)) = (&mut root.value, other.value) else { return };
+    for Entry { key, node } in others {
+        if key == "version" {
+            continue;
+        }
+        let Some(mine) = entries.iter_mut().find(|entry| entry.key == key) else {
+            entries.push(Entry { key, node });
+            continue;
+        };
+        match (&mut mine.node.value, node.value) {
+            (Value::List(mine), Value::List(more)) => mine.extend(more),
+            (Value::Map(mine), Value::Map(more)) => more.into_iter().for_each(|entry| add(mine, entry, report)),
+            _ => twice(&key, mine.node.spot, node.spot, report),
+        }
+    }
+}
+
+fn add(mine: &mut Vec<Entry>, entry: Entry, report: &Report) {
+    match mine.iter().find(|known| known.key == entry.key) {
+        Some(known) => twice(&entry.key, known.node.spot, entry.node.spot, report),
+        None => mine.push(entry),
+    }
+}
+
+fn twice(name: &str, first: Spot, second: Spot, report: &Report) {
+    let fix = format!("keep one of them; the first is at {}", report.origin(first));
+    report.error_at_key(second, &format!("`{name}` is written twice"), Some(&fix));
+}
+
+/// Gives every route the settings of `defaults:` that it does not have. Mappings are filled up one level deep, `verify` and `sign` are not.
+fn work_in_defaults(root: &mut Node, report: &Report) {
+    let Value::Map(entries) = &mut root.value else { return };
+    let Some(place) = entries.iter().position(|entry| entry.key == "defaults") else { return };
+    let Value::Map(defaults) = entries.remove(place).node.value else { return };
+    for entry in &defaults {
+        if entry.key == "path" {
+            report.error_at_key(entry.node.spot, "`path` cannot be a default", Some("give every route its own"));
+        }
+    }
+    let routes = entries.iter_mut().find(|entry| entry.key == "routes");
+    let Some(Value::List(routes)) = routes.map(|entry| &mut entry.node.value) else { return };
+    for route in routes {
+        if let Value::Map(fields) = &mut route.value {
+            fill(fields, &defaults);
+        }
+    }
+}
+
+fn fill(fields: &mut Vec<Entry>, defaults: &[Entry]) {
+    let public = fields.iter().any(|entry| entry.key == "public");
+    for default in defaults.iter().filter(|default| !(public && matches!(default.key.as_str(), "verify" | "keys"))) {
+        match fields.iter_mut().find(|entry| entry.key == default.key) {
+            None => fields.push(default.clone()),
+            Some(own) => {
+                if let (Value::Map(own), Value::Map(more)) = (&mut own.node.value, &default.node.value)
+                    && !WHOLE.contains(&default.key.as_str())
+                {
+                    let missing: Vec<_> =
+                        more.iter().filter(|entry| own.iter().all(|own| own.key != entry.key)).cloned().collect();
+                    own.extend(missing);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Scalars with a meaning: sizes, durations, addresses, networks, header names. Read strictly, explained when wrong.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ipnet::IpNet;
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+
+use crate::policy::listen::Address;
+
+/// Text with a form of its own.
+pub(crate) trait FromText: Sized {
+    /// What to write, as in "expected …".
+    const EXPECTED: &'static str;
+
+    /// The value, or `None` where the text has not this form.
+    fn from_text(text: &str) -> Option<Self>;
+
+    /// The value of a bare number, where that has a meaning.
+    fn from_number(_: u64) -> Option<Self> {
+        None
+    }
+}
+
+/// A scalar that is read by [`FromText`].
+#[derive(Clone, Debug)]
+pub(crate) struct Of<T>(pub(crate) T);
+
+impl<'de, T: FromText> Deserialize<'de> for Of<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<T>(PhantomData<T>);
+
+        impl<T: FromText> Visitor<'_> for Reader<T> {
+            type Value = Of<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(T::EXPECTED)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Of<T>, E> {
+                T::from_text(text).map(Of).ok_or_else(|| E::custom(format!("expected {}", T::EXPECTED)))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Of<T>, E> {
+                T::from_number(number).map(Of).ok_or_else(|| E::custom(format!("expected {}", T::EXPECTED)))
+            }
+        }
+
+        deserializer.deserialize_any(Reader(PhantomData))
+    }
+}
+
+/// Bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size(pub(crate) u64);
+
+impl FromText for Size {
+    const EXPECTED: &'static str = "a size such as `64KiB`, `10MiB` or a number of bytes";
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse::<bytesize::ByteSize>().ok().map(|size| Self(size.as_u64()))
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        Some(Self(number))
+    }
+}
+
+impl FromText for Duration {
+    const EXPECTED: &'static str = "a duration with its unit, such as `500ms`, `30s`, `5m` or `90d`";
+
+    fn from_text(text: &str) -> Option<Self> {
+        humantime::parse_duration(text).ok()
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        (number == 0).then_some(Self::ZERO)
+    }
+}
+
+impl FromText for Address {
+    const EXPECTED: &'static str = "`ip:port`, `localhost:port` or `unix:/path`";
+
+    fn from_text(text: &str) -> Option<Self> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return path.starts_with('/').then(|| Self::Unix(PathBuf::from(path)));
+        }
+        let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+        text.parse::<SocketAddr>().ok().map(Self::Socket)
+    }
+}
+
+impl FromText for IpNet {
+    const EXPECTED: &'static str = "an address or network such as `203.0.113.7` or `203.0.113.0/24`";
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(Self::from))
+    }
+}
+
+/// The lower-case name of a header.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct HeaderName(pub(crate) Bytes);
+
+impl FromText for HeaderName {
+    const EXPECTED: &'static str = "a header name";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let name = http::HeaderName::from_bytes(text.as_bytes()).ok()?;
+        Some(Self(Bytes::copy_from_slice(name.as_str().as_bytes())))
+    }
+}
+
+/// A method's name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct MethodName(pub(crate) crate::sig::message::Method);
+
+impl FromText for MethodName {
+    const EXPECTED: &'static str = "a method in capitals, such as `GET` or `POST`";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let known =
+            http::Method::from_bytes(text.as_bytes()).is_ok() && !text.bytes().any(|byte| byte.is_ascii_lowercase());
+        known.then(|| Self(crate::sig::message::Method::new(text)))
+    }
+}
+
+/// `scheme://host[:port]` without path.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Origin(pub(crate) String);
+
+impl FromText for Origin {
+    const EXPECTED: &'static str = "`https://host` or `https://host:port`, without a path";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let uri: http::Uri = text.parse().ok()?;
+        let form = matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none() && uri.path() == "/";
+        let authority = uri.authority()?.as_str();
+        (form && !text.ends_with('/') && !authority.contains('@')).then(|| Self(text.to_owned()))
+    }
+}
+
+/// An HTTP status that a client may be answered with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Status(pub(crate) u16);
+
+impl FromText for Status {
+    const EXPECTED: &'static str = "a status from 200 to 599";
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok().and_then(Self::from_number)
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        u16::try_from(number).ok().filter(|status| (200..600).contains(status)).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_durations_need_their_unit() {
+        assert_eq!(Size::from_text("1MiB").map(|size| size.0), Some(1 << 20));
+        assert_eq!(Size::from_number(7).map(|size| size.0), Some(7));
+        assert!(Size::from_text("lots").is_none());
+        assert_eq!(Duration::from_text("5m"), Some(Duration::from_secs(300)));
+        assert_eq!(Duration::from_text("90d"), Some(Duration::from_secs(90 * 86_400)));
+        assert!(Duration::from_text("5").is_none() && Duration::from_number(5).is_none());
+    }
+
+    #[test]
+    fn an_address_is_numeric_or_a_unix_path() {
+        for good in ["0.0.0.0:8443", "[::1]:0", "localhost:80", "unix:/run/x.sock"] {
+            assert!(Address::from_text(good).is_some(), "{good}");
+        }
+        for bad in ["8443", "example.com:80", "unix:relative", "127.0.0.1", "127.0.0.1:65536", ""] {
+            assert!(Address::from_text(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_public_url_has_no_path() {
+        for (text, good) in [
+            ("https://hooks.acme.com", true),
+            ("http://h:8080", true),
+            ("https://h/", false),
+            ("https://h/x", false),
+            ("https://u@h", false),
+            ("ftp://h", false),
+            ("h", false),
+        ] {
+            assert_eq!(Origin::from_text(text).is_some(), good, "{text}");
+        }
+    }
+}
