@@ -20,7 +20,7 @@ use super::watch::{Activity, Advice, InFlight, Pulse};
 use super::{Door, Serve, detect};
 use crate::policy::limits;
 use crate::proxy::exchange::{Connection, Exchange};
-use crate::proxy::http::{self, Outbound};
+use crate::proxy::http::{self, Outbound, Screened, TakenOver};
 use crate::proxy::tls::Handshake;
 use crate::reject::Code;
 
@@ -89,16 +89,19 @@ impl<S: Serve> Link<S> {
             subject: handshake.as_ref().and_then(|handshake| handshake.subject().cloned()),
             handshake,
         });
-        let desk = Rc::new(Desk { site: Rc::clone(&site), connection, activity: Rc::clone(&activity) });
+        let taken_over = TakenOver::default();
+        let desk =
+            Desk { site: Rc::clone(&site), connection, activity: Rc::clone(&activity), taken_over: taken_over.clone() };
+        let desk = Rc::new(desk);
         let service = service_fn(move |request| {
             let desk = Rc::clone(&desk);
             async move { Ok::<_, Infallible>(desk.answer(request).await) }
         });
-        let io = TokioIo::new(io);
         let lasting = Lasting { site: &site, activity: &activity, limits: &limits, heads: !http2 };
         let ended = if http2 {
-            lasting.until_done(http2_builder(&limits).serve_connection(io, service)).await
+            lasting.until_done(http2_builder(&limits).serve_connection(TokioIo::new(io), service)).await
         } else {
+            let io = TokioIo::new(Screened::new(io, head_room(&limits), taken_over));
             lasting.until_done(http1_builder(&limits).serve_connection(io, service).with_upgrades()).await
         };
         ended.map_err(io::Error::other)
@@ -110,6 +113,7 @@ struct Desk<S> {
     site: Rc<Site<S>>,
     connection: Rc<Connection>,
     activity: Rc<Activity>,
+    taken_over: TakenOver,
 }
 
 impl<S: Serve> Desk<S> {
@@ -119,7 +123,11 @@ impl<S: Serve> Desk<S> {
         if exchange.defect.is_none() && self.is_outdated(&exchange) {
             exchange.defect = Some(Code::Misdirected.into());
         }
-        http::response(self.site.serve.serve(exchange).await, in_flight)
+        let answer = self.site.serve.serve(exchange).await;
+        if answer.status == 101 {
+            self.taken_over.set();
+        }
+        http::response(answer, in_flight)
     }
 
     /// A connection may outlive a reload that demands more of its clients.
@@ -131,10 +139,14 @@ impl<S: Serve> Desk<S> {
     }
 }
 
+/// What hyper may buffer of a head: the exact limits are judged on the parsed head.
+fn head_room(limits: &limits::Connection) -> usize {
+    limits.head_max.saturating_add(limits.target_max).max(8192)
+}
+
 fn http1_builder(limits: &limits::Connection) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    let room = limits.head_max.saturating_add(limits.target_max).max(8192);
-    builder.half_close(true).max_headers(limits.fields_max).max_buf_size(room).header_read_timeout(None);
+    builder.half_close(true).max_headers(limits.fields_max).max_buf_size(head_room(limits)).header_read_timeout(None);
     builder
 }
 
