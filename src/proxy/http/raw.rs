@@ -122,14 +122,13 @@ impl Screen {
                 Place::Size(digits.saturating_add(1), size.checked_mul(16)?.checked_add(value.into())?)
             }
             (Place::Size(1.., size), b'\r') => Place::SizeEnd(size),
-            (Place::SizeEnd(0), b'\n') => Place::Trailer(true),
+            (Place::SizeEnd(0) | Place::TrailerEnd(false), b'\n') => Place::Trailer(true),
             (Place::SizeEnd(size), b'\n') => Place::Chunk(size),
             (Place::DataCr, b'\r') => Place::DataLf,
             (Place::DataLf, b'\n') => Place::Size(0, 0),
             (Place::Trailer(empty), b'\r') => Place::TrailerEnd(empty),
             (Place::Trailer(_), other) if other != b'\n' => Place::Trailer(false),
             (Place::TrailerEnd(true), b'\n') => Place::Head,
-            (Place::TrailerEnd(false), b'\n') => Place::Trailer(true),
             _ => return None,
         };
         Some(1)

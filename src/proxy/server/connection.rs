@@ -242,7 +242,7 @@ impl<S> Lasting<'_, S> {
                     Advice::Idle => {
                         finishing = true;
                         connection.as_mut().finish();
-                        alarm.as_mut().reset(Instant::now() + self.limits.head);
+                        alarm.set(tokio::time::sleep(self.limits.head));
                     }
                 },
             }

@@ -33,7 +33,7 @@ impl Serve for Mirror {
         }
         let mut received = 0;
         while let Ok(Some(chunk)) = exchange.body.chunk().await {
-            received += chunk.len();
+            received = chunk.len().saturating_add(received);
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let head = exchange.head;
@@ -58,9 +58,13 @@ fn answer(status: u16, text: String) -> Answer {
 }
 
 fn listener(limits: limits::Connection) -> Arc<Listener> {
+    listener_at(Address::Socket("127.0.0.1:0".parse().unwrap()), limits)
+}
+
+fn listener_at(address: Address, limits: limits::Connection) -> Arc<Listener> {
     Arc::new(Listener {
         name: "public".into(),
-        address: Address::Socket("127.0.0.1:0".parse().unwrap()),
+        address,
         tls: None,
         public_url: None,
         trusted: Vec::new(),
@@ -82,12 +86,12 @@ fn connect(running: &Running) -> TcpStream {
     client
 }
 
-/// Sends `request`, half-closes, and reads to the end.
+/// Sends `request`, half-closes, and reads to the end. A server that refuses may be gone before all was sent.
 fn ask(running: &Running, request: &str) -> String {
     let mut client = connect(running);
-    client.write_all(request.as_bytes()).unwrap();
-    client.shutdown(std::net::Shutdown::Write).unwrap();
     let mut text = String::new();
+    let _refused_early = client.write_all(request.as_bytes());
+    let _gone_already = client.shutdown(std::net::Shutdown::Write);
     let _reset_after_the_answer = client.read_to_string(&mut text);
     text
 }
@@ -230,23 +234,9 @@ fn a_connection_above_the_cap_is_closed_and_its_place_is_given_back() {
 fn a_taken_address_is_an_error_that_names_it() {
     let running = serve(&listener(limits::Connection::default()));
     let taken = running.address("public").unwrap();
-    let mut second = Listener { name: "second".into(), ..copy(&listener(limits::Connection::default())) };
-    second.address = Address::Socket(taken);
-    let error = start(&[Arc::new(second)], 1, || Mirror { doors: Rc::default() }).err().unwrap().to_string();
-    assert!(error.contains("second") && error.contains(&taken.to_string()), "{error}");
-}
-
-fn copy(listener: &Listener) -> Listener {
-    Listener {
-        name: Arc::clone(&listener.name),
-        address: listener.address.clone(),
-        tls: None,
-        public_url: None,
-        trusted: Vec::new(),
-        limits: listener.limits,
-        http2: listener.http2,
-        signing_hosts: None,
-    }
+    let second = listener_at(Address::Socket(taken), limits::Connection::default());
+    let error = start(&[second], 1, || Mirror { doors: Rc::default() }).err().unwrap().to_string();
+    assert!(error.contains("public") && error.contains(&taken.to_string()), "{error}");
 }
 
 #[test]
@@ -254,9 +244,7 @@ fn a_unix_listener_serves_replaces_a_stale_socket_and_cleans_up() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-    let mut unix = copy(&listener(limits::Connection::default()));
-    unix.address = Address::Unix(path.clone());
-    let unix = Arc::new(unix);
+    let unix = listener_at(Address::Unix(path.clone()), limits::Connection::default());
 
     let running = serve(&unix);
     let mut client = std::os::unix::net::UnixStream::connect(&path).unwrap();

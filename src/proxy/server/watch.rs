@@ -112,7 +112,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_head_has_its_time_and_silence_has_its_own() {
         let limits =
-            limits::Connection { head: Duration::from_secs(10), idle: Duration::from_secs(60), ..Default::default() };
+            limits::Connection { head: Duration::from_secs(10), idle: Duration::from_mins(1), ..Default::default() };
         let pulse = Pulse::new(Instant::now());
         let activity = Activity::new(Arc::clone(&pulse));
         let after = |secs| Instant::now() + Duration::from_secs(secs);
