@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,8 @@ use tokio::time::{Instant, timeout};
 
 use super::accept::Site;
 use super::io::{Guarded, Socket};
-use super::watch::{Activity, Advice, InFlight, Pulse};
+use super::lasting::Lasting;
+use super::watch::{Activity, InFlight, Pulse};
 use super::{Door, Serve, detect};
 use crate::policy::limits;
 use crate::proxy::exchange::{Connection, Exchange};
@@ -178,74 +178,5 @@ where
         let _handle = tokio::task::spawn_local(async move {
             future.await;
         });
-    }
-}
-
-/// Both versions of a hyper connection.
-trait Graceful: Future<Output = hyper::Result<()>> {
-    fn finish(self: Pin<&mut Self>);
-}
-
-impl<I, B, S> Graceful for http1::UpgradeableConnection<I, S>
-where
-    S: hyper::service::HttpService<hyper::body::Incoming, ResBody = B>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-    B: http_body::Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    fn finish(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-impl<I, B, S, E> Graceful for http2::Connection<I, S, E>
-where
-    S: hyper::service::HttpService<hyper::body::Incoming, ResBody = B>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
-    B: http_body::Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    E: hyper::rt::bounds::Http2ServerConnExec<S::Future, B>,
-{
-    fn finish(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-/// What can end a connection beside itself.
-struct Lasting<'a, S> {
-    site: &'a Site<S>,
-    activity: &'a Activity,
-    limits: &'a limits::Connection,
-    heads: bool,
-}
-
-impl<S> Lasting<'_, S> {
-    /// Drives `connection` until it is over, it is idle or late, or the server closes.
-    async fn until_done(&self, connection: impl Graceful) -> hyper::Result<()> {
-        let mut connection = pin!(connection);
-        let mut closing = pin!(self.site.closing.cancelled());
-        let mut finishing = false;
-        let mut alarm = pin!(tokio::time::sleep(self.limits.head.min(self.limits.idle)));
-        loop {
-            tokio::select! {
-                ended = connection.as_mut() => return ended,
-                () = closing.as_mut(), if !finishing => {
-                    finishing = true;
-                    connection.as_mut().finish();
-                }
-                () = alarm.as_mut() => match self.activity.advice(Instant::now(), self.limits, self.heads) {
-                    Advice::Wait(until) => alarm.as_mut().reset(until),
-                    Advice::Late => return Ok(()),
-                    Advice::Idle if finishing => return Ok(()),
-                    Advice::Idle => {
-                        finishing = true;
-                        connection.as_mut().finish();
-                        alarm.set(tokio::time::sleep(self.limits.head));
-                    }
-                },
-            }
-        }
     }
 }

@@ -49,7 +49,7 @@ impl Pulse {
     /// Bytes came.
     pub(super) fn beat(&self) {
         if self.first.load(Ordering::Relaxed) == NONE {
-            let age = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(0);
+            let age = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(0).max(1);
             self.first.store(age, Ordering::Relaxed);
         }
     }
