@@ -114,6 +114,9 @@ fn nominates_upgrade(fields: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
+    /// Method, target, header lines, refusal.
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], Option<Code>);
+
     const BOUNDS: Bounds = Bounds { head: 200, fields: 3, target: 10 };
 
     fn code(method: &str, uri: &str, fields: &[(&str, &str)]) -> Option<Code> {
@@ -128,7 +131,7 @@ mod tests {
     #[test]
     fn a_head_that_can_be_read_in_two_ways_is_refused() {
         let long = "v".repeat(200);
-        let cases: [(&str, &str, &[(&str, &str)], Option<Code>); 21] = [
+        let cases: [Case<'_>; 21] = [
             ("GET", "/", &[], None),
             ("GET", "/123456789", &[], None),
             ("GET", "/1234567890", &[], Some(Code::TargetTooLong)),

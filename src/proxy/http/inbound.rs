@@ -75,7 +75,7 @@ fn lines(parts: &Parts, cut: &mut impl FnMut(&[u8]) -> Bytes) -> Fields {
     for name in parts.headers.keys().filter(|name| **name != header::HOST) {
         let values = parts.headers.get_all(name);
         if *name == header::COOKIE && parts.version == Version::HTTP_2 {
-            lines.append(cut(name.as_str().as_bytes()), cut(&cookies(values)));
+            lines.append(cut(name.as_str().as_bytes()), cut(&cookies(&values)));
             continue;
         }
         for value in values {
@@ -86,7 +86,7 @@ fn lines(parts: &Parts, cut: &mut impl FnMut(&[u8]) -> Bytes) -> Fields {
 }
 
 /// HTTP/2 cookie crumbs become the one line that they were (RFC 9113 §8.2.3).
-fn cookies(values: header::GetAll<'_, http::HeaderValue>) -> Vec<u8> {
+fn cookies(values: &header::GetAll<'_, http::HeaderValue>) -> Vec<u8> {
     let crumbs: Vec<&[u8]> = values.iter().map(http::HeaderValue::as_bytes).collect();
     crumbs.join(&b"; "[..])
 }

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +15,12 @@ use tokio::time::{Instant, timeout};
 
 use super::accept::Site;
 use super::io::{Guarded, Socket};
-use super::watch::{Activity, Advice, InFlight, Pulse};
+use super::lasting::Lasting;
+use super::watch::{Activity, InFlight, Pulse};
 use super::{Door, Serve, detect};
 use crate::policy::limits;
 use crate::proxy::exchange::{Connection, Exchange};
-use crate::proxy::http::{self, Outbound};
+use crate::proxy::http::{self, Outbound, Screened, TakenOver};
 use crate::proxy::tls::Handshake;
 use crate::reject::Code;
 
@@ -89,16 +89,19 @@ impl<S: Serve> Link<S> {
             subject: handshake.as_ref().and_then(|handshake| handshake.subject().cloned()),
             handshake,
         });
-        let desk = Rc::new(Desk { site: Rc::clone(&site), connection, activity: Rc::clone(&activity) });
+        let taken_over = TakenOver::default();
+        let desk =
+            Desk { site: Rc::clone(&site), connection, activity: Rc::clone(&activity), taken_over: taken_over.clone() };
+        let desk = Rc::new(desk);
         let service = service_fn(move |request| {
             let desk = Rc::clone(&desk);
             async move { Ok::<_, Infallible>(desk.answer(request).await) }
         });
-        let io = TokioIo::new(io);
         let lasting = Lasting { site: &site, activity: &activity, limits: &limits, heads: !http2 };
         let ended = if http2 {
-            lasting.until_done(http2_builder(&limits).serve_connection(io, service)).await
+            lasting.until_done(http2_builder(&limits).serve_connection(TokioIo::new(io), service)).await
         } else {
+            let io = TokioIo::new(Screened::new(io, head_room(&limits), taken_over));
             lasting.until_done(http1_builder(&limits).serve_connection(io, service).with_upgrades()).await
         };
         ended.map_err(io::Error::other)
@@ -110,6 +113,7 @@ struct Desk<S> {
     site: Rc<Site<S>>,
     connection: Rc<Connection>,
     activity: Rc<Activity>,
+    taken_over: TakenOver,
 }
 
 impl<S: Serve> Desk<S> {
@@ -119,7 +123,11 @@ impl<S: Serve> Desk<S> {
         if exchange.defect.is_none() && self.is_outdated(&exchange) {
             exchange.defect = Some(Code::Misdirected.into());
         }
-        http::response(self.site.serve.serve(exchange).await, in_flight)
+        let answer = self.site.serve.serve(exchange).await;
+        if answer.status == 101 {
+            self.taken_over.set();
+        }
+        http::response(answer, in_flight)
     }
 
     /// A connection may outlive a reload that demands more of its clients.
@@ -131,10 +139,14 @@ impl<S: Serve> Desk<S> {
     }
 }
 
+/// What hyper may buffer of a head: the exact limits are judged on the parsed head.
+fn head_room(limits: &limits::Connection) -> usize {
+    limits.head_max.saturating_add(limits.target_max).max(8192)
+}
+
 fn http1_builder(limits: &limits::Connection) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    let room = limits.head_max.saturating_add(limits.target_max).max(8192);
-    builder.half_close(true).max_headers(limits.fields_max).max_buf_size(room).header_read_timeout(None);
+    builder.half_close(true).max_headers(limits.fields_max).max_buf_size(head_room(limits)).header_read_timeout(None);
     builder
 }
 
@@ -166,74 +178,5 @@ where
         let _handle = tokio::task::spawn_local(async move {
             future.await;
         });
-    }
-}
-
-/// Both versions of a hyper connection.
-trait Graceful: Future<Output = hyper::Result<()>> {
-    fn finish(self: Pin<&mut Self>);
-}
-
-impl<I, B, S> Graceful for http1::UpgradeableConnection<I, S>
-where
-    S: hyper::service::HttpService<hyper::body::Incoming, ResBody = B>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-    B: http_body::Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    fn finish(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-impl<I, B, S, E> Graceful for http2::Connection<I, S, E>
-where
-    S: hyper::service::HttpService<hyper::body::Incoming, ResBody = B>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
-    B: http_body::Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    E: hyper::rt::bounds::Http2ServerConnExec<S::Future, B>,
-{
-    fn finish(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-/// What can end a connection beside itself.
-struct Lasting<'a, S> {
-    site: &'a Site<S>,
-    activity: &'a Activity,
-    limits: &'a limits::Connection,
-    heads: bool,
-}
-
-impl<S> Lasting<'_, S> {
-    /// Drives `connection` until it is over, it is idle or late, or the server closes.
-    async fn until_done(&self, connection: impl Graceful) -> hyper::Result<()> {
-        let mut connection = pin!(connection);
-        let mut closing = pin!(self.site.closing.cancelled());
-        let mut finishing = false;
-        let mut alarm = pin!(tokio::time::sleep(self.limits.head.min(self.limits.idle)));
-        loop {
-            tokio::select! {
-                ended = connection.as_mut() => return ended,
-                () = closing.as_mut(), if !finishing => {
-                    finishing = true;
-                    connection.as_mut().finish();
-                }
-                () = alarm.as_mut() => match self.activity.advice(Instant::now(), self.limits, self.heads) {
-                    Advice::Wait(until) => alarm.as_mut().reset(until),
-                    Advice::Late => return Ok(()),
-                    Advice::Idle if finishing => return Ok(()),
-                    Advice::Idle => {
-                        finishing = true;
-                        connection.as_mut().finish();
-                        alarm.as_mut().reset(Instant::now() + self.limits.head);
-                    }
-                },
-            }
-        }
     }
 }

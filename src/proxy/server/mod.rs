@@ -4,12 +4,14 @@ mod accept;
 mod connection;
 mod detect;
 mod io;
+mod lasting;
 mod sockets;
 mod watch;
 mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use tokio_util::sync::CancellationToken;
@@ -46,6 +48,7 @@ pub struct Running {
     ending: CancellationToken,
     live: TaskTracker,
     threads: Vec<JoinHandle<()>>,
+    counts: Vec<(Arc<str>, Arc<AtomicUsize>)>,
 }
 
 /// Binds every listener and starts `workers` threads; `make` is called once on each of them.
@@ -55,10 +58,11 @@ pub fn start<S: Serve>(
     make: impl Fn() -> S + Clone + Send + 'static,
 ) -> Result<Running, BindError> {
     let bound = sockets::bind(listeners, workers)?;
-    let addresses = bound.addresses;
+    let sockets::Bound { addresses, workers: sets, counts } = bound;
     let (closing, live) = (CancellationToken::new(), TaskTracker::new());
-    let mut running = Running { addresses, closing, ending: CancellationToken::new(), live, threads: Vec::new() };
-    for (place, sockets) in bound.workers.into_iter().enumerate() {
+    let mut running =
+        Running { addresses, closing, ending: CancellationToken::new(), live, threads: Vec::new(), counts };
+    for (place, sockets) in sets.into_iter().enumerate() {
         let make = make.clone();
         let worker = workers::Worker {
             sockets,
@@ -79,6 +83,12 @@ impl Running {
             Address::Socket(address) if **known == *name => Some(*address),
             Address::Socket(_) | Address::Unix(_) => None,
         })
+    }
+
+    /// Reads the number of open connections by listener name, whenever it is called.
+    pub fn connections(&self) -> impl Fn() -> Vec<(Arc<str>, usize)> + Send + Sync + 'static {
+        let counts = self.counts.clone();
+        move || counts.iter().map(|(name, count)| (Arc::clone(name), count.load(Ordering::Relaxed))).collect()
     }
 
     /// Accepts what already waits, then no more; every connection ends after its requests in flight.

@@ -57,14 +57,17 @@ pub(super) struct Bound {
     pub(super) addresses: Vec<(Arc<str>, Address)>,
     /// The sockets of each worker.
     pub(super) workers: Vec<Vec<Listening>>,
+    /// Open connections of each listener.
+    pub(super) counts: Vec<(Arc<str>, Arc<AtomicUsize>)>,
 }
 
 /// Opens every listener for every worker, or nothing.
 pub(super) fn bind(listeners: &[Arc<Listener>], workers: usize) -> Result<Bound, BindError> {
-    let mut bound = Bound { addresses: Vec::new(), workers: std::iter::repeat_with(Vec::new).take(workers).collect() };
+    let workers = std::iter::repeat_with(Vec::new).take(workers).collect::<Vec<_>>();
+    let mut bound = Bound { addresses: Vec::new(), workers, counts: Vec::new() };
     for listener in listeners {
         let name = &listener.name;
-        let (address, sockets) = open(&listener.address, workers).map_err(|cause| BindError::Address {
+        let (address, sockets) = open(&listener.address, bound.workers.len()).map_err(|cause| BindError::Address {
             name: Arc::clone(name),
             address: describe(&listener.address),
             cause,
@@ -74,6 +77,7 @@ pub(super) fn bind(listeners: &[Arc<Listener>], workers: usize) -> Result<Bound,
             worker.push(Listening { name: Arc::clone(name), socket, live: Arc::clone(&live) });
         }
         bound.addresses.push((Arc::clone(name), address));
+        bound.counts.push((Arc::clone(name), live));
     }
     Ok(bound)
 }

@@ -33,7 +33,7 @@ impl Serve for Mirror {
         }
         let mut received = 0;
         while let Ok(Some(chunk)) = exchange.body.chunk().await {
-            received += chunk.len();
+            received = chunk.len().saturating_add(received);
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let head = exchange.head;
@@ -58,9 +58,13 @@ fn answer(status: u16, text: String) -> Answer {
 }
 
 fn listener(limits: limits::Connection) -> Arc<Listener> {
+    listener_at(Address::Socket("127.0.0.1:0".parse().unwrap()), limits)
+}
+
+fn listener_at(address: Address, limits: limits::Connection) -> Arc<Listener> {
     Arc::new(Listener {
         name: "public".into(),
-        address: Address::Socket("127.0.0.1:0".parse().unwrap()),
+        address,
         tls: None,
         public_url: None,
         trusted: Vec::new(),
@@ -82,12 +86,12 @@ fn connect(running: &Running) -> TcpStream {
     client
 }
 
-/// Sends `request`, half-closes, and reads to the end.
+/// Sends `request`, half-closes, and reads to the end. A server that refuses may be gone before all was sent.
 fn ask(running: &Running, request: &str) -> String {
     let mut client = connect(running);
-    client.write_all(request.as_bytes()).unwrap();
-    client.shutdown(std::net::Shutdown::Write).unwrap();
     let mut text = String::new();
+    let _refused_early = client.write_all(request.as_bytes());
+    let _gone_already = client.shutdown(std::net::Shutdown::Write);
     let _reset_after_the_answer = client.read_to_string(&mut text);
     text
 }
@@ -108,4 +112,196 @@ fn a_plain_request_reaches_the_handler_as_it_was_sent() {
         response.ends_with("POST /a//b/../%2e?q=1&q A.b:80 secure=false body=5 x-two=1|x-two=2|content-length=5"),
         "{response}"
     );
+}
+
+#[test]
+fn exactly_one_valid_host_or_400() {
+    let running = serve(&listener(limits::Connection::default()));
+    let cases = [
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "200"),
+        ("GET / HTTP/1.1\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost:\r\n\r\n", "400"),
+        ("GET http://a/x HTTP/1.1\r\nHost: a\r\n\r\n", "200"),
+        ("GET http://a/x HTTP/1.1\r\nHost: b\r\n\r\n", "400"),
+        ("GET / HTTP/1.0\r\n\r\n", "200"),
+        ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", "405"),
+        ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", "405"),
+        ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "200"),
+        ("GET a HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+    ];
+    for (request, expected) in cases {
+        assert_eq!(status(&ask(&running, request)), expected, "{request}");
+    }
+}
+
+#[test]
+fn framing_that_can_be_read_in_two_ways_is_refused() {
+    let running = serve(&listener(limits::Connection::default()));
+    let cases = [
+        ("Content-Length: 3\r\n\r\nabc", "200"),
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "200"),
+        ("Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "400"),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"),
+        ("Transfer-Encoding: identity\r\n\r\n", "400"),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", "400"),
+        ("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"),
+        ("Content-Length: +3\r\n\r\nabc", "400"),
+        ("Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", "400"),
+        ("Content_Length: 3\r\n\r\n", "400"),
+        ("Expect: later\r\nContent-Length: 0\r\n\r\n", "417"),
+    ];
+    for (rest, expected) in cases {
+        let request = format!("POST / HTTP/1.1\r\nHost: a\r\n{rest}");
+        assert_eq!(status(&ask(&running, &request)), expected, "{rest}");
+    }
+    let old = "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    assert_eq!(status(&ask(&running, old)), "400");
+}
+
+#[test]
+fn a_target_is_kept_as_it_is_or_refused() {
+    let running = serve(&listener(limits::Connection { target_max: 20, head_max: 1000, ..Default::default() }));
+    let target = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let field = |length: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "v".repeat(length));
+    let cases = [
+        (target("/%00;a=1//.."), "200"),
+        (target("/a#fragment"), "400"),
+        (target("/\u{e9}"), "400"),
+        (target(&format!("/{}", "a".repeat(19))), "200"),
+        (target(&format!("/{}", "a".repeat(20))), "414"),
+        (field(900), "200"),
+        (field(1000), "431"),
+        (field(100_000), "431"),
+    ];
+    for (request, expected) in cases {
+        assert_eq!(status(&ask(&running, &request)), expected, "{request:.60}");
+    }
+}
+
+#[test]
+fn continue_is_said_only_when_the_body_is_wanted() {
+    let running = serve(&listener(limits::Connection::default()));
+    let head = |path| format!("POST {path} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    let first = |path| {
+        let mut client = connect(&running);
+        client.write_all(head(path).as_bytes()).unwrap();
+        let mut line = [0; 12];
+        client.read_exact(&mut line).unwrap();
+        String::from_utf8_lossy(&line).into_owned()
+    };
+    assert_eq!(first("/"), "HTTP/1.1 100");
+    assert_eq!(first("/early"), "HTTP/1.1 401");
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let running = serve(&listener(limits::Connection::default()));
+    let response = ask(&running, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    let (first, second) = (response.find("GET /1").unwrap(), response.find("GET /2").unwrap());
+    assert!(first < second);
+}
+
+#[test]
+fn a_head_that_does_not_end_and_a_silent_connection_are_closed_in_time() {
+    let short = Duration::from_millis(200);
+    let limits = limits::Connection { head: short, idle: short, ..Default::default() };
+    let running = serve(&listener(limits));
+    let cases =
+        [("", ""), ("PRI * HT", ""), ("GET / HTTP/1.1\r\nHost:", "408"), ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "200")];
+    for (begun, expected) in cases {
+        let mut client = connect(&running);
+        client.write_all(begun.as_bytes()).unwrap();
+        let mut rest = String::new();
+        client.read_to_string(&mut rest).unwrap();
+        assert_eq!(status(&rest), expected, "{begun}");
+    }
+}
+
+#[test]
+fn a_connection_above_the_cap_is_closed_and_its_place_is_given_back() {
+    let running = serve(&listener(limits::Connection { connections: 1, ..Default::default() }));
+    let mut first = connect(&running);
+    first.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    first.read_exact(&mut [0; 12]).unwrap();
+    assert_eq!(ask(&running, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "");
+    drop(first);
+    let again = std::iter::repeat_with(|| ask(&running, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert!(again.take(10_000).any(|response| status(&response) == "200"));
+}
+
+#[test]
+fn a_taken_address_is_an_error_that_names_it() {
+    let running = serve(&listener(limits::Connection::default()));
+    let taken = running.address("public").unwrap();
+    let second = listener_at(Address::Socket(taken), limits::Connection::default());
+    let error = start(&[second], 1, || Mirror { doors: Rc::default() }).err().unwrap().to_string();
+    assert!(error.contains("public") && error.contains(&taken.to_string()), "{error}");
+}
+
+#[test]
+fn a_unix_listener_serves_replaces_a_stale_socket_and_cleans_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sock");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let unix = listener_at(Address::Unix(path.clone()), limits::Connection::default());
+
+    let running = serve(&unix);
+    let mut client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    client.write_all(b"GET /u HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    assert_eq!(status(&response), "200");
+
+    assert!(start(&[unix], 1, || Mirror { doors: Rc::default() }).is_err(), "somebody listens");
+    drop(running);
+    assert!(!path.exists());
+}
+
+#[test]
+fn closing_finishes_what_is_in_flight_and_takes_nothing_new() {
+    let running = serve(&listener(limits::Connection::default()));
+    let mut client = connect(&running);
+    client.write_all(b"POST /slow HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n").unwrap();
+    client.read_exact(&mut [0; 25]).unwrap();
+    let address = running.address("public").unwrap();
+
+    running.close();
+    while TcpStream::connect(address).is_ok() {
+        std::thread::yield_now();
+    }
+    client.write_all(b"ok").unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+
+    assert_eq!(status(&response), "200", "{response}");
+    assert!(response.contains("connection: close") && response.contains("body=2"), "{response}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), running.closed()).await }).unwrap();
+}
+
+#[tokio::test]
+async fn http2_is_spoken_with_prior_knowledge_and_cookie_crumbs_are_joined() {
+    let running = serve(&listener(limits::Connection::default()));
+    let client = tokio::net::TcpStream::connect(running.address("public").unwrap()).await.unwrap();
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let io = hyper_util::rt::TokioIo::new(client);
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    tokio::spawn(connection);
+    let send = |uri: &str, fields: &[(&str, &str)]| {
+        let request = http::Request::post(uri);
+        let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.body(http_body_util::Full::new(Bytes::from_static(b"hello"))).unwrap()
+    };
+
+    let response = sender.send_request(send("http://a.b/x?y", &[("cookie", "a=1"), ("cookie", "b=2")])).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let text = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+    let text = String::from_utf8_lossy(&text);
+    assert!(text.starts_with("POST /x?y a.b secure=false body=5") && text.contains("cookie=a=1; b=2"), "{text}");
+
+    let response = sender.send_request(send("http://a.b/x", &[("host", "c.d")])).await.unwrap();
+    assert_eq!(response.status(), 400);
 }

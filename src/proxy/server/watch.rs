@@ -49,7 +49,7 @@ impl Pulse {
     /// Bytes came.
     pub(super) fn beat(&self) {
         if self.first.load(Ordering::Relaxed) == NONE {
-            let age = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(0);
+            let age = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(0).max(1);
             self.first.store(age, Ordering::Relaxed);
         }
     }
@@ -112,7 +112,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_head_has_its_time_and_silence_has_its_own() {
         let limits =
-            limits::Connection { head: Duration::from_secs(10), idle: Duration::from_secs(60), ..Default::default() };
+            limits::Connection { head: Duration::from_secs(10), idle: Duration::from_mins(1), ..Default::default() };
         let pulse = Pulse::new(Instant::now());
         let activity = Activity::new(Arc::clone(&pulse));
         let after = |secs| Instant::now() + Duration::from_secs(secs);

@@ -26,9 +26,9 @@ impl Certificates {
         let mut named = HashMap::new();
         for certificate in certificates {
             let wrong = |cause: &dyn std::fmt::Display| format!("{}: {cause}", certificate.origin);
-            let (key, names) = read(certificate).map_err(|cause| wrong(&cause))?;
-            for name in names {
-                named.entry(name).or_insert_with(|| Arc::clone(&key));
+            let (key, hosts) = read(certificate).map_err(|cause| wrong(&cause))?;
+            for host in hosts {
+                named.entry(host).or_insert_with(|| Arc::clone(&key));
             }
             first.get_or_insert(key);
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::server::{Acceptor, ClientHello};
+use rustls::server::{Acceptor, ClientHello, ResolvesServerCert};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -55,13 +55,14 @@ fn profile(
         Some(memory) => memory,
         None => Memory::new()?,
     };
+    let resolver: Arc<dyn ResolvesServerCert> = Arc::<Certificates>::clone(certificates);
     let all: &[_] = &[&rustls::version::TLS13, &rustls::version::TLS12];
     let versions = if tls.only_tls13 { all.get(..1).unwrap_or(all) } else { all };
     let mut config = ServerConfig::builder_with_provider(Arc::clone(provider()))
         .with_protocol_versions(versions)
         .map_err(|cause| cause.to_string())?
         .with_client_cert_verifier(clients::verifier(clients)?)
-        .with_cert_resolver(Arc::clone(certificates) as _);
+        .with_cert_resolver(resolver);
     memory.install(&mut config);
     // Replayable by anyone who saw it (RFC 8446 §8): never accepted.
     config.max_early_data_size = 0;
