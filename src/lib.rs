@@ -1,6 +1,7 @@
 //! countersign: an HMAC gateway. Only signed requests get in; everything that leaves is signed.
 
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod keys;
