@@ -257,7 +257,7 @@ fn an_unreadable_file_is_a_problem() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("k");
     write(&path, LONG);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     let result = load("ring", &Source::Directory(directory.path().to_owned()));
     // Root reads everything: then the file is as good as any other.
     if fs::File::open(&path).is_ok() {

@@ -23,7 +23,7 @@ const CHECK: usize = 32;
 /// More than a hundred million claims.
 const MAX: u64 = 5 << 30;
 /// Nobody restarts for this long: the file is a leftover of another life, a backup or a copied disk.
-const STALE: Duration = Duration::from_secs(24 * 3600);
+const STALE: Duration = Duration::from_hours(24);
 
 /// Why nothing was read back. The guard stays.
 #[derive(Debug, thiserror::Error)]
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_file_of_another_day_or_of_the_future_keeps_the_guard() {
-        let day = Duration::from_secs(24 * 3600);
+        let day = Duration::from_hours(24);
         let second = Duration::from_secs(1);
         for (now, fresh) in
             [(NOW, true), (NOW.minus(second), false), (NOW.plus(day), true), (NOW.plus(day + second), false)]
