@@ -13,6 +13,7 @@ use std::time::Duration;
 use self::digest::Digest;
 pub use self::memory::{Counters, Memory};
 pub use self::persist::ReadBackError;
+use crate::policy::operations::ReplayStore;
 use crate::policy::route::{Replay, ReplayBy};
 use crate::reject::{Code, Rejection};
 use crate::sig::message::Method;
@@ -75,6 +76,21 @@ struct Held {
 }
 
 impl Store {
+    /// The store that the configuration asks for, with the claims of the last clean stop; and why there are none, if there should be.
+    pub fn open(settings: &ReplayStore, now: Moment) -> (Self, Option<ReadBackError>) {
+        let ReplayStore::Memory { capacity, restart_guard, persist } = settings;
+        let memory = Memory::new(*capacity, restart_guard.then_some(now));
+        let failure = persist.as_deref().and_then(|path| memory.read(path, now).err());
+        (Self::Memory(Arc::new(memory)), failure)
+    }
+
+    /// Remembers the claims for the next start, where the configuration says so. Nothing may claim afterwards.
+    pub fn close(&self, settings: &ReplayStore, now: Moment) -> std::io::Result<()> {
+        let ReplayStore::Memory { persist: Some(path), .. } = settings else { return Ok(()) };
+        let Self::Memory(memory) = self;
+        memory.write(path, now).map(|_| ())
+    }
+
     /// Claims the request that `attempt` proves, or says why not: replayed, pending, full, unavailable, guarded.
     /// With [`ReplayBy::Off`] or a method outside `rule.methods` the claim is empty and always succeeds.
     #[expect(clippy::unused_async, reason = "a shared store answers over a network")]

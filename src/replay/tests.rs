@@ -322,3 +322,24 @@ fn threads_that_claim_and_release_never_pass_the_capacity() {
     assert!(memory.len() <= 100);
     assert_eq!(memory.snapshot(NOW).len(), memory.len(), "the count is the truth");
 }
+
+#[test]
+fn a_store_that_is_closed_and_opened_again_knows_its_claims() {
+    let directory = tempfile::tempdir().unwrap();
+    let persist = Some(directory.path().join("replay"));
+    let settings = ReplayStore::Memory { capacity: 10, restart_guard: true, persist };
+    let (first, failure) = Store::open(&settings, NOW.minus(Duration::from_hours(1)));
+    assert!(matches!(failure, Some(ReadBackError::Missing)));
+    assert_eq!(by_signature(&first, &["a"]), None);
+    first.close(&settings, NOW).unwrap();
+    let (second, failure) = Store::open(&settings, NOW);
+    assert!(failure.is_none());
+    assert_eq!(by_signature(&second, &["a"]), Some(Code::Replayed));
+    assert_eq!(by_signature(&second, &["b"]), None, "no guard: nothing was forgotten");
+    let (third, _) = Store::open(&settings, NOW);
+    assert_eq!(by_signature(&third, &["c"]), Some(Code::ReplayGuard), "the second did not stop cleanly");
+    let forgetful = ReplayStore::Memory { capacity: 10, restart_guard: false, persist: None };
+    let (fourth, failure) = Store::open(&forgetful, NOW);
+    assert!(failure.is_none() && fourth.close(&forgetful, NOW).is_ok());
+    assert_eq!(by_signature(&fourth, &["c"]), None);
+}
