@@ -175,7 +175,10 @@ impl Process {
     fn new(source: &Path, first: Generation, clock: Clock) -> Result<Arc<Self>, StartError> {
         let failed = |what| move |cause| StartError::Io { what, cause };
         let operations = &first.policy.operations;
-        let replay = replay::Store::open(&operations.replay, clock.now());
+        let (replay, unread) = replay::Store::open(&operations.replay, clock.now());
+        if let Some(cause) = unread {
+            tracing::warn!(%cause, "no replay claims were read back");
+        }
         let bodies = Store::open(&first.policy.limits)?;
         let telemetry = Telemetry::new(&operations.audit).map_err(failed("audit"))?;
         Ok(Arc::new(Self {

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, one exit code per kind of failure.
 
 mod check;
+mod keygen;
 mod run;
 
 use std::io::Write as _;
@@ -30,6 +31,8 @@ enum Command {
     Run(run::Run),
     /// Check a configuration and everything it names, and do nothing else
     Check(check::Check),
+    /// Make a key: an id and 32 random bytes
+    Keygen(keygen::Args),
 }
 
 /// Does what the command line says.
@@ -37,6 +40,7 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(run) => run.run(),
         Command::Check(check) => check.run(),
+        Command::Keygen(args) => keygen::run(&args),
     }
 }
 

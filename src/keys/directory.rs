@@ -32,10 +32,11 @@ pub(super) struct Listing {
 /// Reads every key of the directory, all from one generation.
 pub(super) fn load(path: &Path, findings: &mut Findings) -> Listing {
     for _ in 0..ATTEMPTS {
-        let generation = generation(path);
+        let generation = read::generation(path);
         let mut attempt = Findings::new(path);
-        let listing = read_all(path, &content_directory(path, generation.as_deref()), &mut attempt);
-        if self::generation(path) == generation {
+        let content = generation.clone().unwrap_or_else(|| path.join("..data"));
+        let listing = read_all(path, &content, &mut attempt);
+        if read::generation(path) == generation {
             findings.problems.append(&mut attempt.problems);
             findings.warnings.append(&mut attempt.warnings);
             return listing;
@@ -43,15 +44,6 @@ pub(super) fn load(path: &Path, findings: &mut Findings) -> Listing {
     }
     findings.problem(&Place::default(), "the mount changes faster than it can be read", "look at what writes to it");
     Listing { keys: Vec::new(), modes: Vec::new() }
-}
-
-/// Where `..data` points; `None` in a plain directory.
-fn generation(path: &Path) -> Option<PathBuf> {
-    std::fs::read_link(path.join("..data")).ok()
-}
-
-fn content_directory(path: &Path, generation: Option<&Path>) -> PathBuf {
-    generation.map_or_else(|| path.to_owned(), |generation| path.join(generation))
 }
 
 fn read_all(path: &Path, content: &Path, findings: &mut Findings) -> Listing {
@@ -91,8 +83,8 @@ fn names(content: &Path) -> io::Result<Vec<OsString>> {
 /// Reads one file; its permission bits, if it could be read.
 fn one(path: &Path, name: &OsStr, keys: &mut Vec<Key>, findings: &mut Findings) -> Option<u32> {
     if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-        let (mut more, mode) = file::load(path, findings);
-        keys.append(&mut more);
+        let (mut declared, mode) = file::load(path, findings);
+        keys.append(&mut declared);
         Some(mode)
     } else {
         plain(path, name, keys, findings)

@@ -120,7 +120,7 @@ fn exposure(modes: &[(PathBuf, u32)], findings: &mut Findings) {
     let Some((path, mode)) = open.next() else { return };
     let others = match open.count() {
         0 => String::new(),
-        more => format!(", and {more} more of this ring"),
+        count => format!(", and {count} more of this ring"),
     };
     findings.turn_to(path);
     let message = format!("every user of this machine has access to the file (mode {mode:04o}){others}");

@@ -3,7 +3,7 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
@@ -58,6 +58,14 @@ pub(crate) fn regular(path: &Path, max: u64) -> Result<Content, ReadError> {
         return Err(ReadError::Unsettled);
     }
     Ok(Content { bytes, mode: before.mode() & 0o777 })
+}
+
+/// What a path means at this moment, every link resolved: of a Kubernetes mount, the directory behind `..data`. `None` while it means nothing.
+/// Whoever reads several files reads them below this, and again when it has changed meanwhile.
+pub(crate) fn generation(path: &Path) -> Option<PathBuf> {
+    let data = path.join("..data");
+    let mounted = data.symlink_metadata().is_ok();
+    std::fs::canonicalize(if mounted { data.as_path() } else { path }).ok()
 }
 
 fn open(path: &Path) -> io::Result<File> {

@@ -195,11 +195,56 @@ fn a_secret_mount_is_read_from_one_generation() {
 }
 
 #[test]
-fn a_missing_generation_is_a_problem_and_not_an_empty_ring() {
+fn a_ring_is_never_mixed_of_two_generations_while_the_mount_is_swapped() {
     let directory = tempfile::tempdir().unwrap();
-    symlink("..gone", directory.path().join("..data")).unwrap();
-    let problems = refused(load("ring", &Source::Directory(directory.path().to_owned())));
-    assert!(problems.contains("cannot be listed"), "{problems}");
+    let source = Source::Directory(directory.path().to_owned());
+    let generation = |number: usize| {
+        let secret = format!("{LONG}{number}");
+        mount(directory.path(), &format!("..{number}"), &[("a", &secret), ("b", &secret)]);
+    };
+    generation(0);
+    std::thread::scope(|scope| {
+        let swapping = scope.spawn(|| {
+            for number in 1..300 {
+                generation(number);
+                fs::remove_dir_all(directory.path().join(format!("..{}", number - 1))).unwrap();
+            }
+        });
+        while !swapping.is_finished() {
+            match load("ring", &source) {
+                Ok(ring) => assert_eq!(secrets(&ring)[0], secrets(&ring)[1]),
+                Err(problems) => assert!(problems[0].message.contains("changes faster"), "{problems:?}"),
+            }
+        }
+    });
+    assert_eq!(
+        secrets(&load("ring", &source).unwrap()),
+        [format!("{LONG}299"), format!("{LONG}299")].map(String::into_bytes)
+    );
+}
+
+#[test]
+fn a_ring_inside_a_mount_is_a_directory_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = Source::Directory(directory.path().join("shopify"));
+    symlink("..data/shopify", directory.path().join("shopify")).unwrap();
+    for (generation, secret) in [("..1", "one"), ("..2", "two")] {
+        fs::create_dir_all(directory.path().join(generation).join("shopify")).unwrap();
+        write(&directory.path().join(generation).join("shopify/k"), secret);
+        symlink(generation, directory.path().join("..data_tmp")).unwrap();
+        fs::rename(directory.path().join("..data_tmp"), directory.path().join("..data")).unwrap();
+        assert_eq!(secrets(&load("ring", &source).unwrap()), [secret.as_bytes()]);
+    }
+}
+
+#[test]
+fn a_missing_generation_is_a_problem_and_not_an_empty_ring() {
+    for target in ["..gone", "..data"] {
+        let directory = tempfile::tempdir().unwrap();
+        symlink(target, directory.path().join("..data")).unwrap();
+        write(&directory.path().join("left-over"), LONG);
+        assert!(load("ring", &Source::Directory(directory.path().to_owned())).is_err(), "{target}");
+    }
 }
 
 #[test]
@@ -257,7 +302,7 @@ fn an_unreadable_file_is_a_problem() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("k");
     write(&path, LONG);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     let result = load("ring", &Source::Directory(directory.path().to_owned()));
     // Root reads everything: then the file is as good as any other.
     if fs::File::open(&path).is_ok() {
@@ -298,6 +343,15 @@ fn inline_keys_have_the_form_of_a_key_file_and_keep_their_lines() {
     let problems = load("ring", &parse("- {id: a, secret: x}\n- {id: b}")).err().unwrap();
     let [problem] = problems.as_slice() else { panic!("{problems:?}") };
     assert_eq!((problem.path.as_str(), problem.at), ("keys[1]", Some((2, 3))));
+}
+
+#[test]
+fn the_key_file_of_the_manual_loads() {
+    let manual = include_str!("../../docs/keys.md");
+    let block = manual.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let ring = file(block).unwrap().ring;
+    let key = ring.by_id("k-20260801-9f3c").unwrap();
+    assert_eq!((&*key.principal, key.observe, key.sign.until), ("acme", true, date::parse("2026-11-20")));
 }
 
 #[test]

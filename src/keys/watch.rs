@@ -29,7 +29,7 @@ pub struct Watch {
 /// What is there at one moment.
 #[derive(Clone, Default)]
 struct View {
-    /// Where the `..data` links point.
+    /// What each path means with every link resolved.
     generations: Vec<Option<PathBuf>>,
     seen: BTreeMap<PathBuf, (Option<Stat>, Mark)>,
 }
@@ -66,8 +66,7 @@ impl Watch {
     pub fn changed(&mut self) -> bool {
         let view = View::of(&self.paths, &self.latest);
         let differs = !view.says_the_same(&self.reported) || (self.failed && view.seen != self.reported.seen);
-        let swapped = view.generations != self.reported.generations;
-        let ripe = swapped || (self.settling && view.says_the_same(&self.latest));
+        let ripe = view.is_swapped(&self.reported) || (self.settling && view.says_the_same(&self.latest));
         self.latest = view;
         self.settling = differs && !ripe;
         if !differs {
@@ -108,11 +107,12 @@ impl View {
     fn of(paths: &[PathBuf], before: &Self) -> Self {
         let mut view = Self::default();
         for _ in 0..ATTEMPTS {
-            view = Self { generations: generations(paths), seen: BTreeMap::new() };
+            let generations = || paths.iter().map(|path| read::generation(path)).collect::<Vec<_>>();
+            view = Self { generations: generations(), seen: BTreeMap::new() };
             for path in paths {
                 view.look(path, before);
             }
-            if generations(paths) == view.generations {
+            if generations() == view.generations {
                 break;
             }
         }
@@ -139,16 +139,17 @@ impl View {
         }
     }
 
+    /// Whether a link leads elsewhere than in `other`: a change in one step, nothing is half-written.
+    fn is_swapped(&self, other: &Self) -> bool {
+        let moved = |(now, then): (&Option<PathBuf>, &Option<PathBuf>)| now.is_some() && then.is_some() && now != then;
+        self.generations.iter().zip(&other.generations).any(moved)
+    }
+
     /// Whether both hold the same content under the same names, whatever was touched.
     fn says_the_same(&self, other: &Self) -> bool {
         let pairs = || self.seen.iter().zip(&other.seen);
         self.seen.len() == other.seen.len() && pairs().all(|((a, (_, this)), (b, (_, that)))| a == b && this == that)
     }
-}
-
-fn generations(paths: &[PathBuf]) -> Vec<Option<PathBuf>> {
-    let link = |path: &Path| std::fs::read_link(path.join("..data")).ok();
-    paths.iter().map(|path| link(path).or_else(|| link(path.parent()?))).collect()
 }
 
 fn state(path: &Path, before: &View) -> (Option<Stat>, Mark) {
@@ -215,7 +216,8 @@ mod tests {
 
     fn touch(path: &Path, seconds: u64) {
         let file = fs::File::options().write(true).open(path).unwrap();
-        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).unwrap();
+        let time = std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds)).unwrap();
+        file.set_modified(time).unwrap();
     }
 
     #[test]
@@ -309,6 +311,19 @@ mod tests {
         assert_eq!(scene.looks(), [false; 2]);
         swap(&scene, "..4", "four");
         assert_eq!(scene.looks(), [true, false]);
+    }
+
+    #[test]
+    fn a_file_or_ring_inside_a_mount_is_reported_at_once() {
+        let scene = Scene::new();
+        swap(&scene, "..1", "one");
+        symlink("..data/k", scene.path("tls.crt")).unwrap();
+        for paths in [vec![scene.path("tls.crt")], vec![scene.path("..data")]] {
+            let mut watch = Watch::new(paths);
+            let generation = format!("..{}", fs::read_dir(scene.root.path()).unwrap().count());
+            swap(&scene, &generation, &generation);
+            assert!(watch.changed() && !watch.changed());
+        }
     }
 
     #[test]

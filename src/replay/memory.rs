@@ -83,7 +83,7 @@ impl Memory {
 
     /// Whether requests stamped before the start are refused.
     pub fn is_guarded(&self) -> bool {
-        self.guard.load(Ordering::Relaxed) != LIFTED
+        self.guard() != LIFTED
     }
 
     /// Forgets every claim whose time is over.
@@ -114,7 +114,7 @@ impl Memory {
 
     /// Whether a request with this stamp may have been seen before the start.
     pub(super) fn guards(&self, stamp: Moment, future: Duration) -> bool {
-        let start = self.guard.load(Ordering::Relaxed);
+        let start = self.guard();
         let guarded = start != LIFTED && stamp <= Moment::from_millis(start).plus(future);
         if guarded {
             self.counters.guarded.fetch_add(1, Ordering::Relaxed);
@@ -151,15 +151,20 @@ impl Memory {
         live
     }
 
-    /// Takes over what a predecessor remembered, even beyond the capacity, and lifts the guard.
-    pub(super) fn inherit(&self, claims: impl Iterator<Item = (Digest, Moment, u32)>) {
+    /// Takes over what a predecessor remembered, even beyond the capacity, and its guard instead of our own.
+    pub(super) fn inherit(&self, claims: impl Iterator<Item = (Digest, Moment, u32)>, guard: i64) {
         let age = self.age();
         for (digest, wall, left) in claims {
-            let entry = Entry { until: Now { wall, age: age.saturating_add(left) }, state: State::Completed };
+            let entry = Entry { wall, age: age.saturating_add(left), state: State::Completed };
             let new = self.shards.get(shard_of(&digest)).is_some_and(|shard| lock(shard).insert(digest, entry));
             self.held.fetch_add(usize::from(new), Ordering::Relaxed);
         }
-        self.guard.store(LIFTED, Ordering::Relaxed);
+        self.guard.store(guard, Ordering::Relaxed);
+    }
+
+    /// The guard as it is written down.
+    pub(super) fn guard(&self) -> i64 {
+        self.guard.load(Ordering::Relaxed)
     }
 
     /// Both clocks.
@@ -186,7 +191,7 @@ impl Memory {
         self.reserve(new)?;
         let lifetime = until.since(now.wall).as_millis().div_ceil(1000);
         let age = now.age.saturating_add(u32::try_from(lifetime).unwrap_or(u32::MAX)).saturating_add(1);
-        let entry = Entry { until: Now { wall: until, age }, state: State::Pending };
+        let entry = Entry { wall: until, age, state: State::Pending };
         for digest in digests {
             locked.insert(*digest, entry);
         }

@@ -76,22 +76,19 @@ struct Held {
 }
 
 impl Store {
-    /// The configured store. What a clean stop wrote is read back and lifts the guard; what cannot be read leaves it in place. Blocking.
-    pub fn open(settings: &ReplayStore, now: Moment) -> Self {
+    /// The store that the configuration asks for, with the claims of the last clean stop; and why there are none, if there should be.
+    pub fn open(settings: &ReplayStore, now: Moment) -> (Self, Option<ReadBackError>) {
         let ReplayStore::Memory { capacity, restart_guard, persist } = settings;
         let memory = Memory::new(*capacity, restart_guard.then_some(now));
-        match persist.as_ref().map(|path| memory.read(path, now)) {
-            Some(Ok(claims)) => tracing::info!(claims, "replay claims were read back"),
-            Some(Err(cause)) => tracing::warn!(%cause, "replay claims were not read back"),
-            None => {}
-        }
-        Self::Memory(Arc::new(memory))
+        let failure = persist.as_deref().and_then(|path| memory.read(path, now).err());
+        (Self::Memory(Arc::new(memory)), failure)
     }
 
-    /// Writes what a restart must remember, where the configuration names a file. Blocking; nothing may claim afterwards.
+    /// Remembers the claims for the next start, where the configuration says so. Nothing may claim afterwards.
     pub fn close(&self, settings: &ReplayStore, now: Moment) -> std::io::Result<()> {
-        let (ReplayStore::Memory { persist, .. }, Self::Memory(memory)) = (settings, self);
-        persist.as_ref().map_or(Ok(()), |path| memory.write(path, now).map(|_| ()))
+        let ReplayStore::Memory { persist: Some(path), .. } = settings else { return Ok(()) };
+        let Self::Memory(memory) = self;
+        memory.write(path, now).map(|_| ())
     }
 
     /// Claims the request that `attempt` proves, or says why not: replayed, pending, full, unavailable, guarded.

@@ -15,15 +15,15 @@ use crate::keys::read;
 use crate::sig::time::Moment;
 
 const MAGIC: &[u8; 20] = b"countersign replay 1";
-/// Magic and the moment of writing.
-const HEAD: usize = 28;
+/// Magic, the moment of writing, the guard that was still up then; both in milliseconds.
+const HEAD: usize = 36;
 /// Digest, end by the wall clock in milliseconds, seconds left when it was written.
 const ENTRY: usize = 44;
 const CHECK: usize = 32;
 /// More than a hundred million claims.
 const MAX: u64 = 5 << 30;
 /// Nobody restarts for this long: the file is a leftover of another life, a backup or a copied disk.
-const STALE: Duration = Duration::from_secs(24 * 3600);
+const STALE: Duration = Duration::from_hours(24);
 
 /// Why nothing was read back. The guard stays.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ impl Memory {
     }
 
     /// Takes over the claims of the last clean stop and lifts the guard; says how many. Whatever happens, the file is gone afterwards
-    /// or the guard stays.
+    /// or the guard stays. A predecessor that stopped behind a guard of its own hands that one on: it could not remember what came before it.
     pub fn read(&self, path: &Path, now: Moment) -> Result<usize, ReadBackError> {
         let content = match read::regular(path, MAX) {
             Ok(content) => content,
@@ -63,8 +63,8 @@ impl Memory {
             Err(error) => return Err(ReadBackError::Io(error.to_string())),
         };
         remove(path).map_err(|error| ReadBackError::Io(error.to_string()))?;
-        let entries = checked(&content.bytes, now)?;
-        self.inherit(entries.iter().filter_map(entry));
+        let (guard, entries) = checked(&content.bytes, now)?;
+        self.inherit(entries.iter().filter_map(entry), guard);
         Ok(entries.len())
     }
 
@@ -77,10 +77,11 @@ impl Memory {
         };
         put(MAGIC)?;
         put(&now.millis().to_be_bytes())?;
+        put(&self.guard().to_be_bytes())?;
         for (digest, entry) in &claims {
             put(digest)?;
-            put(&entry.until.wall.millis().to_be_bytes())?;
-            put(&entry.until.age.saturating_sub(age).to_be_bytes())?;
+            put(&entry.wall.millis().to_be_bytes())?;
+            put(&entry.age.saturating_sub(age).to_be_bytes())?;
         }
         out.write_all(&hash.finalize())?;
         out.flush()?;
@@ -98,21 +99,23 @@ fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The entries of a whole, recent file.
-fn checked(bytes: &[u8], now: Moment) -> Result<&[[u8; ENTRY]], ReadBackError> {
+/// The guard and the entries of a whole, recent file.
+fn checked(bytes: &[u8], now: Moment) -> Result<(i64, &[[u8; ENTRY]]), ReadBackError> {
     let (body, check) = bytes.split_last_chunk::<CHECK>().ok_or(ReadBackError::Damaged)?;
     if Sha256::digest(body).as_slice() != check {
         return Err(ReadBackError::Damaged);
     }
     let (head, entries) = body.split_first_chunk::<HEAD>().ok_or(ReadBackError::Damaged)?;
-    let written = head.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk()).ok_or(ReadBackError::Damaged)?;
+    let (written, guard) =
+        head.strip_prefix(MAGIC).and_then(|rest| rest.split_at_checked(8)).ok_or(ReadBackError::Damaged)?;
+    let number = |bytes: &[u8]| bytes.first_chunk().copied().map(i64::from_be_bytes).ok_or(ReadBackError::Damaged);
+    let (written, guard) = (Moment::from_millis(number(written)?), number(guard)?);
     let (entries, rest) = entries.as_chunks::<ENTRY>();
     if !rest.is_empty() {
         return Err(ReadBackError::Damaged);
     }
-    let written = Moment::from_millis(i64::from_be_bytes(*written));
     let recent = written <= now && now.since(written) <= STALE;
-    if recent { Ok(entries) } else { Err(ReadBackError::Stale) }
+    if recent { Ok((guard, entries)) } else { Err(ReadBackError::Stale) }
 }
 
 fn entry(bytes: &[u8; ENTRY]) -> Option<(Digest, Moment, u32)> {
@@ -169,6 +172,19 @@ mod tests {
     }
 
     #[test]
+    fn a_guard_that_was_still_up_is_handed_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("replay");
+        guarded().write(&path, NOW).unwrap();
+        let start = NOW.plus(Duration::from_secs(10));
+        let memory = Memory::new(10, Some(start));
+        memory.read(&path, start).unwrap();
+        let minute = Duration::from_mins(1);
+        assert!(memory.guards(NOW.plus(minute), minute), "its first start could not know this one");
+        assert!(!memory.guards(NOW.plus(minute).plus(Duration::from_secs(1)), minute));
+    }
+
+    #[test]
     fn claims_beyond_a_smaller_capacity_are_kept_and_new_ones_refused() {
         let (_directory, path) = stopped();
         let memory = Memory::new(2, None);
@@ -207,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_file_of_another_day_or_of_the_future_keeps_the_guard() {
-        let day = Duration::from_secs(24 * 3600);
+        let day = Duration::from_hours(24);
         let second = Duration::from_secs(1);
         for (now, fresh) in
             [(NOW, true), (NOW.minus(second), false), (NOW.plus(day), true), (NOW.plus(day + second), false)]

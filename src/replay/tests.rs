@@ -29,12 +29,12 @@ fn permit(macs: &[&'static str]) -> Permit {
 
 fn stamped(stamp: Moment, macs: &[&'static str]) -> Permit {
     let macs = macs.iter().map(|mac| Bytes::from(*mac)).collect();
-    Permit::for_test(key("p"), Some(stamp), Some(stamp.plus(Duration::from_secs(60))), macs)
+    Permit::for_test(key("p"), Some(stamp), Some(stamp.plus(Duration::from_mins(1))), macs)
 }
 
 fn nonce(principal: &str, nonce: &'static str, stamp: i64) -> Permit {
     let stamp = Moment::from_secs(stamp);
-    Permit::for_test(key(principal), Some(stamp), Some(stamp.plus(Duration::from_secs(60))), Vec::new())
+    Permit::for_test(key(principal), Some(stamp), Some(stamp.plus(Duration::from_mins(1))), Vec::new())
         .with_nonce(nonce)
 }
 
@@ -47,7 +47,7 @@ fn store(capacity: usize) -> Store {
 }
 
 fn claim(store: &Store, permit: &Permit, rule: &Replay, now: Moment, departed: &Departed) -> Result<Claim, Code> {
-    let attempt = Attempt { permit, method: &Method::POST, total: TOTAL, future: Duration::from_secs(60) };
+    let attempt = Attempt { permit, method: &Method::POST, total: TOTAL, future: Duration::from_mins(1) };
     let claim = std::pin::pin!(store.claim(&attempt, rule, now, departed));
     let mut waker = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(outcome) = claim.poll(&mut waker) else { panic!("the memory answers at once") };
@@ -114,7 +114,7 @@ fn what_nothing_authentic_identifies_or_bounds_is_refused_and_not_waved_through(
     assert_eq!(complete(&store, &permit(&[]), &rule(ReplayBy::Signature), NOW), Some(Code::Internal));
     let unbounded = Permit::for_test(key("p"), None, None, vec![Bytes::from("a")]);
     assert_eq!(complete(&store, &unbounded, &rule(ReplayBy::Signature), NOW), Some(Code::Internal));
-    let kept = Replay { keep: Some(Duration::from_secs(60)), ..rule(ReplayBy::Signature) };
+    let kept = Replay { keep: Some(Duration::from_mins(1)), ..rule(ReplayBy::Signature) };
     assert_eq!(complete(&store, &unbounded, &kept, NOW), None);
     assert_eq!(complete(&store, &unbounded, &kept, NOW), Some(Code::Replayed));
 }
@@ -202,7 +202,7 @@ async fn a_claim_lives_to_the_exact_second_of_its_end() {
 #[tokio::test(start_paused = true)]
 async fn a_future_stamp_is_remembered_until_its_own_end() {
     let store = store(10);
-    let early = NOW.minus(Duration::from_secs(60));
+    let early = NOW.minus(Duration::from_mins(1));
     assert_eq!(complete(&store, &permit(&["a"]), &rule(ReplayBy::Signature), early), None);
     tokio::time::advance(Duration::from_secs(60 + END - 1)).await;
     let last = NOW.plus(Duration::from_secs(END - 1));
@@ -214,12 +214,12 @@ async fn a_clock_that_jumps_forgets_nothing_early() {
     let store = store(2);
     let rule = rule(ReplayBy::Signature);
     assert_eq!(complete(&store, &permit(&["a"]), &rule, NOW), None);
-    let tomorrow = NOW.plus(Duration::from_secs(86_400));
+    let tomorrow = NOW.plus(Duration::from_hours(24));
     store.sweep(tomorrow);
     assert_eq!(complete(&store, &stamped(tomorrow, &["b"]), &rule, tomorrow), None);
     assert_eq!(complete(&store, &permit(&["a"]), &rule, NOW), Some(Code::Replayed), "forwards and back");
     tokio::time::advance(Duration::from_secs(1000)).await;
-    let yesterday = NOW.minus(Duration::from_secs(86_400));
+    let yesterday = NOW.minus(Duration::from_hours(24));
     store.sweep(yesterday);
     assert_eq!(
         complete(&store, &permit(&["a"]), &rule, yesterday),
@@ -321,4 +321,25 @@ fn threads_that_claim_and_release_never_pass_the_capacity() {
     });
     assert!(memory.len() <= 100);
     assert_eq!(memory.snapshot(NOW).len(), memory.len(), "the count is the truth");
+}
+
+#[test]
+fn a_store_that_is_closed_and_opened_again_knows_its_claims() {
+    let directory = tempfile::tempdir().unwrap();
+    let persist = Some(directory.path().join("replay"));
+    let settings = ReplayStore::Memory { capacity: 10, restart_guard: true, persist };
+    let (first, failure) = Store::open(&settings, NOW.minus(Duration::from_hours(1)));
+    assert!(matches!(failure, Some(ReadBackError::Missing)));
+    assert_eq!(by_signature(&first, &["a"]), None);
+    first.close(&settings, NOW).unwrap();
+    let (second, failure) = Store::open(&settings, NOW);
+    assert!(failure.is_none());
+    assert_eq!(by_signature(&second, &["a"]), Some(Code::Replayed));
+    assert_eq!(by_signature(&second, &["b"]), None, "no guard: nothing was forgotten");
+    let (third, _) = Store::open(&settings, NOW);
+    assert_eq!(by_signature(&third, &["c"]), Some(Code::ReplayGuard), "the second did not stop cleanly");
+    let forgetful = ReplayStore::Memory { capacity: 10, restart_guard: false, persist: None };
+    let (fourth, failure) = Store::open(&forgetful, NOW);
+    assert!(failure.is_none() && fourth.close(&forgetful, NOW).is_ok());
+    assert_eq!(by_signature(&fourth, &["c"]), None);
 }
