@@ -1,0 +1,65 @@
+//! The command line: one file per subcommand, one exit code per kind of failure.
+
+mod admin;
+mod client;
+mod drain;
+mod echo;
+mod healthcheck;
+mod reload;
+mod stage;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Problem;
+
+/// The gateway failed while running.
+const RUNTIME: u8 = 1;
+
+/// The configuration is wrong (`EX_CONFIG` of sysexits.h). Wrong usage is 2, by clap.
+const CONFIGURATION: u8 = 78;
+
+/// An HMAC gateway: only signed requests get in, everything that leaves is signed.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Ask a running gateway whether it is ready
+    Healthcheck(healthcheck::Healthcheck),
+    /// Let a running gateway read its configuration again
+    Reload(reload::Reload),
+    /// Let a running gateway end in order
+    Drain(drain::Drain),
+}
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Healthcheck(healthcheck) => healthcheck.run(),
+        Command::Reload(reload) => reload.run(),
+        Command::Drain(drain) => drain.run(),
+    }
+}
+
+/// Every mistake, one per line, with its place and what to write instead.
+fn explain(problems: &[Problem]) {
+    let mut out = std::io::stderr().lock();
+    for problem in problems {
+        let place = problem.at.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
+        let fix = problem.fix.as_ref().map(|fix| format!(" ({fix})")).unwrap_or_default();
+        let _closed = writeln!(out, "{}{place}: {}: {}{fix}", problem.file.display(), problem.path, problem.message);
+    }
+}
+
+/// Says why it ends, and with which code.
+fn fail(code: u8, why: impl std::fmt::Display) -> ExitCode {
+    let _closed = writeln!(std::io::stderr(), "countersign: {why}");
+    ExitCode::from(code)
+}
