@@ -82,8 +82,8 @@ sig=$(printf '%s.%s' "$ts" "$body" | openssl dgst -sha256 -hmac "$key" | sed 's/
         key = key.display()
     );
     let plain = format!(
-        r#"curl -sS --cacert {certificate} -w '%{{http_code}}\n' https://localhost:{port}/hello \
-  -H 'Content-Type: application/json'"#,
+        r"curl -sS --cacert {certificate} -w '%{{http_code}}\n' https://localhost:{port}/hello \
+  -H 'Content-Type: application/json'",
         certificate = certificate.display()
     );
     let signed = r#"-H "X-HMAC-Timestamp: $ts" -H "X-HMAC-Signature: $sig" --data-raw "$body""#;
