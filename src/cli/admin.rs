@@ -10,14 +10,14 @@ use super::{CONFIGURATION, explain, fail};
 use crate::config;
 
 /// How to find the gateway: by address, or by the configuration it runs on.
+/// An address wins, so that it can be given where the environment names a configuration.
 #[derive(Args)]
-#[group(required = true, multiple = false)]
 pub(super) struct Admin {
     /// Address of the admin listener: `http://127.0.0.1:8082` or `unix:/path`
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<Place>,
     /// The configuration file, which says where the admin listener is
-    #[arg(short, long, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
+    #[arg(short, long, value_name = "FILE", env = "COUNTERSIGN_CONFIG", required_unless_present = "admin")]
     config: Option<PathBuf>,
 }
 

@@ -7,6 +7,8 @@ mod echo;
 mod healthcheck;
 mod reload;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -41,10 +43,16 @@ enum Command {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Healthcheck(healthcheck) => healthcheck.run(),
-        Command::Reload(reload) => reload.run(),
-        Command::Drain(drain) => drain.run(),
+    Arguments::parse().command.run()
+}
+
+impl Command {
+    fn run(self) -> ExitCode {
+        match self {
+            Self::Healthcheck(healthcheck) => healthcheck.run(),
+            Self::Reload(reload) => reload.run(),
+            Self::Drain(drain) => drain.run(),
+        }
     }
 }
 
