@@ -200,6 +200,16 @@ fn the_socket_of_a_dead_process_is_replaced_and_that_of_a_living_one_is_not() {
 }
 
 #[test]
+fn a_file_that_is_no_socket_is_never_removed() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("notes");
+    std::fs::write(&path, "precious").unwrap();
+    let (readiness, drained) = (Arc::new(Readiness::default()), Arc::default());
+    assert!(start(None, Some(&Address::Unix(path.clone())), ops(&readiness, &drained, Ok(5))).is_err());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+}
+
+#[test]
 fn admin_refuses_to_be_reachable_from_elsewhere() {
     let everywhere = Address::Socket("0.0.0.0:0".parse().unwrap());
     let (readiness, drained) = (Arc::new(Readiness::default()), Arc::default());
