@@ -46,7 +46,7 @@ pub(super) async fn answer(role: Role, method: &str, path: &str, ops: Arc<Ops>) 
     match question {
         Question::Livez => Answer::text(200, "alive\n"),
         Question::Readyz => readyz(&ops),
-        Question::Metrics => Answer::of(200, CONTENT_TYPE, ops.telemetry.render(&(ops.gauges)())),
+        Question::Metrics => metrics(&ops),
         Question::Status => Answer::json(200, &view::status(&ops)),
         Question::Keys => Answer::json(200, &view::keys(&ops)),
         Question::Reload => reload(ops).await,
@@ -94,6 +94,11 @@ impl Question {
 fn readyz(ops: &Ops) -> Answer {
     let detail = ops.readiness.detail(&(ops.keyrings)(), ops.clock.now());
     Answer::text(if ops.readiness.is_ready() { 200 } else { 503 }, detail)
+}
+
+fn metrics(ops: &Ops) -> Answer {
+    let gauges = (ops.gauges)().keyrings(&(ops.keyrings)(), ops.clock.now());
+    Answer::of(200, CONTENT_TYPE, ops.telemetry.render(&gauges))
 }
 
 /// Loading reads files, so it must not hold up a liveness probe.

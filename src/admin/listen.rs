@@ -2,6 +2,7 @@
 
 use std::io::{self, Error, ErrorKind};
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
@@ -74,10 +75,11 @@ fn bind_unix(path: &Path, role: Role) -> io::Result<std::os::unix::net::UnixList
     Ok(std::os::fd::OwnedFd::from(socket).into())
 }
 
-/// A socket that a dead process left behind is in the way; one that answers belongs to somebody.
+/// A socket that a dead process left behind is in the way; one that answers belongs to somebody, and what is no socket is left alone.
 fn remove_stale(path: &Path) -> io::Result<()> {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
     match StdUnixStream::connect(path) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        Err(error) if is_socket && error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path),
         _ => Ok(()),
     }
 }

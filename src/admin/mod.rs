@@ -3,6 +3,8 @@
 //! **Invariant:** no answer holds a secret; whatever changes something is reachable from this machine only.
 
 mod answer;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod guard;
 mod listen;
 mod readiness;

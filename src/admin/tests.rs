@@ -7,45 +7,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::fixture::{CANARY, LOOPBACK, ops};
 use super::*;
-use crate::policy::operations::AuditSink;
-use crate::sig::key::{Key, Window};
-use crate::sig::secret::Secret;
-use crate::sig::time::Moment;
-
-const LOOPBACK: Address = Address::Socket(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0));
-const CANARY: &str = "canary-secret";
 
 struct World {
     running: Running,
     readiness: Arc<Readiness>,
     drained: Arc<AtomicU64>,
-}
-
-fn ops(readiness: &Arc<Readiness>, drained: &Arc<AtomicU64>, reload: Result<u64, Vec<Problem>>) -> Ops {
-    let key = Key {
-        id: "2026-a".into(),
-        principal: "shop".into(),
-        secret: Secret::new(CANARY.into()),
-        sign: Window::default(),
-        verify: Window::default(),
-        created: Some(Moment::from_secs(90)),
-        observe: false,
-    };
-    let ring = Arc::new(Keyring::new("partners", vec![key]).unwrap());
-    let (telemetry, drained) = (Telemetry::new(&AuditSink::Off).unwrap(), Arc::clone(drained));
-    Ops {
-        clock: Clock::manual(Moment::from_secs(100)),
-        telemetry,
-        readiness: Arc::clone(readiness),
-        gauges: Box::new(|| Gauges { generation: 4, ..Gauges::default() }),
-        status: Box::new(|| Status { started: Moment::from_secs(40), ..Status::default() }),
-        keyrings: Box::new(move || vec![Arc::clone(&ring)]),
-        reload: Box::new(move || reload.clone()),
-        drain: Box::new(move || {
-            drained.fetch_add(1, Ordering::Relaxed);
-        }),
-    }
 }
 
 fn world(reload: Result<u64, Vec<Problem>>) -> World {
@@ -229,6 +197,16 @@ fn the_socket_of_a_dead_process_is_replaced_and_that_of_a_living_one_is_not() {
     let running = start(None, Some(&address), ops(&readiness, &drained, Ok(5)));
     assert!(running.is_ok());
     assert!(start(None, Some(&address), ops(&readiness, &drained, Ok(5))).is_err());
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_never_removed() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("notes");
+    std::fs::write(&path, "precious").unwrap();
+    let (readiness, drained) = (Arc::new(Readiness::default()), Arc::default());
+    assert!(start(None, Some(&Address::Unix(path.clone())), ops(&readiness, &drained, Ok(5))).is_err());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
 }
 
 #[test]

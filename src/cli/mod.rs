@@ -1,8 +1,18 @@
 //! The command line: one file per subcommand, one exit code per kind of failure.
 
+mod admin;
 mod check;
+mod client;
+mod demo;
+mod drain;
+mod echo;
+mod healthcheck;
 mod keygen;
+mod reload;
 mod run;
+mod stage;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -27,20 +37,38 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show it: the gateway on the example configuration, with an upstream, a certificate and a key
+    Demo(demo::Demo),
     /// Serve until asked to end
     Run(run::Run),
     /// Check a configuration and everything it names, and do nothing else
     Check(check::Check),
     /// Make a key: an id and 32 random bytes
     Keygen(keygen::Args),
+    /// Ask a running gateway whether it is ready
+    Healthcheck(healthcheck::Healthcheck),
+    /// Let a running gateway read its configuration again
+    Reload(reload::Reload),
+    /// Let a running gateway end in order
+    Drain(drain::Drain),
 }
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Run(run) => run.run(),
-        Command::Check(check) => check.run(),
-        Command::Keygen(args) => keygen::run(&args),
+    Arguments::parse().command.run()
+}
+
+impl Command {
+    fn run(self) -> ExitCode {
+        match self {
+            Self::Demo(demo) => demo.run(),
+            Self::Run(run) => run.run(),
+            Self::Check(check) => check.run(),
+            Self::Keygen(args) => keygen::run(&args),
+            Self::Healthcheck(healthcheck) => healthcheck.run(),
+            Self::Reload(reload) => reload.run(),
+            Self::Drain(drain) => drain.run(),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::cells::{MEASURES, Measure};
 use super::gauges::Gauges;
 use super::process::{self, Reading};
 use super::totals::{RouteTotals, Sums, Totals};
+use crate::sig::time::Moment;
 
 /// Labels of one sample.
 type Labels<'a> = Vec<(&'a str, &'a str)>;
@@ -41,6 +42,7 @@ impl Collector for Scrape {
         self.requests(out)?;
         MEASURES.chunk_by(|a, b| a.name == b.name).try_for_each(|family| self.histograms(out, family))?;
         self.keys(out)?;
+        self.keyrings(out)?;
         self.upstreams(out)?;
         self.reloads(out)?;
         self.replay(out)?;
@@ -90,10 +92,23 @@ impl Scrape {
         let uses = self.totals.key_uses();
         let rows = uses.iter().map(|used| (vec![("route", &*used.route), ("key", &*used.key)], used.count));
         counters(out, "countersign_key_uses", "Requests that a key verified", rows)?;
-        let rows = uses.iter().map(|used| {
-            (vec![("route", &*used.route), ("key", &*used.key)], u64::try_from(used.last.secs()).unwrap_or(0))
-        });
+        let rows = uses.iter().map(|used| (vec![("route", &*used.route), ("key", &*used.key)], seconds(used.last)));
         gauges(out, "countersign_key_last_used_timestamp_seconds", "When a key last verified a request", rows)
+    }
+
+    fn keyrings(&self, out: &mut DescriptorEncoder) -> Result {
+        let rows = self.gauges.rings.iter().map(|ring| (vec![("keyring", &*ring.name)], ring.usable));
+        gauges(out, "countersign_keyring_usable_keys", "Keys that can verify or sign at the moment", rows)?;
+        let lives = || {
+            self.gauges
+                .rings
+                .iter()
+                .flat_map(|ring| ring.keys.iter().map(|key| (vec![("keyring", &*ring.name), ("key", &*key.id)], key)))
+        };
+        let rows = lives().filter_map(|(labels, key)| Some((labels, seconds(key.created?))));
+        gauges(out, "countersign_key_created_timestamp_seconds", "When a key was made, where known", rows)?;
+        let rows = lives().filter_map(|(labels, key)| Some((labels, seconds(key.until?))));
+        gauges(out, "countersign_key_end_timestamp_seconds", "When a key stops verifying and signing", rows)
     }
 
     fn upstreams(&self, out: &mut DescriptorEncoder) -> Result {
@@ -114,7 +129,7 @@ impl Scrape {
         gauges(out, "countersign_last_reload_successful", "0 while the newest configuration is not in force", rows)?;
         let rows = [(Vec::new(), self.gauges.generation)];
         gauges(out, "countersign_config_generation", "Number of the configuration in force", rows)?;
-        let rows = [(Vec::new(), u64::try_from(self.gauges.loaded.secs()).unwrap_or(0))];
+        let rows = [(Vec::new(), seconds(self.gauges.loaded))];
         gauges(out, "countersign_config_loaded_timestamp_seconds", "When that configuration was loaded", rows)
     }
 
@@ -189,6 +204,11 @@ fn sample(
     if labels.is_empty() { encode(metric) } else { encode(&mut metric.encode_family(labels)?) }
 }
 
+/// Since the epoch; what lies before it is shown as the epoch.
+fn seconds(moment: Moment) -> u64 {
+    u64::try_from(moment.secs()).unwrap_or(0)
+}
+
 fn process_metric(out: &mut DescriptorEncoder, reading: &Reading) -> Result {
     let Reading { name, help, counter, value } = reading;
     let kind = if *counter { MetricType::Counter } else { MetricType::Gauge };
@@ -214,7 +234,8 @@ mod tests {
     use super::*;
     use crate::policy::operations::AuditSink;
     use crate::reject::{Code, Rejection};
-    use crate::sig::time::Moment;
+    use crate::sig::key::{Key, Window};
+    use crate::sig::keyring::Keyring;
 
     fn telemetry() -> Arc<Telemetry> {
         Telemetry::new(&AuditSink::Off).unwrap()
@@ -395,9 +416,15 @@ mod tests {
             upstream_connections: vec![("app".into(), 1)],
             replay: Replay { fill, claimed: 1, replayed: 1, released: 1 },
             budgets: vec![("memory", fill)],
+            rings: Vec::new(),
         };
+        let window = Window { from: None, until: Some(Moment::from_secs(9)) };
+        let ending = Key { sign: window, verify: window, created: Some(Moment::from_secs(1)), ..(*key("k")).clone() };
+        let ring = Arc::new(Keyring::new("partners", vec![ending]).unwrap());
+        let gauges = gauges.keyrings(&[ring], Moment::from_secs(8));
         let text = telemetry.render(&gauges);
         samples(&text);
+        assert!(text.contains("countersign_key_end_timestamp_seconds{keyring=\"partners\",key=\"k\"} 9\n"));
         assert!(text.contains("countersign_last_reload_successful 0\n"));
         assert!(text.contains("countersign_reloads_total{result=\"success\"} 1\n"));
         let suffixed = |name: &str, kind: &str| match kind {

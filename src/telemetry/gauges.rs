@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::sig::key::{Key, State};
+use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
 
 /// Values that are asked for once per scrape.
@@ -19,6 +21,50 @@ pub struct Gauges {
     pub replay: Replay,
     /// Budgets of held bodies by name (`memory`, `spool`).
     pub budgets: Vec<(&'static str, Fill)>,
+    /// The keyrings in force: see [`Gauges::keyrings`].
+    pub rings: Vec<Ring>,
+}
+
+/// What is measured of a keyring.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ring {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Keys that can verify or sign at the moment.
+    pub usable: u64,
+    /// Every key.
+    pub keys: Vec<KeyLife>,
+}
+
+/// When a key was made and when it ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyLife {
+    /// Its id.
+    pub id: Arc<str>,
+    /// When it was made, where known.
+    pub created: Option<Moment>,
+    /// When it stops verifying and signing; `None` is never.
+    pub until: Option<Moment>,
+}
+
+impl Gauges {
+    /// With what `keyrings` are at `now`.
+    #[must_use]
+    pub fn keyrings(self, keyrings: &[Arc<Keyring>], now: Moment) -> Self {
+        Self { rings: keyrings.iter().map(|ring| Ring::of(ring, now)).collect(), ..self }
+    }
+}
+
+impl Ring {
+    fn of(ring: &Keyring, now: Moment) -> Self {
+        let usable = ring.keys().iter().filter(|key| matches!(key.state(now), State::Active | State::Retiring)).count();
+        let life = |key: &Arc<Key>| {
+            let until = key.sign.until.zip(key.verify.until).map(|(sign, verify)| sign.max(verify));
+            KeyLife { id: Arc::clone(&key.id), created: key.created, until }
+        };
+        let usable = u64::try_from(usable).unwrap_or(u64::MAX);
+        Self { name: Arc::clone(ring.name()), usable, keys: ring.keys().iter().map(life).collect() }
+    }
 }
 
 /// How full the replay store is.

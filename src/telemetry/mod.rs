@@ -10,6 +10,8 @@ mod exposition;
 mod fixture;
 pub mod gauges;
 pub mod log;
+#[cfg(test)]
+mod manual;
 mod process;
 pub mod record;
 mod redact;

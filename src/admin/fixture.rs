@@ -1,0 +1,43 @@
+//! Operations servers with nothing behind them, for tests.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::policy::operations::AuditSink;
+use crate::sig::key::{Key, Window};
+use crate::sig::secret::Secret;
+use crate::sig::time::Moment;
+
+/// A free port of this machine.
+pub(crate) const LOOPBACK: Address = Address::Socket(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
+
+/// The secret that must never be seen.
+pub(crate) const CANARY: &str = "canary-secret";
+
+/// One keyring, a clock that stands still, and a reload that ends as said.
+pub(crate) fn ops(readiness: &Arc<Readiness>, drained: &Arc<AtomicU64>, reload: Result<u64, Vec<Problem>>) -> Ops {
+    let key = Key {
+        id: "2026-a".into(),
+        principal: "shop".into(),
+        secret: Secret::new(CANARY.into()),
+        sign: Window::default(),
+        verify: Window::default(),
+        created: Some(Moment::from_secs(90)),
+        observe: false,
+    };
+    let ring = Arc::new(Keyring::new("partners", vec![key]).unwrap());
+    let (telemetry, drained) = (Telemetry::new(&AuditSink::Off).unwrap(), Arc::clone(drained));
+    Ops {
+        clock: Clock::manual(Moment::from_secs(100)),
+        telemetry,
+        readiness: Arc::clone(readiness),
+        gauges: Box::new(|| Gauges { generation: 4, ..Gauges::default() }),
+        status: Box::new(|| Status { started: Moment::from_secs(40), ..Status::default() }),
+        keyrings: Box::new(move || vec![Arc::clone(&ring)]),
+        reload: Box::new(move || reload.clone()),
+        drain: Box::new(move || {
+            drained.fetch_add(1, Ordering::Relaxed);
+        }),
+    }
+}
