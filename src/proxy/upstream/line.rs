@@ -51,7 +51,8 @@ impl Line {
         let flow = Outflow::held(body);
         let (progress, length) = (flow.progress(), flow.length());
         let shape = Shape { length, http2: self.is_http2(), upgrade };
-        let request = match rewound.and_then(|()| outward::request(&head, shape)) {
+        let able = if upgrade && shape.http2 { Err(Code::UpgradeRefused) } else { rewound };
+        let request = match able.and_then(|()| outward::request(&head, shape)) {
             Ok(request) => request.map(|()| flow),
             Err(code) => return Err(unsent(code, head, flow.into_held())),
         };

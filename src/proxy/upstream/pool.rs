@@ -12,13 +12,14 @@ use tokio::time::Instant;
 use super::resolve;
 use super::shared::{Common, Shared, Target};
 use super::wire::{H1, H2, Wire};
+use crate::policy::upstream::Protocol;
 
 /// Most idle HTTP/1.1 connections of one worker to one upstream.
 const MOST_IDLE: usize = 256;
 /// A connection gets this long to come to rest after an answer, or it is cut.
 const REST: Duration = Duration::from_secs(1);
 /// With others waiting under the cap, every n-th connection that comes back is given up although this worker has a use for it.
-const FAIR: u32 = 8;
+const FAIR: usize = 8;
 
 /// One worker's connections to one upstream.
 pub(super) struct Pool {
@@ -32,18 +33,27 @@ pub(super) struct Pool {
     pub(super) dialed: Notify,
     /// Requests of this worker that wait under the cap.
     pub(super) waiting: Cell<usize>,
-    /// Whether the upstream spoke HTTP/2 when last connected to.
+    /// Its connections may switch protocols: HTTP/1.1 only.
+    pub(super) upgrade: bool,
+    /// Whether the upstream spoke HTTP/2 when last connected to; assumed where it may.
     pub(super) speaks_h2: Cell<bool>,
     /// Whether a connection that others could share is being made.
     pub(super) dialing: Cell<bool>,
     renewal: Cell<Option<Instant>>,
-    turns: Cell<u32>,
+    /// Counts up, to take turns.
+    turns: Cell<usize>,
 }
 
 impl Pool {
-    pub(super) fn new(shared: &Arc<Shared>, common: Arc<Common>) -> Rc<Self> {
+    pub(super) fn new(shared: &Arc<Shared>, common: Arc<Common>, upgrade: bool) -> Rc<Self> {
+        let expected = match common.settings.protocol {
+            Protocol::Http1 => false,
+            Protocol::Http2 => !upgrade,
+            Protocol::Auto => common.tls.is_some() && !upgrade,
+        };
         let pool = Rc::new(Self {
-            speaks_h2: Cell::new(common.settings.protocol == crate::policy::upstream::Protocol::Http2),
+            speaks_h2: Cell::new(expected),
+            upgrade,
             common,
             shared: Arc::clone(shared),
             idle: RefCell::default(),
@@ -123,11 +133,16 @@ impl Pool {
 
     fn owes(&self) -> bool {
         let own = self.waiting.get();
-        if self.common.waiting.load(Ordering::Relaxed) <= own {
+        if self.common.cap.waiting.load(Ordering::Relaxed) <= own {
             return false;
         }
+        own == 0 || self.turn().is_multiple_of(FAIR)
+    }
+
+    /// Another number every time.
+    pub(super) fn turn(&self) -> usize {
         self.turns.set(self.turns.get().wrapping_add(1));
-        own == 0 || self.turns.get().is_multiple_of(FAIR)
+        self.turns.get()
     }
 
     /// The addresses as known, renewed in the background when their time is over.
@@ -168,9 +183,9 @@ impl Pool {
 /// Ends with its pool. A request that waits under the cap, on any worker, makes every pool give up what it does not use.
 async fn sweep(common: Arc<Common>, pool: Weak<Pool>) {
     loop {
-        let wanted = common.wanted.notified();
+        let wanted = common.cap.wanted.notified();
         let Some(next) = pool.upgrade().map(|pool| {
-            let others = common.waiting.load(Ordering::Relaxed) > pool.waiting.get();
+            let others = common.cap.waiting.load(Ordering::Relaxed) > pool.waiting.get();
             pool.expire(others)
         }) else {
             return;

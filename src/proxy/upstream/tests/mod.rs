@@ -1,5 +1,6 @@
 //! Upstreams in the test's own hands: raw bytes over real sockets.
 
+mod cap;
 mod framing;
 mod reuse;
 
