@@ -2,6 +2,8 @@
 
 mod cap;
 mod framing;
+mod http2;
+mod parts;
 mod reuse;
 
 use std::future::{Future, poll_fn};
