@@ -39,8 +39,8 @@ enum Stage {
 
 impl Provisional {
     pub(super) fn begin(mut line: Line, head: &Head, length: Option<u64>, departed: &Departed) -> Result<Self, Code> {
-        let (feed, fed) = mpsc::channel(1);
-        let flow = Outflow::fed(fed, length);
+        let (feed, source) = mpsc::channel(1);
+        let flow = Outflow::fed(source, length);
         let progress = flow.progress();
         let shape = Shape { length, http2: line.is_http2(), upgrade: false };
         let request = outward::request(head, shape)?.map(|()| flow);

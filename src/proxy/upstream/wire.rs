@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -176,10 +175,11 @@ impl Drop for Seat {
 
 /// Whose fault an exchange's end was.
 pub(super) fn blame(error: &hyper::Error) -> Code {
-    let ours = std::error::Error::source(error).is_some_and(|source| source.is::<io::Error>()) && error.is_user();
-    match () {
-        () if ours => Code::Internal,
-        () if error.is_parse() => Code::UpstreamInvalid,
-        () => Code::UpstreamClosed,
+    if error.is_user() {
+        Code::Internal
+    } else if error.is_parse() {
+        Code::UpstreamInvalid
+    } else {
+        Code::UpstreamClosed
     }
 }

@@ -55,7 +55,7 @@ where
 async fn serve_plain(peer: &Peer, seen: &Seen, connections: &Cell<usize>) {
     loop {
         let stream = peer.accept().await;
-        connections.set(connections.get() + 1);
+        connections.update(|count: usize| count.saturating_add(1));
         tokio::task::spawn_local(speak(stream, Rc::clone(seen)));
     }
 }
@@ -140,7 +140,8 @@ fn secured(peer: &Peer, ca: Vec<u8>, name: &str, protocol: Protocol) -> Arc<Upst
 #[test]
 fn tls_speaks_what_both_sides_know() {
     let (h2, h1): (&[u8], &[u8]) = (b"h2", b"http/1.1");
-    let cases: [(&[&[u8]], Protocol, bool, Result<bool, Code>); 7] = [
+    type Case<'a> = (&'a [&'a [u8]], Protocol, bool, Result<bool, Code>);
+    let cases: [Case<'_>; 7] = [
         (&[h2, h1], Protocol::Auto, false, Ok(true)),
         (&[h1], Protocol::Auto, false, Ok(false)),
         (&[], Protocol::Auto, false, Ok(false)),
@@ -154,10 +155,7 @@ fn tls_speaks_what_both_sides_know() {
             let (peer, upstreams, (acceptor, ca)) = (Peer::new().await, upstreams(), server(offered));
             let settings = secured(&peer, ca, "app.test", protocol);
             let client = async {
-                match upgrade {
-                    true => upstreams.upgradeable(&settings, 0).await,
-                    false => upstreams.line(&settings, 0).await,
-                }
+                if upgrade { upstreams.upgradeable(&settings, 0).await } else { upstreams.line(&settings, 0).await }
             };
             let server = async { acceptor.accept(peer.accept().await).await };
             let (line, stream) = tokio::join!(client, server);

@@ -170,12 +170,12 @@ fn a_spooled_body_that_is_shorter_than_it_was_is_never_completed() {
         let outgoing = Outgoing { head: head("PUT", "/"), body: Held::Spooled(file, 5), upgrade: false };
         let server = async {
             let mut stream = peer.accept().await;
-            read_head(&mut stream).await;
             rest(&mut stream).await
         };
         let settings = Arc::new(peer.settings());
         let (seen, reply) = tokio::join!(server, exchange(&upstreams, &settings, outgoing));
-        assert_eq!((seen.as_str(), code(reply)), ("", (true, Code::Internal)));
+        assert!(seen.split("\r\n\r\n").nth(1).unwrap_or_default().is_empty(), "{seen}");
+        assert_eq!(code(reply), (true, Code::Internal));
     });
 }
 
