@@ -94,7 +94,6 @@ async fn warm(pool: &Pool, take: impl Fn() -> Option<Wire>) -> Option<Wire> {
         if line.is_ready() {
             return Some(wire);
         }
-        pool.returned.notify_one();
     }
 }
 

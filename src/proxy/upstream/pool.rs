@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::outflow::Progress;
 use super::resolve;
 use super::shared::{Common, Shared, Target};
 use super::wire::{H1, H2, Wire};
@@ -27,6 +28,8 @@ pub(super) struct Pool {
     pub(super) shared: Arc<Shared>,
     idle: RefCell<Vec<H1>>,
     multiplexed: RefCell<Vec<Rc<H2>>>,
+    /// Bodies that were given up while on their way over HTTP/2.
+    watched: RefCell<Vec<(Rc<H2>, Rc<Progress>)>>,
     /// Rung when a connection came back.
     pub(super) returned: Notify,
     /// Rung when a dial ended.
@@ -58,6 +61,7 @@ impl Pool {
             shared: Arc::clone(shared),
             idle: RefCell::default(),
             multiplexed: RefCell::default(),
+            watched: RefCell::default(),
             returned: Notify::new(),
             dialed: Notify::new(),
             waiting: Cell::new(0),
@@ -90,7 +94,6 @@ impl Pool {
 
     fn idle_where(&self, fits: impl Fn(&H1) -> bool) -> Option<H1> {
         let mut idle = self.idle.borrow_mut();
-        idle.retain(|line| !line.is_closed());
         let place = idle.iter().rposition(|line| fits(line) && line.is_ready())?;
         Some(idle.remove(place))
     }
@@ -131,6 +134,25 @@ impl Pool {
         self.returned.notify_one();
     }
 
+    /// A body that was given up must leave its connection soon.
+    pub(super) fn watch(&self, line: &Rc<H2>, body: Rc<Progress>) {
+        let mut watched = self.watched.borrow_mut();
+        watched.retain(|(line, body)| !line.is_closed() && Rc::strong_count(body) > 1);
+        watched.push((Rc::clone(line), body));
+    }
+
+    /// hyper asks a body for more only when the upstream takes more: an upstream that does not would keep it for ever.
+    fn unstick(&self, now: Instant) {
+        self.watched.borrow_mut().retain(|(line, body)| {
+            let gone = line.is_closed() || Rc::strong_count(body) == 1;
+            let stuck = !gone && now.saturating_duration_since(body.last.get()) >= REST;
+            if stuck {
+                line.distrust();
+            }
+            !gone && !stuck
+        });
+    }
+
     fn owes(&self) -> bool {
         let own = self.waiting.get();
         if self.common.cap.waiting.load(Ordering::Relaxed) <= own {
@@ -168,6 +190,7 @@ impl Pool {
     fn expire(&self, all: bool) -> Instant {
         let now = Instant::now();
         let lifetime = self.common.settings.idle;
+        self.unstick(now);
         let over = |since: Instant| all || now.saturating_duration_since(since) >= lifetime;
         self.idle.borrow_mut().retain(|line| !line.is_closed() && !over(line.since));
         let mut shared = self.multiplexed.borrow_mut();

@@ -82,7 +82,7 @@ impl Provisional {
         match within(answer, &progress, patience.response).await {
             Some(Ok(response)) => line.answer(response, false, progress, patience.idle),
             Some(Err(failure)) => Err(blame(failure.error())),
-            None => Err(Code::UpstreamTimeout),
+            None => Err(line.silent()),
         }
     }
 }

@@ -119,6 +119,44 @@ fn a_provisional_request_over_http2_is_reset_when_it_is_dropped_and_whole_when_i
     }
 }
 
+#[test]
+fn a_silent_http2_connection_is_not_used_for_the_next_request() {
+    worker(async {
+        let (peer, upstreams, seen) = (Peer::new().await, upstreams(), Seen::default());
+        let settings = Arc::new(Upstream { protocol: Protocol::Http2, ..peer.settings() });
+        let line = upstreams.line(&settings, 0).await.ok().unwrap();
+        let silent = peer.accept().await;
+        let patience = Patience { response: Duration::from_millis(10), idle: LONG };
+        let reply = line.send(&Admission::Public, get("/"), patience, &Departed::default()).await;
+        assert_eq!(code(reply), (true, Code::UpstreamTimeout));
+        let server = async { speak(peer.accept().await, seen).await };
+        tokio::select! {
+            reply = async { text(exchange(&upstreams, &settings, get("/")).await).await } => assert_eq!(reply, "ok"),
+            () = server => panic!("the server ended"),
+        }
+        drop(silent);
+    });
+}
+
+#[test]
+fn an_http2_connection_that_died_in_the_pool_is_replaced() {
+    worker(async {
+        let (peer, upstreams, seen) = (Peer::new().await, upstreams(), Seen::default());
+        let settings = Arc::new(Upstream { protocol: Protocol::Http2, ..peer.settings() });
+        let line = upstreams.line(&settings, 0).await.ok().unwrap();
+        drop(peer.accept().await);
+        line.died().await;
+        let departed = Departed::default();
+        let sent = line.send(&Admission::Public, get("/"), PATIENCE, &departed).await;
+        assert_eq!((code(sent), departed.is_marked()), ((false, Code::UpstreamClosed), false));
+        let server = async { speak(peer.accept().await, seen).await };
+        tokio::select! {
+            reply = async { text(exchange(&upstreams, &settings, get("/")).await).await } => assert_eq!(reply, "ok"),
+            () = server => panic!("the server ended"),
+        }
+    });
+}
+
 /// A certificate for `app.test`, its key, and a server that shows it.
 fn server(protocols: &[&[u8]]) -> (TlsAcceptor, Vec<u8>) {
     let made = rcgen::generate_simple_self_signed(["app.test".to_owned()]).unwrap();
@@ -137,10 +175,12 @@ fn secured(peer: &Peer, ca: Vec<u8>, name: &str, protocol: Protocol) -> Arc<Upst
     Arc::new(Upstream { tls: Some(tls), protocol, ..peer.settings() })
 }
 
+/// ALPN of the server, protocol of the settings, for an upgrade; whether HTTP/2 is spoken.
+type Case<'a> = (&'a [&'a [u8]], Protocol, bool, Result<bool, Code>);
+
 #[test]
 fn tls_speaks_what_both_sides_know() {
     let (h2, h1): (&[u8], &[u8]) = (b"h2", b"http/1.1");
-    type Case<'a> = (&'a [&'a [u8]], Protocol, bool, Result<bool, Code>);
     let cases: [Case<'_>; 7] = [
         (&[h2, h1], Protocol::Auto, false, Ok(true)),
         (&[h1], Protocol::Auto, false, Ok(false)),
