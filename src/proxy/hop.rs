@@ -71,10 +71,7 @@ pub fn strip_request(fields: &mut Fields, protected: &[Bytes]) -> Result<Hop, Re
     }
     let names = |name: &str| nominated.iter().any(|nominee| nominee == name.as_bytes());
     let te_trailers = tokens(fields, "te").any(|token| without_weight(token).eq_ignore_ascii_case(b"trailers"));
-    let upgrade = match names("upgrade") {
-        true => tokens(fields, "upgrade").map(lower).collect(),
-        false => Vec::new(),
-    };
+    let upgrade = if names("upgrade") { tokens(fields, "upgrade").map(lower).collect() } else { Vec::new() };
     let hop = Hop { te_trailers, upgrade, close: names("close") };
     strip(fields, &nominated);
     if te_trailers {
@@ -125,4 +122,123 @@ fn tokens<'a>(fields: &'a Fields, name: &'a str) -> impl Iterator<Item = &'a [u8
 
 fn without_weight(token: &[u8]) -> &[u8] {
     token.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(lines: &[(&'static str, &'static [u8])]) -> Fields {
+        let mut fields = Fields::default();
+        for (name, value) in lines {
+            fields.append(Bytes::from_static(name.as_bytes()), Bytes::from_static(value));
+        }
+        fields
+    }
+
+    fn names(fields: &Fields) -> Vec<&str> {
+        fields.iter().map(|field| std::str::from_utf8(&field.name).unwrap()).collect()
+    }
+
+    #[test]
+    fn what_belongs_to_the_clients_hop_ends_here_and_the_rest_keeps_its_order() {
+        let mut request = fields(&[
+            ("x-a", b"1"),
+            ("connection", b"X-Private , keep-alive"),
+            ("x-private", b"2"),
+            ("keep-alive", b"timeout=5"),
+            ("proxy-connection", b"keep-alive"),
+            ("trailer", b"x-sum"),
+            ("transfer-encoding", b"chunked"),
+            ("upgrade", b"h2c"),
+            ("http2-settings", b"AAMAAABkAAQ"),
+            ("content-length", b"3"),
+            ("proxy-authorization", b"Basic eA=="),
+            ("x-a", b"3"),
+        ]);
+        assert_eq!(strip_request(&mut request, &[]), Ok(Hop::default()));
+        assert_eq!(names(&request), ["x-a", "content-length", "proxy-authorization", "x-a"]);
+    }
+
+    #[test]
+    fn a_connection_that_names_a_needed_field_is_refused() {
+        let protected = [Bytes::from_static(b"x-hmac-signature")];
+        let refused: [&'static [u8]; 12] = [
+            b"x-hmac-signature",
+            b"close, X-HMAC-Signature",
+            b"Host",
+            b"content-length",
+            b"Transfer-Encoding",
+            b"authorization",
+            b"cookie",
+            b"X-Forwarded-For",
+            b"forwarded",
+            b"x-request-id",
+            b"X-Countersign-Key",
+            b"keep-alive ,\tx-countersign-anything",
+        ];
+        let accepted: [&'static [u8]; 7] =
+            [b"", b",,", b"close", b"te", b"x-hmac-signature2", b"\xff\xfe, \x80", b"x-hmac-signature\x0b"];
+        for (value, good) in refused.map(|value| (value, false)).into_iter().chain(accepted.map(|value| (value, true)))
+        {
+            let mut request = fields(&[("x-a", b"1"), ("connection", b"keep-alive"), ("connection", value)]);
+            let before = request.clone();
+            let stripped = strip_request(&mut request, &protected);
+            assert_eq!(stripped.is_ok(), good, "{}", value.escape_ascii());
+            match stripped {
+                Ok(_) => assert_eq!(names(&request), ["x-a"]),
+                Err(rejection) => assert_eq!((rejection.code(), request == before), (Code::FieldNominated, true)),
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_hop_said_is_told() {
+        type Said = (&'static [u8], &'static [u8], &'static [u8], Hop);
+        let cases: [Said; 5] = [
+            (b"close", b"", b"", Hop { close: true, ..Hop::default() }),
+            (b"Upgrade", b"", b"WebSocket", Hop { upgrade: vec![Bytes::from_static(b"websocket")], ..Hop::default() }),
+            (b"keep-alive", b"", b"websocket", Hop::default()),
+            (b"te", b"gzip;q=0.5, Trailers", b"", Hop { te_trailers: true, ..Hop::default() }),
+            (b"te", b"gzip", b"", Hop::default()),
+        ];
+        for (connection, te, upgrade, expected) in cases {
+            let mut request = fields(&[("connection", connection), ("te", te), ("upgrade", upgrade)]);
+            let hop = strip_request(&mut request, &[]).unwrap();
+            assert_eq!(request.all("te").eq([&Bytes::from_static(b"trailers")]), expected.te_trailers);
+            assert_eq!(hop, expected);
+        }
+    }
+
+    #[test]
+    fn an_answer_keeps_what_it_cannot_do_without() {
+        let mut answer = fields(&[
+            ("connection", b"x-private, set-cookie, content-length, \xff"),
+            ("x-private", b"1"),
+            ("set-cookie", b"a=b"),
+            ("content-length", b"3"),
+            ("keep-alive", b"timeout=5"),
+            ("proxy-authenticate", b"Basic"),
+        ]);
+        strip_response(&mut answer);
+        assert_eq!(names(&answer), ["set-cookie", "content-length", "proxy-authenticate"]);
+    }
+
+    #[test]
+    fn trailers_carry_no_framing_identity_or_credentials() {
+        let mut trailers = fields(&[
+            ("grpc-status", b"0"),
+            ("content-length", b"3"),
+            ("transfer-encoding", b"chunked"),
+            ("host", b"evil"),
+            ("set-cookie", b"a=b"),
+            ("authorization", b"Basic"),
+            ("x-countersign-key", b"k"),
+            ("x-forwarded-for", b"1.2.3.4"),
+            ("connection", b"close"),
+            ("server-timing", b"a"),
+        ]);
+        strip_trailers(&mut trailers);
+        assert_eq!(names(&trailers), ["grpc-status", "server-timing"]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -43,33 +43,42 @@ async fn round(pool: &Rc<Pool>) -> Result<Wire, Code> {
     let deadline = Instant::now().checked_add(pool.common.settings.connect).ok_or(Code::UpstreamUnreachable)?;
     let targets = timeout_at(deadline, pool.targets()).await.map_err(|_| Code::UpstreamUnreachable)?;
     loop {
-        let ranked = ranked(pool, &targets);
-        let best = ranked.first().ok_or(Code::UpstreamUnreachable)?;
+        let best = best(pool, &targets).ok_or(Code::UpstreamUnreachable)?;
         if let Some(wire) = warm(pool, || pool.reuse(best)).await {
             return Ok(wire);
         }
         if pool.speaks_h2.get() && pool.dialing.get() {
-            pool.dialed.notified().await;
+            timeout_at(deadline, pool.dialed.notified()).await.map_err(|_| Code::UpstreamUnreachable)?;
             continue;
         }
         return match slot(pool).await? {
             Slot::Reused(wire) => Ok(wire),
-            Slot::Free(slot) => dial(pool, &ranked, slot).await,
+            Slot::Free(slot) => dial(pool, &ranked(pool, &targets), slot).await,
         };
     }
 }
 
-/// The most deserving address first. Among equals the one with a connection at hand, then by turns.
+/// The address that failed least lately and has the fewest requests in flight; among equals by turns.
+fn best<'a>(pool: &Pool, targets: &'a [Arc<Target>]) -> Option<&'a Arc<Target>> {
+    let [only] = targets else {
+        let now = pool.shared.millis();
+        let (early, late) = targets.split_at_checked(turn(pool, targets))?;
+        return late.iter().chain(early).min_by_key(|target| target.rank(now));
+    };
+    Some(only)
+}
+
+/// All addresses, in the order in which they deserve to be tried.
 fn ranked(pool: &Pool, targets: &[Arc<Target>]) -> Vec<Arc<Target>> {
-    static TURN: AtomicUsize = AtomicUsize::new(0);
     let now = pool.shared.millis();
     let mut ranked = targets.to_vec();
-    if ranked.len() > 1 {
-        let turn = TURN.fetch_add(1, Ordering::Relaxed).checked_rem(ranked.len()).unwrap_or(0);
-        ranked.rotate_left(turn);
-        ranked.sort_by_cached_key(|target| target.rank(now));
-    }
+    ranked.rotate_left(turn(pool, targets));
+    ranked.sort_by_cached_key(|target| target.rank(now));
     ranked
+}
+
+fn turn(pool: &Pool, targets: &[Arc<Target>]) -> usize {
+    pool.turn().checked_rem(targets.len()).unwrap_or(0)
 }
 
 /// Takes idle connections until one proves alive.
@@ -85,7 +94,6 @@ async fn warm(pool: &Pool, take: impl Fn() -> Option<Wire>) -> Option<Wire> {
         if line.is_ready() {
             return Some(wire);
         }
-        pool.returned.notify_one();
     }
 }
 
@@ -96,7 +104,7 @@ enum Slot {
 
 /// Leave to open a connection, or one that came back in the meantime.
 async fn slot(pool: &Rc<Pool>) -> Result<Slot, Code> {
-    let Some(slots) = &pool.common.slots else { return Ok(Slot::Free(None)) };
+    let Some(slots) = &pool.common.cap.slots else { return Ok(Slot::Free(None)) };
     if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
         return Ok(Slot::Free(Some(slot)));
     }
@@ -104,7 +112,7 @@ async fn slot(pool: &Rc<Pool>) -> Result<Slot, Code> {
         return Ok(Slot::Reused(wire));
     }
     let _waiting = Waiting::new(pool);
-    pool.common.wanted.notify_waiters();
+    pool.common.cap.wanted.notify_waiters();
     let queued = async {
         let slot = Arc::clone(slots).acquire_owned();
         tokio::pin!(slot);
@@ -124,7 +132,7 @@ struct Waiting<'a>(&'a Pool);
 impl<'a> Waiting<'a> {
     fn new(pool: &'a Pool) -> Self {
         pool.waiting.set(pool.waiting.get().saturating_add(1));
-        pool.common.waiting.fetch_add(1, Ordering::Relaxed);
+        pool.common.cap.waiting.fetch_add(1, Ordering::Relaxed);
         Self(pool)
     }
 }
@@ -132,7 +140,7 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.waiting.set(self.0.waiting.get().saturating_sub(1));
-        self.0.common.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.common.cap.waiting.fetch_sub(1, Ordering::Relaxed);
         // A ring meant for a request that has gone is passed on.
         self.0.returned.notify_one();
     }
@@ -176,7 +184,7 @@ async fn dial(pool: &Rc<Pool>, ranked: &[Arc<Target>], slot: Option<OwnedSemapho
                 last = code;
             }
         }
-        if slot.is_none() && pool.common.slots.is_some() {
+        if slot.is_none() && pool.common.cap.slots.is_some() {
             break;
         }
     }
@@ -184,7 +192,7 @@ async fn dial(pool: &Rc<Pool>, ranked: &[Arc<Target>], slot: Option<OwnedSemapho
 }
 
 async fn connect(pool: &Rc<Pool>, target: &Arc<Target>, slot: &mut Option<OwnedSemaphorePermit>) -> Result<Wire, Code> {
-    let (socket, http2) = socket::open(&pool.common, target, slot).await?;
+    let (socket, http2) = socket::open(&pool.common, target, pool.upgrade, slot).await?;
     pool.speaks_h2.set(http2);
     if !http2 {
         return Ok(Wire::H1(wire::http1(socket, target).await?));

@@ -26,14 +26,15 @@ use crate::sig::message::Head;
 pub struct Line {
     wire: Option<Wire>,
     pool: Rc<Pool>,
-    used: bool,
+    /// The request's body, once it was handed to the connection.
+    sent: Option<Rc<Progress>>,
     _load: Load,
 }
 
 impl Line {
     pub(super) fn new(wire: Wire, pool: &Rc<Pool>) -> Self {
         let load = Load::on(wire.target());
-        Self { wire: Some(wire), pool: Rc::clone(pool), used: false, _load: load }
+        Self { wire: Some(wire), pool: Rc::clone(pool), sent: None, _load: load }
     }
 
     /// Sends a complete request and waits for the head of the answer. Marks `departed` right before anything may leave, and takes the
@@ -51,7 +52,8 @@ impl Line {
         let flow = Outflow::held(body);
         let (progress, length) = (flow.progress(), flow.length());
         let shape = Shape { length, http2: self.is_http2(), upgrade };
-        let request = match rewound.and_then(|()| outward::request(&head, shape)) {
+        let able = if upgrade && shape.http2 { Err(Code::UpgradeRefused) } else { rewound };
+        let request = match able.and_then(|()| outward::request(&head, shape)) {
             Ok(request) => request.map(|()| flow),
             Err(code) => return Err(unsent(code, head, flow.into_held())),
         };
@@ -62,7 +64,7 @@ impl Line {
         };
         match within(launched, &progress, patience.response).await {
             Some(Ok(response)) => self.answer(response, upgrade, progress, patience.idle).map_err(Failure::Lost),
-            None => Err(Failure::Lost(Code::UpstreamTimeout)),
+            None => Err(Failure::Lost(self.silent())),
             Some(Err(mut failure)) => match failure.take_message() {
                 None => Err(Failure::Lost(blame(failure.error()))),
                 Some(request) => {
@@ -88,7 +90,7 @@ impl Line {
         &mut self,
         request: http::Request<Outflow>,
     ) -> Option<impl Future<Output = Outcome> + Unpin + use<>> {
-        self.used = true;
+        self.sent = Some(request.body().progress());
         self.wire.as_mut().map(|wire| wire.launch(request))
     }
 
@@ -100,6 +102,14 @@ impl Line {
         idle: Duration,
     ) -> Result<Reply, Code> {
         inward::reply(response, self, inward::Expected { upgrade, progress, idle })
+    }
+
+    /// There was no answer in time. An HTTP/2 connection may be dead without knowing: others must not wait on it as well.
+    pub(super) fn silent(&self) -> Code {
+        if let Some(Wire::H2(seat)) = &self.wire {
+            seat.line().distrust();
+        }
+        Code::UpstreamTimeout
     }
 
     /// The exchange is over on both sides: the connection may carry another.
@@ -118,10 +128,16 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         match self.wire.take() {
-            Some(Wire::H1(line)) if self.used => line.cut(),
+            Some(Wire::H1(line)) if self.sent.is_some() => line.cut(),
             Some(Wire::H1(line)) => self.pool.park(line),
-            // An HTTP/2 stream is reset by dropping its body and its answer.
-            Some(Wire::H2(_)) | None => {}
+            // An HTTP/2 stream is reset by dropping its answer, and by a body that fails.
+            Some(Wire::H2(seat)) => {
+                if let Some(sent) = self.sent.take().filter(|sent| !sent.done.get()) {
+                    sent.stopped.set(true);
+                    self.pool.watch(seat.line(), sent);
+                }
+            }
+            None => {}
         }
     }
 }
@@ -158,7 +174,7 @@ impl Wire {
     fn target(&self) -> &std::sync::Arc<Target> {
         match self {
             Self::H1(line) => &line.target,
-            Self::H2(seat) => seat.target(),
+            Self::H2(seat) => &seat.line().target,
         }
     }
 }
@@ -167,7 +183,12 @@ impl Wire {
 impl Line {
     /// Returns when the connection has noticed its end.
     pub(super) async fn died(&self) {
-        while !matches!(&self.wire, Some(Wire::H1(line)) if line.is_closed()) {
+        let closed = || match &self.wire {
+            Some(Wire::H1(line)) => line.is_closed(),
+            Some(Wire::H2(seat)) => seat.line().is_closed(),
+            None => true,
+        };
+        while !closed() {
             tokio::task::yield_now().await;
         }
     }

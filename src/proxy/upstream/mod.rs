@@ -47,8 +47,12 @@ pub enum Admission {
 /// One worker's connections to every upstream.
 pub struct Upstreams {
     shared: Arc<Shared>,
-    pools: RefCell<HashMap<Arc<str>, Known>>,
+    pools: RefCell<Pools>,
+    upgrades: RefCell<Pools>,
 }
+
+/// By the upstream's name.
+type Pools = HashMap<Arc<str>, Known>;
 
 /// A pool, and the settings that were last found to be its own.
 struct Known {
@@ -95,18 +99,28 @@ pub struct Reply {
 impl Upstreams {
     /// An empty set of pools over what the process shares.
     pub fn new(shared: Arc<Shared>) -> Rc<Self> {
-        Rc::new(Self { shared, pools: RefCell::default() })
+        Rc::new(Self { shared, pools: RefCell::default(), upgrades: RefCell::default() })
     }
 
     /// A ready connection to the least loaded endpoint: an idle one, or a new one within the connect deadline, tried `retries` more times.
     pub async fn line(self: &Rc<Self>, upstream: &Arc<policy::upstream::Upstream>, retries: u32) -> Result<Line, Code> {
-        let pool = self.pool(upstream)?;
+        let pool = self.pool(upstream, false)?;
+        acquire::line(&pool, retries).await
+    }
+
+    /// The same for a request that asks for an upgrade: HTTP/1.1 also where the upstream would rather speak HTTP/2.
+    pub async fn upgradeable(
+        self: &Rc<Self>,
+        upstream: &Arc<policy::upstream::Upstream>,
+        retries: u32,
+    ) -> Result<Line, Code> {
+        let pool = self.pool(upstream, true)?;
         acquire::line(&pool, retries).await
     }
 
     /// The pool of these settings. A reload that changed them starts an empty one; the old one's idle connections are closed.
-    fn pool(&self, upstream: &Arc<policy::upstream::Upstream>) -> Result<Rc<Pool>, Code> {
-        let mut pools = self.pools.borrow_mut();
+    fn pool(&self, upstream: &Arc<policy::upstream::Upstream>, upgrade: bool) -> Result<Rc<Pool>, Code> {
+        let mut pools = if upgrade { self.upgrades.borrow_mut() } else { self.pools.borrow_mut() };
         if let Some(known) = pools.get_mut(&upstream.name) {
             if Arc::ptr_eq(&known.settings, upstream) {
                 return Ok(Rc::clone(&known.pool));
@@ -116,7 +130,7 @@ impl Upstreams {
                 return Ok(Rc::clone(&known.pool));
             }
         }
-        let pool = Pool::new(&self.shared, self.shared.common(upstream)?);
+        let pool = Pool::new(&self.shared, self.shared.common(upstream)?, upgrade);
         let known = Known { settings: Arc::clone(upstream), pool: Rc::clone(&pool) };
         pools.insert(Arc::clone(&upstream.name), known);
         Ok(pool)

@@ -41,6 +41,8 @@ pub(super) enum Feed {
 pub(super) struct Progress {
     /// Whether the last byte was handed to the connection.
     pub(super) done: Cell<bool>,
+    /// Nobody waits for the answer any more: the rest is not sent.
+    pub(super) stopped: Cell<bool>,
     /// When a piece was last handed to the connection.
     pub(super) last: Cell<Instant>,
 }
@@ -105,7 +107,7 @@ impl Outflow {
             Source::Fed(feed) => Poll::Ready(match ready!(feed.poll_recv(cx)) {
                 Some(Feed::Data(data)) => Some(Ok(data)),
                 Some(Feed::End) => None,
-                None => Some(Err(io::Error::other("the request was given up"))),
+                None => Some(Err(given_up())),
             }),
         }
     }
@@ -113,7 +115,7 @@ impl Outflow {
 
 impl Progress {
     fn new(done: bool) -> Rc<Self> {
-        Rc::new(Self { done: Cell::new(done), last: Cell::new(Instant::now()) })
+        Rc::new(Self { done: Cell::new(done), stopped: Cell::new(false), last: Cell::new(Instant::now()) })
     }
 }
 
@@ -122,6 +124,9 @@ impl Body for Outflow {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.progress.stopped.get() {
+            return Poll::Ready(Some(Err(given_up())));
+        }
         if self.left == Some(0) && !matches!(self.source, Source::Fed(_)) {
             return Poll::Ready(None);
         }
@@ -146,6 +151,10 @@ impl Body for Outflow {
     fn size_hint(&self) -> SizeHint {
         self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
+}
+
+fn given_up() -> io::Error {
+    io::Error::other("the request was given up")
 }
 
 pub(super) fn length_of(piece: &Bytes) -> u64 {

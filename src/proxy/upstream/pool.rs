@@ -9,16 +9,18 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::outflow::Progress;
 use super::resolve;
 use super::shared::{Common, Shared, Target};
 use super::wire::{H1, H2, Wire};
+use crate::policy::upstream::Protocol;
 
 /// Most idle HTTP/1.1 connections of one worker to one upstream.
 const MOST_IDLE: usize = 256;
 /// A connection gets this long to come to rest after an answer, or it is cut.
 const REST: Duration = Duration::from_secs(1);
 /// With others waiting under the cap, every n-th connection that comes back is given up although this worker has a use for it.
-const FAIR: u32 = 8;
+const FAIR: usize = 8;
 
 /// One worker's connections to one upstream.
 pub(super) struct Pool {
@@ -26,28 +28,40 @@ pub(super) struct Pool {
     pub(super) shared: Arc<Shared>,
     idle: RefCell<Vec<H1>>,
     multiplexed: RefCell<Vec<Rc<H2>>>,
+    /// Bodies that were given up while on their way over HTTP/2.
+    watched: RefCell<Vec<(Rc<H2>, Rc<Progress>)>>,
     /// Rung when a connection came back.
     pub(super) returned: Notify,
     /// Rung when a dial ended.
     pub(super) dialed: Notify,
     /// Requests of this worker that wait under the cap.
     pub(super) waiting: Cell<usize>,
-    /// Whether the upstream spoke HTTP/2 when last connected to.
+    /// Its connections may switch protocols: HTTP/1.1 only.
+    pub(super) upgrade: bool,
+    /// Whether the upstream spoke HTTP/2 when last connected to; assumed where it may.
     pub(super) speaks_h2: Cell<bool>,
     /// Whether a connection that others could share is being made.
     pub(super) dialing: Cell<bool>,
     renewal: Cell<Option<Instant>>,
-    turns: Cell<u32>,
+    /// Counts up, to take turns.
+    turns: Cell<usize>,
 }
 
 impl Pool {
-    pub(super) fn new(shared: &Arc<Shared>, common: Arc<Common>) -> Rc<Self> {
+    pub(super) fn new(shared: &Arc<Shared>, common: Arc<Common>, upgrade: bool) -> Rc<Self> {
+        let expected = match common.settings.protocol {
+            Protocol::Http1 => false,
+            Protocol::Http2 => !upgrade,
+            Protocol::Auto => common.tls.is_some() && !upgrade,
+        };
         let pool = Rc::new(Self {
-            speaks_h2: Cell::new(common.settings.protocol == crate::policy::upstream::Protocol::Http2),
+            speaks_h2: Cell::new(expected),
+            upgrade,
             common,
             shared: Arc::clone(shared),
             idle: RefCell::default(),
             multiplexed: RefCell::default(),
+            watched: RefCell::default(),
             returned: Notify::new(),
             dialed: Notify::new(),
             waiting: Cell::new(0),
@@ -80,7 +94,6 @@ impl Pool {
 
     fn idle_where(&self, fits: impl Fn(&H1) -> bool) -> Option<H1> {
         let mut idle = self.idle.borrow_mut();
-        idle.retain(|line| !line.is_closed());
         let place = idle.iter().rposition(|line| fits(line) && line.is_ready())?;
         Some(idle.remove(place))
     }
@@ -121,13 +134,37 @@ impl Pool {
         self.returned.notify_one();
     }
 
+    /// A body that was given up must leave its connection soon.
+    pub(super) fn watch(&self, line: &Rc<H2>, body: Rc<Progress>) {
+        let mut watched = self.watched.borrow_mut();
+        watched.retain(|(line, body)| !line.is_closed() && Rc::strong_count(body) > 1);
+        watched.push((Rc::clone(line), body));
+    }
+
+    /// hyper asks a body for more only when the upstream takes more: an upstream that does not would keep it for ever.
+    fn unstick(&self, now: Instant) {
+        self.watched.borrow_mut().retain(|(line, body)| {
+            let gone = line.is_closed() || Rc::strong_count(body) == 1;
+            let stuck = !gone && now.saturating_duration_since(body.last.get()) >= REST;
+            if stuck {
+                line.distrust();
+            }
+            !gone && !stuck
+        });
+    }
+
     fn owes(&self) -> bool {
         let own = self.waiting.get();
-        if self.common.waiting.load(Ordering::Relaxed) <= own {
+        if self.common.cap.waiting.load(Ordering::Relaxed) <= own {
             return false;
         }
+        own == 0 || self.turn().is_multiple_of(FAIR)
+    }
+
+    /// Another number every time.
+    pub(super) fn turn(&self) -> usize {
         self.turns.set(self.turns.get().wrapping_add(1));
-        own == 0 || self.turns.get().is_multiple_of(FAIR)
+        self.turns.get()
     }
 
     /// The addresses as known, renewed in the background when their time is over.
@@ -153,6 +190,7 @@ impl Pool {
     fn expire(&self, all: bool) -> Instant {
         let now = Instant::now();
         let lifetime = self.common.settings.idle;
+        self.unstick(now);
         let over = |since: Instant| all || now.saturating_duration_since(since) >= lifetime;
         self.idle.borrow_mut().retain(|line| !line.is_closed() && !over(line.since));
         let mut shared = self.multiplexed.borrow_mut();
@@ -168,9 +206,9 @@ impl Pool {
 /// Ends with its pool. A request that waits under the cap, on any worker, makes every pool give up what it does not use.
 async fn sweep(common: Arc<Common>, pool: Weak<Pool>) {
     loop {
-        let wanted = common.wanted.notified();
+        let wanted = common.cap.wanted.notified();
         let Some(next) = pool.upgrade().map(|pool| {
-            let others = common.waiting.load(Ordering::Relaxed) > pool.waiting.get();
+            let others = common.cap.waiting.load(Ordering::Relaxed) > pool.waiting.get();
             pool.expire(others)
         }) else {
             return;

@@ -39,8 +39,8 @@ enum Stage {
 
 impl Provisional {
     pub(super) fn begin(mut line: Line, head: &Head, length: Option<u64>, departed: &Departed) -> Result<Self, Code> {
-        let (feed, fed) = mpsc::channel(1);
-        let flow = Outflow::fed(fed, length);
+        let (feed, source) = mpsc::channel(1);
+        let flow = Outflow::fed(source, length);
         let progress = flow.progress();
         let shape = Shape { length, http2: line.is_http2(), upgrade: false };
         let request = outward::request(head, shape)?.map(|()| flow);
@@ -77,17 +77,16 @@ impl Provisional {
             Stage::Launched(answer) => answer,
             Stage::Waiting(request) => Box::pin(line.launch(*request).ok_or(Code::Internal)?),
         };
-        let (closing, outcome) = tokio::join!(complete(feed, last), within(answer, &progress, patience.response));
-        match outcome {
+        // Beside the answer: an upstream that answers early may never take the rest. Ends with the connection at the latest.
+        tokio::task::spawn_local(complete(feed, last));
+        match within(answer, &progress, patience.response).await {
             Some(Ok(response)) => line.answer(response, false, progress, patience.idle),
             Some(Err(failure)) => Err(blame(failure.error())),
-            None if closing.is_err() => Err(Code::UpstreamClosed),
-            None => Err(Code::UpstreamTimeout),
+            None => Err(line.silent()),
         }
     }
 }
 
-/// An upstream that answered early takes no more; that is for its answer to say.
 async fn complete(feed: mpsc::Sender<Feed>, last: Bytes) -> Result<(), mpsc::error::SendError<Feed>> {
     if !last.is_empty() {
         feed.send(Feed::Data(last)).await?;

@@ -30,18 +30,25 @@ pub struct Shared {
 pub(super) struct Common {
     pub(super) settings: Arc<Upstream>,
     pub(super) tls: Option<Arc<rustls::ClientConfig>>,
-    /// Free connections under the cap of the process; `None` is no cap.
-    pub(super) slots: Option<Arc<Semaphore>>,
-    /// Requests of all workers that wait for a slot.
-    pub(super) waiting: AtomicUsize,
-    /// Rung when a request starts to wait: whoever holds idle connections gives them up.
-    pub(super) wanted: Notify,
+    /// The same without HTTP/2, for requests that switch protocols.
+    pub(super) tls_http1: Option<Arc<rustls::ClientConfig>>,
+    pub(super) cap: Arc<Cap>,
     /// Failed connection attempts since the settings were met.
     pub(super) failures: AtomicU64,
     /// Every address, as resolved last.
     pub(super) targets: ArcSwap<Vec<Arc<Target>>>,
     /// Held while the list of addresses is replaced.
     pub(super) renewal: Mutex<()>,
+}
+
+/// How many connections the process may have, and who waits for one. Kept over a reload that does not change the cap.
+pub(super) struct Cap {
+    /// Free connections; `None` is no cap.
+    pub(super) slots: Option<Arc<Semaphore>>,
+    /// Requests of all workers that wait for a slot.
+    pub(super) waiting: AtomicUsize,
+    /// Rung when a request starts to wait: whoever holds idle connections gives them up.
+    pub(super) wanted: Notify,
 }
 
 /// One address of an upstream, and how it fares.
@@ -89,16 +96,16 @@ impl Shared {
         if let Some(known) = known.filter(|known| same::settings(&known.settings, settings)) {
             return Ok(Arc::clone(known));
         }
-        let slots = match known {
-            Some(known) if known.settings.max_connections == settings.max_connections => known.slots.clone(),
-            _ => settings.max_connections.map(|cap| Arc::new(Semaphore::new(cap.min(Semaphore::MAX_PERMITS)))),
+        let cap = match known {
+            Some(known) if known.settings.max_connections == settings.max_connections => Arc::clone(&known.cap),
+            _ => Arc::new(Cap::new(settings.max_connections)),
         };
+        let tls = tls::client_config(settings).map_err(|_| Code::UpstreamTls)?;
         let common = Arc::new(Common {
             settings: Arc::clone(settings),
-            tls: tls::client_config(settings).map_err(|_| Code::UpstreamTls)?,
-            slots,
-            waiting: AtomicUsize::new(0),
-            wanted: Notify::new(),
+            tls_http1: tls.as_deref().map(tls::without_http2),
+            tls,
+            cap,
             failures: AtomicU64::new(known.map_or(0, |known| known.failures.load(Ordering::Relaxed))),
             targets: ArcSwap::default(),
             renewal: Mutex::new(()),
@@ -110,6 +117,13 @@ impl Shared {
     /// Milliseconds since the start, as kept in [`Target::shunned`].
     pub(super) fn millis(&self) -> u64 {
         u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Cap {
+    fn new(most: Option<usize>) -> Self {
+        let slots = most.map(|most| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))));
+        Self { slots, waiting: AtomicUsize::new(0), wanted: Notify::new() }
     }
 }
 

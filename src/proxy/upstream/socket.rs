@@ -28,22 +28,25 @@ enum Stream {
     Tls(Box<TlsStream<Stream>>),
 }
 
-/// Connects to one address and takes the slot on success; says whether HTTP/2 is spoken. The caller bounds the time.
+/// Connects to one address and takes the slot on success; says whether HTTP/2 is spoken, which never is
+/// where the connection is to be upgraded. The caller bounds the time.
 pub(super) async fn open(
     common: &Common,
     target: &Target,
+    upgrade: bool,
     slot: &mut Option<OwnedSemaphorePermit>,
 ) -> Result<(Socket, bool), Code> {
     let plain = connect(&target.address).await.map_err(|_| Code::UpstreamUnreachable)?;
-    let Some(config) = &common.tls else {
-        return Ok((Socket { stream: plain, _slot: slot.take() }, common.settings.protocol == Protocol::Http2));
+    let demanded = common.settings.protocol == Protocol::Http2 && !upgrade;
+    let Some(config) = (if upgrade { &common.tls_http1 } else { &common.tls }) else {
+        return Ok((Socket { stream: plain, _slot: slot.take() }, demanded));
     };
     let endpoint = common.settings.endpoints.get(target.endpoint).ok_or(Code::UpstreamUnreachable)?;
     let name = tls::server_name(&common.settings, endpoint).map_err(|_| Code::UpstreamTls)?;
     let connector = TlsConnector::from(Arc::clone(config));
     let secured = connector.connect(name, plain).await.map_err(|_| Code::UpstreamTls)?;
     let agreed = secured.get_ref().1.alpn_protocol() == Some(b"h2");
-    if common.settings.protocol == Protocol::Http2 && !agreed {
+    if demanded && !agreed {
         return Err(Code::UpstreamTls);
     }
     Ok((Socket { stream: Stream::Tls(Box::new(secured)), _slot: slot.take() }, agreed))

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -50,7 +49,9 @@ pub(super) struct H1 {
 pub(super) struct H2 {
     sender: http2::SendRequest<Outflow>,
     pub(super) target: Arc<Target>,
+    task: AbortHandle,
     active: Cell<usize>,
+    distrusted: Cell<bool>,
     allowed: Rc<Cell<usize>>,
     /// When its last request ended.
     pub(super) since: Cell<Instant>,
@@ -87,13 +88,20 @@ pub(super) async fn http2(socket: Socket, target: &Arc<Target>) -> Result<Rc<H2>
         .map_err(|_| Code::UpstreamUnreachable)?;
     let allowed = Rc::new(Cell::new(STREAMS));
     let settings = Rc::clone(&allowed);
-    tokio::task::spawn_local(poll_fn(move |cx| {
+    let task = tokio::task::spawn_local(poll_fn(move |cx| {
         let ended = Pin::new(&mut connection).poll(cx);
         settings.set(connection.current_max_send_streams().min(STREAMS));
         ended.map(drop)
     }));
-    let now = Cell::new(Instant::now());
-    Ok(Rc::new(H2 { sender, target: Arc::clone(target), active: Cell::new(0), allowed, since: now }))
+    Ok(Rc::new(H2 {
+        sender,
+        target: Arc::clone(target),
+        task: task.abort_handle(),
+        active: Cell::new(0),
+        distrusted: Cell::new(false),
+        allowed,
+        since: Cell::new(Instant::now()),
+    }))
 }
 
 /// hyper's HTTP/2 tasks stay on their worker.
@@ -147,7 +155,12 @@ impl H2 {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+        self.distrusted.get() || self.sender.is_closed()
+    }
+
+    /// No new request goes this way: the upstream did not answer here, or does not take what was begun.
+    pub(super) fn distrust(&self) {
+        self.distrusted.set(true);
     }
 
     pub(super) fn active(&self) -> usize {
@@ -161,9 +174,16 @@ impl H2 {
     }
 }
 
+/// When the last request has left and no pool keeps it, whatever still hangs on the connection goes down with it.
+impl Drop for H2 {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 impl Seat {
-    pub(super) fn target(&self) -> &Arc<Target> {
-        &self.0.target
+    pub(super) fn line(&self) -> &Rc<H2> {
+        &self.0
     }
 }
 
@@ -176,10 +196,11 @@ impl Drop for Seat {
 
 /// Whose fault an exchange's end was.
 pub(super) fn blame(error: &hyper::Error) -> Code {
-    let ours = std::error::Error::source(error).is_some_and(|source| source.is::<io::Error>()) && error.is_user();
-    match () {
-        () if ours => Code::Internal,
-        () if error.is_parse() => Code::UpstreamInvalid,
-        () => Code::UpstreamClosed,
+    if error.is_user() {
+        Code::Internal
+    } else if error.is_parse() {
+        Code::UpstreamInvalid
+    } else {
+        Code::UpstreamClosed
     }
 }

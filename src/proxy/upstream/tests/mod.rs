@@ -1,6 +1,9 @@
 //! Upstreams in the test's own hands: raw bytes over real sockets.
 
+mod cap;
 mod framing;
+mod http2;
+mod parts;
 mod reuse;
 
 use std::future::{Future, poll_fn};

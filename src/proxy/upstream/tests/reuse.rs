@@ -122,3 +122,32 @@ fn a_connection_whose_answer_was_given_up_is_closed() {
         assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0);
     });
 }
+
+#[test]
+fn bytes_after_an_answer_are_never_the_answer_to_another_request() {
+    let answers: [&[u8]; 3] = [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    ];
+    for answer in answers {
+        worker(async {
+            let (peer, upstreams) = (Peer::new().await, upstreams());
+            let settings = Arc::new(peer.settings());
+            let server = async {
+                let mut stream = peer.accept().await;
+                read_head(&mut stream).await;
+                write(&mut stream, &[answer, b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"].concat()).await;
+                let mut next = peer.accept().await;
+                read_head(&mut next).await;
+                write(&mut next, OK).await;
+                stream
+            };
+            let client = async {
+                collect(exchange(&upstreams, &settings, get("/")).await.ok().unwrap().answer).await.unwrap();
+                text(exchange(&upstreams, &settings, get("/")).await).await
+            };
+            assert_eq!(tokio::join!(server, client).1, "ok");
+        });
+    }
+}

@@ -1,0 +1,260 @@
+//! HTTP/2 and TLS towards an upstream, against real servers.
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+use crate::policy::listen::Certificate;
+use crate::policy::upstream::Tls;
+use crate::proxy::upstream::tls::client_config;
+use crate::sig::secret::Secret;
+
+#[derive(Clone, Copy)]
+struct Local;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
+    fn execute(&self, task: F) {
+        tokio::task::spawn_local(task);
+    }
+}
+
+/// What an HTTP/2 upstream saw of a request: version, method, URI, `te`, and its body unless it was cut.
+type Seen = Rc<RefCell<Vec<(String, Option<Vec<u8>>)>>>;
+
+/// Answers `ok` with a trailer to everything.
+async fn speak<S>(stream: S, seen: Seen)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + 'static,
+{
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let seen = Rc::clone(&seen);
+        async move {
+            let te = request.headers().get("te").map(|te| te.to_str().unwrap().to_owned());
+            let line = format!("{:?} {} {} {te:?}", request.version(), request.method(), request.uri());
+            let body = request.into_body().collect().await.ok().map(|body| body.to_bytes().to_vec());
+            seen.borrow_mut().push((line, body));
+            let mut trailers = http::HeaderMap::new();
+            trailers.insert("grpc-status", "0".parse().unwrap());
+            trailers.insert("set-cookie", "evil".parse().unwrap());
+            let body =
+                Full::new(Bytes::from_static(b"ok")).with_trailers(async { Some(Ok::<_, Infallible>(trailers)) });
+            Ok::<_, Infallible>(http::Response::new(body))
+        }
+    });
+    drop(hyper::server::conn::http2::Builder::new(Local).serve_connection(TokioIo::new(stream), service).await);
+}
+
+async fn serve_plain(peer: &Peer, seen: &Seen, connections: &Cell<usize>) {
+    loop {
+        let stream = peer.accept().await;
+        connections.update(|count: usize| count.saturating_add(1));
+        tokio::task::spawn_local(speak(stream, Rc::clone(seen)));
+    }
+}
+
+#[test]
+fn requests_share_one_connection_over_h2c_and_trailers_arrive() {
+    worker(async {
+        let (peer, upstreams, seen, connections) = (Peer::new().await, upstreams(), Seen::default(), Cell::new(0));
+        let settings = Arc::new(Upstream { protocol: Protocol::Http2, ..peer.settings() });
+        let client = async {
+            let mut grpc = with_body("POST", &["he", "llo"]);
+            grpc.head.fields.append("te", "trailers");
+            let both =
+                tokio::join!(exchange(&upstreams, &settings, grpc), exchange(&upstreams, &settings, get("/a?b")));
+            let (data, trailers) = collect(both.0.ok().unwrap().answer).await.unwrap();
+            assert_eq!((data.as_slice(), trailers.len(), trailers.contains("grpc-status")), (&b"ok"[..], 1, true));
+            assert_eq!(text(both.1).await, "ok");
+            assert_eq!(text(exchange(&upstreams, &settings, get("/")).await).await, "ok");
+        };
+        tokio::select! {
+            () = client => {}
+            () = serve_plain(&peer, &seen, &connections) => {}
+        }
+        assert_eq!(connections.get(), 1);
+        let mut seen = seen.take();
+        seen.sort();
+        assert_eq!(seen[0], ("HTTP/2.0 GET http://app.test/ None".into(), Some(Vec::new())));
+        assert_eq!(seen[1], ("HTTP/2.0 GET http://app.test/a?b None".into(), Some(Vec::new())));
+        assert_eq!(seen[2], ("HTTP/2.0 POST http://app.test/ Some(\"trailers\")".into(), Some(b"hello".to_vec())));
+    });
+}
+
+#[test]
+fn a_provisional_request_over_http2_is_reset_when_it_is_dropped_and_whole_when_it_is_finished() {
+    for finish in [false, true] {
+        worker(async {
+            let (peer, upstreams, seen, count) = (Peer::new().await, upstreams(), Seen::default(), Cell::new(0));
+            let settings = Arc::new(Upstream { protocol: Protocol::Http2, ..peer.settings() });
+            let client = async {
+                let line = upstreams.line(&settings, 0).await.ok().unwrap();
+                let begun = line.begin(head("POST", "/"), None, &Departed::default()).await;
+                let mut provisional = begun.ok().unwrap();
+                provisional.send(Bytes::from_static(b"ab")).await.unwrap();
+                if finish {
+                    let reply = provisional.finish(&Admission::Public, Bytes::from_static(b"c"), PATIENCE).await;
+                    assert_eq!(collect(reply.ok().unwrap().answer).await.unwrap().0, b"ok");
+                } else {
+                    drop(provisional);
+                    // The connection lives on.
+                    assert_eq!(text(exchange(&upstreams, &settings, get("/next")).await).await, "ok");
+                }
+            };
+            tokio::select! {
+                () = client => {}
+                () = serve_plain(&peer, &seen, &count) => {}
+            }
+            let seen = seen.borrow();
+            let body = seen.iter().find(|(line, _)| line.contains("POST")).map(|(_, body)| body.clone());
+            assert!(if finish { body == Some(Some(b"abc".to_vec())) } else { !matches!(body, Some(Some(_))) });
+        });
+    }
+}
+
+#[test]
+fn a_silent_http2_connection_is_not_used_for_the_next_request() {
+    worker(async {
+        let (peer, upstreams, seen) = (Peer::new().await, upstreams(), Seen::default());
+        let settings = Arc::new(Upstream { protocol: Protocol::Http2, ..peer.settings() });
+        let line = upstreams.line(&settings, 0).await.ok().unwrap();
+        let silent = peer.accept().await;
+        let patience = Patience { response: Duration::from_millis(10), idle: LONG };
+        let reply = line.send(&Admission::Public, get("/"), patience, &Departed::default()).await;
+        assert_eq!(code(reply), (true, Code::UpstreamTimeout));
+        let server = async { speak(peer.accept().await, seen).await };
+        tokio::select! {
+            reply = async { text(exchange(&upstreams, &settings, get("/")).await).await } => assert_eq!(reply, "ok"),
+            () = server => panic!("the server ended"),
+        }
+        drop(silent);
+    });
+}
+
+#[test]
+fn an_http2_connection_that_died_in_the_pool_is_replaced() {
+    worker(async {
+        let (peer, upstreams, seen) = (Peer::new().await, upstreams(), Seen::default());
+        let settings = Arc::new(Upstream { protocol: Protocol::Http2, ..peer.settings() });
+        let line = upstreams.line(&settings, 0).await.ok().unwrap();
+        drop(peer.accept().await);
+        line.died().await;
+        let departed = Departed::default();
+        let sent = line.send(&Admission::Public, get("/"), PATIENCE, &departed).await;
+        assert_eq!((code(sent), departed.is_marked()), ((false, Code::UpstreamClosed), false));
+        let server = async { speak(peer.accept().await, seen).await };
+        tokio::select! {
+            reply = async { text(exchange(&upstreams, &settings, get("/")).await).await } => assert_eq!(reply, "ok"),
+            () = server => panic!("the server ended"),
+        }
+    });
+}
+
+/// A certificate for `app.test`, its key, and a server that shows it.
+fn server(protocols: &[&[u8]]) -> (TlsAcceptor, Vec<u8>) {
+    let made = rcgen::generate_simple_self_signed(["app.test".to_owned()]).unwrap();
+    let pem = made.cert.pem().into_bytes();
+    let key = PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).unwrap();
+    let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut config = builder.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    (TlsAcceptor::from(Arc::new(config)), pem)
+}
+
+fn secured(peer: &Peer, ca: Vec<u8>, name: &str, protocol: Protocol) -> Arc<Upstream> {
+    let tls = Tls { ca: Some(ca), client: None, server_name: Some(name.into()) };
+    Arc::new(Upstream { tls: Some(tls), protocol, ..peer.settings() })
+}
+
+/// ALPN of the server, protocol of the settings, for an upgrade; whether HTTP/2 is spoken.
+type Case<'a> = (&'a [&'a [u8]], Protocol, bool, Result<bool, Code>);
+
+#[test]
+fn tls_speaks_what_both_sides_know() {
+    let (h2, h1): (&[u8], &[u8]) = (b"h2", b"http/1.1");
+    let cases: [Case<'_>; 7] = [
+        (&[h2, h1], Protocol::Auto, false, Ok(true)),
+        (&[h1], Protocol::Auto, false, Ok(false)),
+        (&[], Protocol::Auto, false, Ok(false)),
+        (&[h2, h1], Protocol::Http1, false, Ok(false)),
+        (&[h2, h1], Protocol::Http2, false, Ok(true)),
+        (&[], Protocol::Http2, false, Err(Code::UpstreamTls)),
+        (&[h2, h1], Protocol::Auto, true, Ok(false)),
+    ];
+    for (offered, protocol, upgrade, expected) in cases {
+        worker(async {
+            let (peer, upstreams, (acceptor, ca)) = (Peer::new().await, upstreams(), server(offered));
+            let settings = secured(&peer, ca, "app.test", protocol);
+            let client = async {
+                if upgrade { upstreams.upgradeable(&settings, 0).await } else { upstreams.line(&settings, 0).await }
+            };
+            let server = async { acceptor.accept(peer.accept().await).await };
+            let (line, stream) = tokio::join!(client, server);
+            assert_eq!(line.as_ref().map(super::super::Line::is_http2).map_err(|code| *code), expected);
+            drop(stream);
+        });
+    }
+}
+
+#[test]
+fn a_request_crosses_tls_and_http2() {
+    worker(async {
+        let (peer, upstreams, (acceptor, ca)) = (Peer::new().await, upstreams(), server(&[b"h2"]));
+        let (settings, seen) = (secured(&peer, ca, "app.test", Protocol::Auto), Seen::default());
+        let server = async { speak(acceptor.accept(peer.accept().await).await.unwrap(), Rc::clone(&seen)).await };
+        tokio::select! {
+            reply = async { text(exchange(&upstreams, &settings, get("/")).await).await } => assert_eq!(reply, "ok"),
+            () = server => panic!("the server ended"),
+        }
+    });
+}
+
+#[test]
+fn a_certificate_for_another_name_or_from_another_authority_is_refused() {
+    for (name, own) in [("other.test", true), ("app.test", false)] {
+        worker(async {
+            let (peer, upstreams, (acceptor, ca)) = (Peer::new().await, upstreams(), server(&[]));
+            let ca = if own { ca } else { server(&[]).1 };
+            let settings = secured(&peer, ca, name, Protocol::Auto);
+            let accept = async { drop(acceptor.accept(peer.accept().await).await) };
+            let line = tokio::join!(accept, upstreams.line(&settings, 0)).1;
+            assert_eq!(line.err(), Some(Code::UpstreamTls));
+        });
+    }
+}
+
+#[test]
+fn tls_settings_that_cannot_work_are_refused_at_load() {
+    let (_, ca) = server(&[]);
+    let client = |chain: &[u8], key: &[u8]| {
+        Some(Certificate { chain: chain.to_vec(), key: Secret::new(key.to_vec()), origin: "client.pem".into() })
+    };
+    let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let unix = || Endpoint::Unix("/run/app.sock".into());
+    let named = || Endpoint::Tcp { host: "app.test".into(), port: 443 };
+    let cases = [
+        (named(), Some(ca.clone()), None, None, true),
+        (named(), Some(b"no pem".to_vec()), None, None, false),
+        (named(), Some(ca.clone()), None, Some("not a name"), false),
+        (unix(), Some(ca.clone()), None, None, false),
+        (unix(), Some(ca.clone()), None, Some("app.test"), true),
+        (named(), Some(ca.clone()), client(b"no pem", b"no key"), None, false),
+        (named(), Some(ca.clone()), client(&ca, b"s3cret"), None, false),
+        (named(), Some(ca.clone()), client(&ca, other.as_bytes()), None, false),
+    ];
+    for (place, (endpoint, ca, client, name, works)) in cases.into_iter().enumerate() {
+        let tls = Tls { ca, client, server_name: name.map(Arc::from) };
+        let loaded = client_config(&Upstream { tls: Some(tls), ..settings(vec![endpoint]) });
+        assert_eq!(loaded.is_ok(), works, "case {place}");
+        assert!(!loaded.err().unwrap_or_default().contains("s3cret"));
+    }
+}
