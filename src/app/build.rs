@@ -17,7 +17,7 @@ pub(super) fn generation(
     old: Option<&Generation>,
     now: Moment,
 ) -> Result<Generation, Vec<Problem>> {
-    let Loaded { policy, warnings, watched } = loaded;
+    let Loaded { policy, warnings, watched, began } = loaded;
     let mut problems = Vec::new();
     let mut doors = Vec::with_capacity(policy.listeners.len());
     for listener in &policy.listeners {
@@ -33,7 +33,7 @@ pub(super) fn generation(
         tracing::warn!(path = warning.path, "{}", warning.message);
     }
     let number = old.map_or(1, |old| old.number.saturating_add(1));
-    Ok(Generation { number, loaded: now, policy, doors, watched })
+    Ok(Generation { number, loaded: now, policy, doors, warnings, watched, began })
 }
 
 fn door(listener: &Arc<Listener>, old: Option<&Generation>) -> Result<Door, String> {

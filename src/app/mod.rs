@@ -1,17 +1,18 @@
 //! What lives as long as the process, what a reload replaces, and how it all starts and ends.
 
 mod build;
+mod ops;
 mod poll;
 mod reload;
 mod signals;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::{self, Readiness};
 use crate::clock::Clock;
 use crate::config::{self, Problem};
 use crate::policy::Policy;
@@ -35,8 +36,12 @@ pub struct Generation {
     pub policy: Policy,
     /// The listeners with their TLS, in the order of the file.
     pub doors: Vec<Arc<Door>>,
+    /// Not wrong, but worth saying.
+    pub warnings: Vec<Problem>,
     /// Files and directories whose change is a reason to load again.
     pub watched: Vec<PathBuf>,
+    /// When its files began to be read, by the system's clock: what changed later may not be in it.
+    pub began: Moment,
 }
 
 /// What a reload must not lose.
@@ -57,6 +62,8 @@ pub struct Process {
     pub state: State,
     /// The configuration file.
     pub source: PathBuf,
+    /// When the process started.
+    pub started: Moment,
     /// Held while a new generation is built: two reloads never overtake each other.
     building: Mutex<()>,
 }
@@ -64,20 +71,14 @@ pub struct Process {
 /// What readiness and the status page say of the process.
 #[derive(Default)]
 pub struct State {
-    draining: AtomicBool,
+    /// Whether requests should be sent here.
+    pub readiness: Arc<Readiness>,
     /// Why the last load failed; empty after a good one.
     pub problems: ArcSwap<Vec<Problem>>,
     /// What is configured but takes effect only after a restart.
     pub pending: ArcSwap<Vec<String>>,
     /// Cancelled by whoever wants the process to drain and end.
     pub leave: CancellationToken,
-}
-
-impl State {
-    /// Whether new work is welcome: false from the moment draining begins.
-    pub fn is_ready(&self) -> bool {
-        !self.draining.load(Ordering::Relaxed)
-    }
 }
 
 /// Why a gateway did not start.
@@ -105,6 +106,7 @@ pub enum StartError {
 /// A running gateway. Dropped, it ends at once.
 pub struct App {
     process: Arc<Process>,
+    operations: admin::Running,
     running: Running,
     _poller: poll::Poller,
 }
@@ -112,7 +114,8 @@ pub struct App {
 impl App {
     /// Loads the configuration and starts to serve. Blocking; never call it on a worker.
     pub fn start(source: &Path, clock: Clock) -> Result<Self, StartError> {
-        let loaded = config::load(source).map_err(StartError::Configuration)?;
+        let loaded = config::load_with(source, &config::environment::variable, clock.now());
+        let loaded = loaded.map_err(StartError::Configuration)?;
         Self::serve(source, loaded, clock)
     }
 
@@ -128,7 +131,10 @@ impl App {
         };
         let running = server::start(&policy.listeners, workers, make)?;
         let poller = poll::start(&process).map_err(|cause| StartError::Io { what: "file watching", cause })?;
-        Ok(Self { process: Arc::clone(&process), running, _poller: poller })
+        let operations = Self::operate(&process, &running)
+            .map_err(|cause| StartError::Io { what: "operations listeners", cause })?;
+        process.state.readiness.serving();
+        Ok(Self { process: Arc::clone(&process), operations, running, _poller: poller })
     }
 
     /// What the workers share.
@@ -139,6 +145,11 @@ impl App {
     /// Where it listens, by the listener's name, with the ports that the system chose.
     pub fn addresses(&self) -> &[(Arc<str>, Address)] {
         &self.running.addresses
+    }
+
+    /// The operations listeners.
+    pub const fn operations(&self) -> &admin::Running {
+        &self.operations
     }
 
     /// The accepting half.
@@ -153,7 +164,7 @@ impl App {
 
     /// Ends in order: not ready, a pause for those who route to us, no new connections, the requests in flight, then the rest is cut.
     pub async fn drain(&self) {
-        self.process.state.draining.store(true, Ordering::Relaxed);
+        self.process.state.readiness.draining();
         let limits = self.process.generation.load().policy.limits.clone();
         tokio::time::sleep(limits.drain_delay).await;
         self.running.close();
@@ -163,11 +174,15 @@ impl App {
         self.shutdown().await;
     }
 
-    /// Ends at once.
+    /// Ends at once, and writes what the next start must remember.
     pub async fn shutdown(&self) {
-        self.process.state.draining.store(true, Ordering::Relaxed);
+        self.process.state.readiness.draining();
         self.running.end();
         self.running.closed().await;
+        let settings = self.process.generation.load().policy.operations.replay.clone();
+        if let Err(cause) = self.process.replay.close(&settings, self.process.clock.now()) {
+            tracing::error!(%cause, "the replay claims were not written: the next start refuses stamps from before it");
+        }
     }
 }
 
@@ -182,6 +197,7 @@ impl Process {
         let bodies = Store::open(&first.policy.limits)?;
         let telemetry = Telemetry::new(&operations.audit).map_err(failed("audit"))?;
         Ok(Arc::new(Self {
+            started: clock.now(),
             clock,
             generation: Arc::new(ArcSwap::from_pointee(first)),
             replay,

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Weak};
 
-use super::Process;
+use super::{Generation, Process};
 use crate::keys::watch::Watch;
 
 /// Ends the polling when dropped.
@@ -21,22 +21,35 @@ pub(super) fn start(process: &Arc<Process>) -> io::Result<Poller> {
 }
 
 fn poll(process: &Weak<Process>, ended: &mpsc::Receiver<()>) {
-    let mut watching = None;
+    let mut watching = Watching { number: 0, watch: Watch::new(Vec::new()) };
     while let Some(process) = process.upgrade() {
         let generation = process.generation.load_full();
-        let (number, watch) =
-            watching.get_or_insert_with(|| (generation.number, Watch::new(generation.watched.clone())));
-        if *number != generation.number {
-            (*number, *watch) = (generation.number, Watch::new(generation.watched.clone()));
+        if watching.asks_for_reload(&generation) && process.reload().is_err() {
+            watching.watch.failed();
         }
-        if watch.changed() {
-            // Mistakes are logged, counted and shown by the reload itself; the next change is a new chance.
-            let _told = process.reload();
-        }
+        process.retry();
         let pause = generation.policy.operations.poll;
         drop((process, generation));
         if ended.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
             return;
         }
+    }
+}
+
+/// The watched files, as the generation in force names them.
+struct Watching {
+    number: u64,
+    watch: Watch,
+}
+
+impl Watching {
+    /// Whether anything changed since the generation in force was read. What changed while it was read counts, too.
+    fn asks_for_reload(&mut self, generation: &Generation) -> bool {
+        if self.number == generation.number {
+            return self.watch.changed();
+        }
+        self.number = generation.number;
+        self.watch.replace(generation.watched.clone());
+        self.watch.touched_since(generation.began)
     }
 }

@@ -11,9 +11,8 @@ impl Process {
     pub fn reload(&self) -> Result<u64, Vec<Problem>> {
         let _one_at_a_time = self.building.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.generation.load_full();
-        let built = config::load(&self.source)
-            .and_then(|loaded| build::generation(&self.source, loaded, Some(&old), self.clock.now()));
-        self.telemetry.reloaded(built.is_ok());
+        let built = self.build(&old);
+        self.tell(built.is_ok());
         match built {
             Ok(new) => Ok(self.install(&old, new)),
             Err(problems) => {
@@ -24,6 +23,30 @@ impl Process {
         }
     }
 
+    /// After a failed load, tries again without a word: what was missing may be there now, where nothing watches. Blocking.
+    pub(super) fn retry(&self) {
+        if self.state.problems.load().is_empty() {
+            return;
+        }
+        let _one_at_a_time = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.generation.load_full();
+        if let Ok(new) = self.build(&old) {
+            self.tell(true);
+            self.install(&old, new);
+        }
+    }
+
+    fn build(&self, old: &Generation) -> Result<Generation, Vec<Problem>> {
+        let now = self.clock.now();
+        let loaded = config::load_with(&self.source, &config::environment::variable, now)?;
+        build::generation(&self.source, loaded, Some(old), now)
+    }
+
+    fn tell(&self, succeeded: bool) {
+        self.telemetry.reloaded(succeeded);
+        self.state.readiness.reloaded(succeeded);
+    }
+
     fn install(&self, old: &Generation, new: Generation) -> u64 {
         let number = new.number;
         let pending = restart_needed(old, &new);
@@ -32,6 +55,7 @@ impl Process {
         }
         self.state.pending.store(Arc::new(pending));
         self.state.problems.store(Arc::default());
+        self.bodies.resize(&new.policy.limits);
         self.generation.store(Arc::new(new));
         number
     }

@@ -37,6 +37,8 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// Every file and directory that was read: a change of any of them is a reason to load again.
     pub watched: Vec<PathBuf>,
+    /// When reading began, by the system's clock.
+    pub began: Moment,
 }
 
 /// A mistake, where it is and what to write instead. Never holds a secret.
@@ -78,6 +80,7 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
 
 /// [`load`] with an environment and a time of the caller's.
 pub fn load_with(path: &Path, lookup: Lookup<'_>, now: Moment) -> Result<Loaded, Vec<Problem>> {
+    let began = Clock::system().now();
     let mut report = Report::default();
     let compiled = Sources::read(path, lookup, &mut report).and_then(|sources| {
         let raw = raw::File::deserialize(de::De { node: &sources.root, report: &report }).ok()?;
@@ -87,7 +90,7 @@ pub fn load_with(path: &Path, lookup: Lookup<'_>, now: Moment) -> Result<Loaded,
     });
     let (errors, warnings) = report.finish();
     match compiled {
-        Some((policy, watched)) if errors.is_empty() => Ok(Loaded { policy, warnings, watched }),
+        Some((policy, watched)) if errors.is_empty() => Ok(Loaded { policy, warnings, watched, began }),
         _ => Err(errors),
     }
 }

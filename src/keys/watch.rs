@@ -6,15 +6,19 @@ use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::read;
+use crate::sig::time::Moment;
 
 /// Nothing larger is ever loaded.
 const MAX: u64 = 16 << 20;
 /// How often a mount may move while it is looked at.
 const ATTEMPTS: usize = 3;
+/// A file's time is taken from a clock that ticks this slowly.
+const COARSE: Duration = Duration::from_millis(10);
 
 /// Files and directories, as they were when a change was last reported.
 pub struct Watch {
@@ -76,6 +80,13 @@ impl Watch {
             self.failed = false;
         }
         differs && ripe
+    }
+
+    /// Whether anything was changed at or after `moment`, as far as the file system's clock can tell.
+    pub fn touched_since(&self, moment: Moment) -> bool {
+        let since = moment.minus(COARSE).millis();
+        let changed = |stat: &Stat| stat.changed.0.saturating_mul(1000).saturating_add(stat.changed.1 / 1_000_000);
+        self.latest.seen.values().filter_map(|(stat, _)| stat.as_ref()).any(|stat| changed(stat) >= since)
     }
 
     /// What was reported could not be loaded: from now on a mere touch counts as a change, since the cause may have been a passing one.

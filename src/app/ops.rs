@@ -1,0 +1,111 @@
+//! What the operations listeners are lent: handles, never the process's insides.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{App, Process};
+use crate::admin::{self, ListenerStatus, Ops, Status, UpstreamStatus};
+use crate::policy::listen::Address;
+use crate::policy::upstream::{Endpoint, Upstream};
+use crate::proxy::budget::Budget;
+use crate::telemetry::Gauges;
+use crate::telemetry::gauges::{Fill, Replay};
+
+/// Reads the number of open connections by listener name.
+type Connections = Box<dyn Fn() -> Vec<(Arc<str>, usize)> + Send + Sync>;
+
+impl Process {
+    /// Everything that operators can ask or order. `addresses` are the listeners as bound.
+    pub(super) fn ops(self: &Arc<Self>, addresses: &[(Arc<str>, Address)], connections: Connections) -> Ops {
+        let shared = || Arc::clone(self);
+        let (gauges, status, keyrings, reload, drain) = (shared(), shared(), shared(), shared(), shared());
+        let addresses = addresses.to_vec();
+        Ops {
+            clock: self.clock.clone(),
+            telemetry: Arc::clone(&self.telemetry),
+            readiness: Arc::clone(&self.state.readiness),
+            gauges: Box::new(move || gauges.gauges(&connections)),
+            status: Box::new(move || status.status(&addresses)),
+            keyrings: Box::new(move || keyrings.generation.load().policy.keyrings.clone()),
+            reload: Box::new(move || reload.reload()),
+            drain: Box::new(move || drain.state.leave.cancel()),
+        }
+    }
+
+    fn gauges(&self, connections: &Connections) -> Gauges {
+        self.replay.sweep(self.clock.now());
+        let generation = self.generation.load();
+        let counters = self.replay.counters();
+        let replay = Replay {
+            fill: Fill { used: wide(self.replay.len()), capacity: wide(self.replay.capacity()) },
+            claimed: counters.claims.load(Ordering::Relaxed),
+            replayed: counters.replays.load(Ordering::Relaxed),
+            released: counters.released.load(Ordering::Relaxed),
+        };
+        Gauges {
+            generation: generation.number,
+            loaded: generation.loaded,
+            connections: connections().into_iter().map(|(name, count)| (name, wide(count))).collect(),
+            upstream_connections: Vec::new(),
+            replay,
+            rings: Vec::new(),
+            budgets: vec![("memory", fill(&self.bodies.memory)), ("spool", fill(&self.bodies.spool))],
+        }
+    }
+
+    fn status(&self, addresses: &[(Arc<str>, Address)]) -> Status {
+        let generation = self.generation.load();
+        let tls = |name: &str| generation.doors.iter().any(|door| *door.listener.name == *name && door.tls.is_some());
+        let listener = |(name, address): &(Arc<str>, Address)| ListenerStatus {
+            name: Arc::clone(name),
+            address: address.to_string(),
+            tls: tls(name),
+        };
+        Status {
+            started: self.started,
+            problems: self.state.problems.load().to_vec(),
+            warnings: generation.warnings.clone(),
+            listeners: addresses.iter().map(listener).collect(),
+            upstreams: generation.policy.upstreams.iter().map(|upstream| described(upstream)).collect(),
+        }
+    }
+}
+
+impl App {
+    /// Binds the operations listeners, where the configuration names some.
+    pub(super) fn operate(
+        process: &Arc<Process>,
+        running: &crate::proxy::server::Running,
+    ) -> std::io::Result<admin::Running> {
+        let operations = process.generation.load().policy.operations.clone();
+        let ops = process.ops(&running.addresses, Box::new(running.connections()));
+        admin::start(operations.health.as_ref(), operations.admin.as_ref(), ops)
+    }
+}
+
+fn described(upstream: &Upstream) -> UpstreamStatus {
+    let scheme = if upstream.tls.is_some() { "https" } else { "http" };
+    let endpoints: Vec<String> = upstream.endpoints.iter().map(place).collect();
+    let first = endpoints.first().map(String::as_str).unwrap_or_default();
+    UpstreamStatus {
+        name: Arc::clone(&upstream.name),
+        url: format!("{scheme}://{first}{}", upstream.base_path),
+        endpoints,
+    }
+}
+
+fn place(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+        Endpoint::Tcp { host, port } => format!("{host}:{port}"),
+        Endpoint::Unix(path) => format!("unix:{}", path.display()),
+    }
+}
+
+fn fill(budget: &Budget) -> Fill {
+    Fill { used: budget.used(), capacity: budget.limit() }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
