@@ -5,7 +5,11 @@
 /// Appends `text` as a JSON string, quotes included.
 pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    text.chars().for_each(|character| push(out, character));
+    if is_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        text.chars().for_each(|character| push(out, character));
+    }
     out.push(b'"');
 }
 
@@ -13,6 +17,15 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str) {
 /// told apart.
 pub(super) fn bytes(out: &mut Vec<u8>, raw: &[u8]) {
     out.push(b'"');
+    if is_plain(raw) {
+        out.extend_from_slice(raw);
+    } else {
+        escaped(out, raw);
+    }
+    out.push(b'"');
+}
+
+fn escaped(out: &mut Vec<u8>, raw: &[u8]) {
     for chunk in raw.utf8_chunks() {
         chunk.valid().chars().for_each(|character| match character {
             '\\' => out.extend_from_slice(br"\\x5c"),
@@ -20,7 +33,11 @@ pub(super) fn bytes(out: &mut Vec<u8>, raw: &[u8]) {
         });
         chunk.invalid().iter().for_each(|byte| out.extend_from_slice(format!(r"\\x{byte:02x}").as_bytes()));
     }
-    out.push(b'"');
+}
+
+/// Nearly everything is: visible ASCII without a quote or a backslash.
+fn is_plain(raw: &[u8]) -> bool {
+    raw.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\')
 }
 
 fn push(out: &mut Vec<u8>, character: char) {
@@ -43,7 +60,7 @@ fn deceives(character: char) -> bool {
 mod tests {
     use super::*;
 
-    fn escaped(raw: &[u8]) -> String {
+    fn told(raw: &[u8]) -> String {
         let mut out = Vec::new();
         bytes(&mut out, raw);
         String::from_utf8(out).unwrap()
@@ -66,7 +83,7 @@ mod tests {
             ("\u{2028}".as_bytes(), r#""\u2028""#),
         ];
         for (raw, expected) in cases {
-            assert_eq!(escaped(raw), expected, "{raw:?}");
+            assert_eq!(told(raw), expected, "{raw:?}");
         }
     }
 
@@ -74,7 +91,7 @@ mod tests {
     fn every_byte_alone_and_every_pair_stays_one_line_of_json() {
         for first in 0..=u8::MAX {
             for second in [0x00, 0x0a, 0x1b, b'"', b'\\', 0x80, 0xff, b'a'] {
-                let line = escaped(&[first, second]);
+                let line = told(&[first, second]);
                 assert!(line.chars().all(|character| !character.is_control()), "{line:?}");
                 assert!(serde_json::from_str::<String>(&line).is_ok(), "{line:?}");
             }
