@@ -65,6 +65,11 @@ impl<'a> Intake<'a> {
         }
     }
 
+    /// Whether trailers came after the body.
+    pub fn saw_trailers(&self) -> bool {
+        self.receiving.saw_trailers()
+    }
+
     /// Whether no chunk will follow.
     pub fn is_end(&self) -> bool {
         self.receiving.is_end()

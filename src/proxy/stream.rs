@@ -37,7 +37,7 @@ pub async fn travel(
 
     let mut intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);
     let last = relay(&mut intake, opened.check(), &mut provisional).await;
-    visit.streamed(intake.received());
+    visit.took(&intake);
     let last = last?;
     let admission = match opened {
         Opened::Checking(check) => visit.judge(route, check, None)?,

@@ -131,7 +131,7 @@ impl Visit {
         let holding = Holding::new(&process.bodies, Holder { source: entered.client, known }, threshold);
         let mut intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);
         let received = body::receive(&mut intake, holding, check).await;
-        self.told.record.received = intake.received();
+        self.took(&intake);
         let received = received?;
         if received.excess.is_some() && !route.observe {
             return Err(Code::BodyTooLarge.into());
@@ -226,9 +226,12 @@ impl Visit {
         self.told.record.answered = Some(after);
     }
 
-    /// Notes body bytes that were streamed rather than held.
-    pub fn streamed(&mut self, bytes: u64) {
-        self.told.record.received = bytes;
+    /// Notes how much came in, and what was dropped of it.
+    pub fn took(&mut self, intake: &Intake<'_>) {
+        self.told.record.received = intake.received();
+        if intake.saw_trailers() {
+            self.worker.shard.trailers_dropped();
+        }
     }
 
     /// The answer as the client gets it; the record is told when its last byte is gone.

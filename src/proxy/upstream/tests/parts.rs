@@ -121,7 +121,7 @@ fn an_early_answer_is_delivered_and_its_connection_is_not_used_again() {
     worker(async {
         let (peer, upstreams) = (Peer::new().await, upstreams());
         let settings = Arc::new(peer.settings());
-        let large = Held::Memory(vec![Bytes::from(vec![b'x'; 1 << 20]); 32]);
+        let large = Held::Memory(Bytes::from(vec![b'x'; 32 << 20]));
         let outgoing = Outgoing { head: head("POST", "/"), body: large, upgrade: false };
         let server = async {
             let mut stream = peer.accept().await;
