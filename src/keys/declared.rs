@@ -68,8 +68,14 @@ pub(super) fn key(declared: &Declared, place: &Place, findings: &mut Findings) -
     })
 }
 
+/// Whether `principal` can be the value of a header: 1 to 256 printable ASCII characters without outer spaces.
+pub(crate) fn principal_is_plain(principal: &str) -> bool {
+    let printable = principal.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    (1..=256).contains(&principal.len()) && printable && principal.trim() == principal
+}
+
 /// Whether `id` can be a key id: 1 to 128 visible ASCII characters.
-pub(super) fn id_is_plain(id: &str) -> bool {
+pub(crate) fn id_is_plain(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -132,8 +138,7 @@ impl<'a> Fields<'a> {
 
     fn principal(&self, findings: &mut Findings) -> Option<Arc<str>> {
         let principal = self.text("principal", findings)?;
-        let plain = (1..=256).contains(&principal.len()) && principal.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        if !plain || principal.trim() != principal.as_str() {
+        if !principal_is_plain(principal) {
             let fix = "use 1 to 256 printable ASCII characters: it becomes a header value";
             findings.problem(&self.at("principal"), "not a principal", fix);
             return None;

@@ -91,8 +91,8 @@ fn names(content: &Path) -> io::Result<Vec<OsString>> {
 /// Reads one file; its permission bits, if it could be read.
 fn one(path: &Path, name: &OsStr, keys: &mut Vec<Key>, findings: &mut Findings) -> Option<u32> {
     if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-        let (mut more, mode) = file::load(path, findings);
-        keys.append(&mut more);
+        let (mut declared, mode) = file::load(path, findings);
+        keys.append(&mut declared);
         Some(mode)
     } else {
         plain(path, name, keys, findings)

@@ -1,13 +1,14 @@
 //! Where keys come from: a file, a directory, the environment, the configuration itself. Blocking; never run on a worker.
 
 mod date;
-mod declared;
+pub(crate) mod declared;
 mod directory;
 mod file;
 mod findings;
 mod lint;
 mod node;
-mod read;
+pub(crate) mod read;
+pub mod watch;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -119,7 +120,7 @@ fn exposure(modes: &[(PathBuf, u32)], findings: &mut Findings) {
     let Some((path, mode)) = open.next() else { return };
     let others = match open.count() {
         0 => String::new(),
-        more => format!(", and {more} more of this ring"),
+        count => format!(", and {count} more of this ring"),
     };
     findings.turn_to(path);
     let message = format!("every user of this machine has access to the file (mode {mode:04o}){others}");

@@ -9,15 +9,15 @@ use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 /// What was read, and who else may read it.
-pub(super) struct Content {
-    pub(super) bytes: Zeroizing<Vec<u8>>,
+pub(crate) struct Content {
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
     /// Permission bits.
-    pub(super) mode: u32,
+    pub(crate) mode: u32,
 }
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReadError {
+pub(crate) enum ReadError {
     /// It is not there, or not any more.
     #[error("the file does not exist")]
     Missing,
@@ -42,7 +42,7 @@ impl From<io::Error> for ReadError {
 }
 
 /// The whole of a regular file of at most `max` bytes, following symbolic links. Never blocks on a FIFO, socket or device.
-pub(super) fn regular(path: &Path, max: u64) -> Result<Content, ReadError> {
+pub(crate) fn regular(path: &Path, max: u64) -> Result<Content, ReadError> {
     // Opening a device can do something; looking at it first cannot. The look after opening is the one that counts.
     ordinary(&std::fs::metadata(path)?)?;
     let file = open(path)?;

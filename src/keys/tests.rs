@@ -195,6 +195,35 @@ fn a_secret_mount_is_read_from_one_generation() {
 }
 
 #[test]
+fn a_ring_is_never_mixed_of_two_generations_while_the_mount_is_swapped() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = Source::Directory(directory.path().to_owned());
+    let generation = |number: usize| {
+        let secret = format!("{LONG}{number}");
+        mount(directory.path(), &format!("..{number}"), &[("a", &secret), ("b", &secret)]);
+    };
+    generation(0);
+    std::thread::scope(|scope| {
+        let swapping = scope.spawn(|| {
+            for number in 1..300 {
+                generation(number);
+                fs::remove_dir_all(directory.path().join(format!("..{}", number - 1))).unwrap();
+            }
+        });
+        while !swapping.is_finished() {
+            match load("ring", &source) {
+                Ok(ring) => assert_eq!(secrets(&ring)[0], secrets(&ring)[1]),
+                Err(problems) => assert!(problems[0].message.contains("changes faster"), "{problems:?}"),
+            }
+        }
+    });
+    assert_eq!(
+        secrets(&load("ring", &source).unwrap()),
+        [format!("{LONG}299"), format!("{LONG}299")].map(String::into_bytes)
+    );
+}
+
+#[test]
 fn a_missing_generation_is_a_problem_and_not_an_empty_ring() {
     let directory = tempfile::tempdir().unwrap();
     symlink("..gone", directory.path().join("..data")).unwrap();
@@ -257,7 +286,7 @@ fn an_unreadable_file_is_a_problem() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("k");
     write(&path, LONG);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     let result = load("ring", &Source::Directory(directory.path().to_owned()));
     // Root reads everything: then the file is as good as any other.
     if fs::File::open(&path).is_ok() {

@@ -1,0 +1,349 @@
+//! Noticing that a source has changed, by looking at it from time to time.
+//!
+//! Polling, because an inotify watch on a mounted Secret dies with the first `..data` swap. Blocking; never run on a worker.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::read;
+
+/// Nothing larger is ever loaded.
+const MAX: u64 = 16 << 20;
+/// How often a mount may move while it is looked at.
+const ATTEMPTS: usize = 3;
+
+/// Files and directories, as they were when a change was last reported.
+pub struct Watch {
+    paths: Vec<PathBuf>,
+    reported: View,
+    latest: View,
+    /// Whether `latest` differs from what was reported and waits for a second look.
+    settling: bool,
+    failed: bool,
+}
+
+/// What is there at one moment.
+#[derive(Clone, Default)]
+struct View {
+    /// Where the `..data` links point.
+    generations: Vec<Option<PathBuf>>,
+    seen: BTreeMap<PathBuf, (Option<Stat>, Mark)>,
+}
+
+/// What tells one state of a file from another without reading it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stat {
+    place: (u64, u64),
+    mode: u32,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// What counts as the content of a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Missing,
+    Directory,
+    File([u8; 32]),
+    /// Nothing that could be loaded: not regular, too large, not readable, being written.
+    Unreadable,
+}
+
+impl Watch {
+    /// Watches `paths` from now on. Of a directory the files in it are watched too, and the names of directories, but not what is in those.
+    pub fn new(paths: Vec<PathBuf>) -> Self {
+        let reported = View::of(&paths, &View::default());
+        Self { paths, latest: reported.clone(), reported, settling: false, failed: false }
+    }
+
+    /// Whether there is something new since the last time this said so. A mount that was swapped in one step is reported at once; anything
+    /// else when it has stayed the same for one more look, since a file may be half-written. A touch is not a change.
+    pub fn changed(&mut self) -> bool {
+        let view = View::of(&self.paths, &self.latest);
+        let differs = !view.says_the_same(&self.reported) || (self.failed && view.seen != self.reported.seen);
+        let swapped = view.generations != self.reported.generations;
+        let ripe = swapped || (self.settling && view.says_the_same(&self.latest));
+        self.latest = view;
+        self.settling = differs && !ripe;
+        if !differs {
+            self.reported.generations.clone_from(&self.latest.generations);
+        } else if ripe {
+            self.reported = self.latest.clone();
+            self.failed = false;
+        }
+        differs && ripe
+    }
+
+    /// What was reported could not be loaded: from now on a mere touch counts as a change, since the cause may have been a passing one.
+    pub fn failed(&mut self) {
+        self.failed = true;
+    }
+
+    /// Watches other paths from now on. Changes of those that stay are still noticed.
+    pub fn replace(&mut self, paths: Vec<PathBuf>) {
+        let mut reported = View::of(&paths, &self.latest);
+        self.latest = reported.clone();
+        let kept = |path: &Path| paths.iter().any(|new| new == path) && self.paths.iter().any(|old| old == path);
+        let within = |path: &Path| kept(path) || path.parent().is_some_and(kept);
+        reported.seen.retain(|path, _| !within(path));
+        let known = self.reported.seen.iter().filter(|(path, _)| within(path));
+        reported.seen.extend(known.map(|(path, state)| (path.clone(), *state)));
+        for (path, generation) in paths.iter().zip(&mut reported.generations) {
+            let before = self.paths.iter().zip(&self.reported.generations).find(|(old, _)| *old == path);
+            if let Some((_, known)) = before {
+                generation.clone_from(known);
+            }
+        }
+        (self.paths, self.reported, self.settling) = (paths, reported, false);
+    }
+}
+
+impl View {
+    /// What is there now. Content is read only where a file's state is not the one in `before`.
+    fn of(paths: &[PathBuf], before: &Self) -> Self {
+        let mut view = Self::default();
+        for _ in 0..ATTEMPTS {
+            view = Self { generations: generations(paths), seen: BTreeMap::new() };
+            for path in paths {
+                view.look(path, before);
+            }
+            if generations(paths) == view.generations {
+                break;
+            }
+        }
+        view
+    }
+
+    fn look(&mut self, path: &Path, before: &Self) {
+        let state = state(path, before);
+        self.seen.insert(path.to_owned(), state);
+        if state.1 != Mark::Directory {
+            return;
+        }
+        let Ok(entries) = std::fs::read_dir(path) else { return };
+        for entry in entries.flatten() {
+            // Hidden names are not keys; a link into a generation that has gone is not there.
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let child = entry.path();
+            let state = self::state(&child, before);
+            if state.1 != Mark::Missing {
+                self.seen.insert(child, state);
+            }
+        }
+    }
+
+    /// Whether both hold the same content under the same names, whatever was touched.
+    fn says_the_same(&self, other: &Self) -> bool {
+        let pairs = || self.seen.iter().zip(&other.seen);
+        self.seen.len() == other.seen.len() && pairs().all(|((a, (_, this)), (b, (_, that)))| a == b && this == that)
+    }
+}
+
+fn generations(paths: &[PathBuf]) -> Vec<Option<PathBuf>> {
+    let link = |path: &Path| std::fs::read_link(path.join("..data")).ok();
+    paths.iter().map(|path| link(path).or_else(|| link(path.parent()?))).collect()
+}
+
+fn state(path: &Path, before: &View) -> (Option<Stat>, Mark) {
+    let Ok(metadata) = std::fs::metadata(path) else { return (None, Mark::Missing) };
+    let stat = Some(Stat::of(&metadata));
+    if metadata.is_dir() {
+        return (stat, Mark::Directory);
+    }
+    if let Some((known, mark @ Mark::File(_))) = before.seen.get(path)
+        && *known == stat
+    {
+        return (stat, *mark);
+    }
+    let mark =
+        read::regular(path, MAX).map_or(Mark::Unreadable, |content| Mark::File(Sha256::digest(&content.bytes).into()));
+    (stat, mark)
+}
+
+impl Stat {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            place: (metadata.dev(), metadata.ino()),
+            mode: metadata.mode(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    struct Scene {
+        root: tempfile::TempDir,
+        watch: Watch,
+    }
+
+    impl Scene {
+        /// A directory with the file `k`, both watched.
+        fn new() -> Self {
+            let root = tempfile::tempdir().unwrap();
+            fs::write(root.path().join("k"), "one").unwrap();
+            let watch = Watch::new(vec![root.path().to_owned(), root.path().join("k")]);
+            Self { root, watch }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.root.path().join(name)
+        }
+
+        fn write(&self, name: &str, content: &str) {
+            fs::write(self.path(name), content).unwrap();
+        }
+
+        fn looks<const N: usize>(&mut self) -> [bool; N] {
+            std::array::from_fn(|_| self.watch.changed())
+        }
+    }
+
+    fn touch(path: &Path, seconds: u64) {
+        let file = fs::File::options().write(true).open(path).unwrap();
+        let time = std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds)).unwrap();
+        file.set_modified(time).unwrap();
+    }
+
+    #[test]
+    fn nothing_new_is_no_change() {
+        assert_eq!(Scene::new().looks(), [false; 3]);
+    }
+
+    #[test]
+    fn every_kind_of_change_is_reported_once_when_it_has_settled() {
+        type Change = (&'static str, fn(&Scene));
+        let changes: [Change; 9] = [
+            ("written", |scene| scene.write("k", "two")),
+            ("same length", |scene| scene.write("k", "eno")),
+            ("emptied", |scene| scene.write("k", "")),
+            ("deleted", |scene| fs::remove_file(scene.path("k")).unwrap()),
+            ("added", |scene| scene.write("l", "new")),
+            ("a nested ring", |scene| fs::create_dir(scene.path("ring")).unwrap()),
+            ("renamed in", |scene| {
+                scene.write(".tmp", "two");
+                fs::rename(scene.path(".tmp"), scene.path("k")).unwrap();
+            }),
+            ("a directory instead", |scene| {
+                fs::remove_file(scene.path("k")).unwrap();
+                fs::create_dir(scene.path("k")).unwrap();
+            }),
+            ("a loop instead", |scene| {
+                fs::remove_file(scene.path("k")).unwrap();
+                symlink("k", scene.path("k")).unwrap();
+            }),
+        ];
+        for (name, change) in changes {
+            let mut scene = Scene::new();
+            change(&scene);
+            assert_eq!(scene.looks(), [false, true, false, false], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_touch_or_a_hidden_file_is_not_a_change() {
+        let mut scene = Scene::new();
+        for second in 1..20 {
+            touch(&scene.path("k"), second);
+            scene.write(".hidden", &second.to_string());
+            assert!(!scene.watch.changed(), "{second}");
+        }
+        fs::set_permissions(scene.path("k"), fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(scene.looks(), [false; 2]);
+    }
+
+    #[test]
+    fn a_slow_writer_is_waited_for() {
+        let mut scene = Scene::new();
+        for content in ["", "t", "tw"] {
+            scene.write("k", content);
+            assert!(!scene.watch.changed(), "{content}");
+        }
+        scene.write("k", "two");
+        assert_eq!(scene.looks(), [false, true, false]);
+    }
+
+    #[test]
+    fn vanished_and_back_are_two_changes_unless_nobody_looked() {
+        let mut scene = Scene::new();
+        fs::remove_file(scene.path("k")).unwrap();
+        assert_eq!(scene.looks(), [false, true]);
+        scene.write("k", "one");
+        assert_eq!(scene.looks(), [false, true, false]);
+        fs::remove_file(scene.path("k")).unwrap();
+        assert_eq!(scene.looks(), [false]);
+        scene.write("k", "one");
+        assert_eq!(scene.looks(), [false; 2], "it was never reported as gone");
+    }
+
+    fn swap(scene: &Scene, generation: &str, content: &str) {
+        fs::create_dir(scene.path(generation)).unwrap();
+        scene.write(&format!("{generation}/k"), content);
+        symlink(generation, scene.path("..data_tmp")).unwrap();
+        fs::rename(scene.path("..data_tmp"), scene.path("..data")).unwrap();
+    }
+
+    #[test]
+    fn a_swapped_mount_is_reported_at_once_and_only_when_its_content_differs() {
+        let mut scene = Scene::new();
+        fs::remove_file(scene.path("k")).unwrap();
+        swap(&scene, "..1", "one");
+        symlink("..data/k", scene.path("k")).unwrap();
+        assert_eq!(scene.looks(), [false; 2], "a mount in place of the same plain file");
+        swap(&scene, "..2", "two");
+        assert_eq!(scene.looks(), [true, false]);
+        swap(&scene, "..3", "two");
+        assert_eq!(scene.looks(), [false; 2]);
+        swap(&scene, "..4", "four");
+        assert_eq!(scene.looks(), [true, false]);
+    }
+
+    #[test]
+    fn a_fifo_does_not_block_the_look() {
+        let mut scene = Scene::new();
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, scene.path("fifo"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert_eq!(scene.looks(), [false, true, false]);
+    }
+
+    #[test]
+    fn after_a_failed_load_a_touch_is_a_reason_to_try_again() {
+        let mut scene = Scene::new();
+        scene.watch.failed();
+        assert_eq!(scene.looks(), [false; 2], "nothing moved: the cause is still there");
+        touch(&scene.path("k"), 1);
+        assert_eq!(scene.looks(), [false, true, false]);
+        touch(&scene.path("k"), 2);
+        assert_eq!(scene.looks(), [false; 2], "the second load was not said to have failed");
+    }
+
+    #[test]
+    fn replacing_the_paths_loses_no_change_of_those_that_stay() {
+        let mut scene = Scene::new();
+        scene.write("k", "two");
+        scene.write("l", "new");
+        let elsewhere = tempfile::tempdir().unwrap();
+        let paths = vec![scene.root.path().to_owned(), elsewhere.path().to_owned()];
+        scene.watch.replace(paths.clone());
+        assert_eq!(scene.looks(), [false, true, false]);
+        fs::write(elsewhere.path().join("x"), "x").unwrap();
+        assert_eq!(scene.looks(), [false, true, false]);
+        scene.watch.replace(vec![scene.root.path().to_owned()]);
+        fs::write(elsewhere.path().join("x"), "y").unwrap();
+        assert_eq!(scene.looks(), [false; 2], "no longer watched");
+    }
+}
