@@ -60,22 +60,25 @@ impl de::Error for Mistake {
             Unexpected::Unit | Unexpected::Option => "nothing",
             _ => "text",
         };
-        Self::custom(format!("expected {expected}, found {found}"))
+        Self::custom(format!("expected {}, found {found}", plainly(expected)))
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(format!("expected {expected}"))
+        Self::custom(format!("expected {}", plainly(expected)))
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         Self::Fresh {
-            message: format!("unknown value `{variant}`"),
+            message: format!("unknown value {}", suggest::quoted(variant)),
             fix: suggest::fix(variant, expected.iter().copied()),
         }
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::Fresh { message: format!("unknown field `{field}`"), fix: suggest::fix(field, expected.iter().copied()) }
+        Self::Fresh {
+            message: format!("unknown field {}", suggest::quoted(field)),
+            fix: suggest::fix(field, expected.iter().copied()),
+        }
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -84,6 +87,16 @@ impl de::Error for Mistake {
 
     fn duplicate_field(field: &'static str) -> Self {
         Self::custom(format!("`{field}` is written twice"))
+    }
+}
+
+/// Rust's names for numbers mean nothing to who writes YAML.
+fn plainly(expected: &dyn Expected) -> String {
+    match expected.to_string().as_str() {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
+        "a boolean" => "`true` or `false`".to_owned(),
+        "a string" => "text".to_owned(),
+        other => other.strip_prefix("struct ").map_or_else(|| other.to_owned(), |_| "a mapping".to_owned()),
     }
 }
 
@@ -281,7 +294,7 @@ impl<'a> Entries<'a> {
                     let fix = suggest::fix(&entry.key, fields.iter().copied());
                     self.report.error_at_key(
                         entry.node.spot,
-                        &format!("unknown field `{}`", entry.key),
+                        &format!("unknown field {}", suggest::quoted(&entry.key)),
                         fix.as_deref(),
                     );
                 }

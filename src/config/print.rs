@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::report::Report;
-use super::sources::Sources;
+use super::sources::{self, Sources};
 use super::tree::{Node, Value};
 
 /// YAML with a comment `# file:line` behind every value that stands in a file.
@@ -63,9 +63,9 @@ impl Printer<'_> {
     }
 }
 
-/// Fields that hold a secret: those of keys written in the configuration, and header values, which are often tokens.
+/// Secrets of keys, and header values, which are often tokens.
 fn is_secret(path: &str, key: &str) -> bool {
-    key.starts_with("secret") || path.contains(".request.set.") || path.contains(".response.set.")
+    sources::is_secret(key) || [".request.set.", ".response.set."].iter().any(|edit| path.contains(edit))
 }
 
 fn leaf(value: &Value) -> String {

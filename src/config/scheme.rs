@@ -1,90 +1,39 @@
-//! Scheme declarations.
-use std::sync::Arc;
+//! A scheme as it stands in YAML, and how it becomes one that verifies and signs.
+
+mod builtin;
+mod compile;
+mod fields;
+mod raw;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
+pub use builtin::{builtin, builtins};
+pub use compile::compile;
+pub use raw::Declaration;
 
-use crate::sig::scheme::Scheme;
-
-/// A scheme as written.
-#[derive(Deserialize, Clone, Default)]
-#[serde(deny_unknown_fields)]
-pub struct Declaration {
-    algorithm: String,
-    #[serde(default)]
-    signature: Option<Part>,
-    #[serde(default)]
-    timestamp: Option<Part>,
-    #[serde(default)]
-    nonce: Option<Part>,
-    #[serde(default)]
-    key_id: Option<Part>,
-    message: String,
-}
-
-#[derive(Deserialize, Clone, Default)]
-struct Part {
-    #[serde(default)]
-    header: Option<String>,
-}
-
-/// Overrides.
-#[derive(Deserialize, Clone, Default)]
-#[serde(deny_unknown_fields, default)]
-pub struct Overrides {
-    past: Option<String>,
-    future: Option<String>,
-}
-
-/// A problem.
+/// A mistake in a scheme, its place relative to the scheme, and what to write instead.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SchemeProblem {
-    /// path
+    /// Path within the scheme, e.g. `signature.encoding`.
     pub path: String,
-    /// at
+    /// Line and column, from 1, where known.
     pub at: Option<(u32, u32)>,
-    /// message
+    /// What is wrong.
     pub message: String,
-    /// fix
+    /// What to write instead.
     pub fix: Option<String>,
 }
 
-impl Declaration {
-    /// with
-    pub fn with(&self, _o: &Overrides) -> Self {
-        self.clone()
-    }
-}
-
-/// compile
-pub fn compile(name: &str, d: &Declaration) -> Result<Scheme, Vec<SchemeProblem>> {
-    if d.algorithm == "md5" {
-        return Err(vec![SchemeProblem {
-            path: "algorithm".into(),
-            at: None,
-            message: "unknown algorithm".into(),
-            fix: None,
-        }]);
-    }
-    Ok(Scheme {
-        name: Arc::from(name),
-        window: d.timestamp.as_ref().map(|_| (Duration::from_secs(60), Duration::from_secs(60))),
-        nonce: d.nonce.is_some() && d.message.contains("{nonce}"),
-        need: if d.message.contains("{body|") { crate::sig::Need::Whole } else { crate::sig::Need::Feed },
-    })
-}
-
-/// builtin
-pub fn builtin(name: &str) -> Option<&'static str> {
-    match name {
-        "timestamp-body" | "stripe" | "slack" => Some(
-            "algorithm: sha256\nsignature: {header: X-Sig}\ntimestamp: {header: X-Time}\nmessage: \"{timestamp}.{body}\"\n",
-        ),
-        "github" | "shopify" | "twilio" => Some("algorithm: sha256\nsignature: {header: X-Sig}\nmessage: \"{body}\"\n"),
-        _ => None,
-    }
-}
-
-/// builtins
-pub fn builtins() -> impl Iterator<Item = &'static str> {
-    ["timestamp-body", "stripe", "slack", "github", "shopify", "twilio"].into_iter()
+/// What a route changes of a scheme without copying it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Overrides {
+    /// How old a stamp may be.
+    pub past: Option<Duration>,
+    /// How far ahead a stamp may be.
+    pub future: Option<Duration>,
+    /// New header names by the scheme's own.
+    pub headers: BTreeMap<String, String>,
+    /// New values of the scheme's settings.
+    pub settings: BTreeMap<String, String>,
 }

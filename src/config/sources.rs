@@ -61,6 +61,7 @@ impl Reader<'_> {
         };
         let mut root = tree::parse(&text, file, self.report)?;
         environment::resolve(&mut root, self.lookup, self.report);
+        hide_secrets(&root, self.report);
         self.check(&root);
         self.open.push(canonical);
         let whole = self.includes(&mut root, path);
@@ -110,6 +111,27 @@ impl Reader<'_> {
         }
         whole
     }
+}
+
+/// Secrets that stand in the file itself are blacked out of every message from now on.
+fn hide_secrets(node: &Node, report: &mut Report) {
+    match &node.value {
+        Value::List(items) => items.iter().for_each(|item| hide_secrets(item, report)),
+        Value::Map(entries) => {
+            for Entry { key, node } in entries {
+                match &node.value {
+                    Value::Text(text) if is_secret(key) => report.hide(text),
+                    _ => hide_secrets(node, report),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether a field of this name holds a secret: `secret`, `secret_hex`, `secret_base64`.
+pub(crate) fn is_secret(key: &str) -> bool {
+    key.starts_with("secret")
 }
 
 /// Adds what `other` says to `root`. Nothing may be said twice.

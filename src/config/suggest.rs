@@ -11,6 +11,15 @@ pub(crate) fn fix<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> 
     }
 }
 
+/// A name from the file, for a message. **Threat:** what is too long for a name may be a secret in the wrong place.
+pub(crate) fn quoted(name: &str) -> String {
+    if name.len() <= 40 && !name.contains(char::is_control) {
+        format!("`{name}`")
+    } else {
+        "(too long to repeat)".to_owned()
+    }
+}
+
 /// How many single-character insertions, deletions and substitutions lie between two names, case aside.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.to_lowercase().chars().collect();

@@ -64,3 +64,12 @@ fn a_legacy_service_loads() {
         assert!(loaded.watched.contains(&place.path(watched)), "{watched}");
     }
 }
+
+#[test]
+fn scratch() {
+    let place = Place::new();
+    let text = std::fs::read_to_string("/tmp/bad.yaml").unwrap();
+    let Err(problems) = place.load(&text) else { panic!() };
+    println!("{}", shown(&problems).replace(place.directory.path().to_str().unwrap(), ""));
+    panic!();
+}

@@ -35,7 +35,7 @@ impl Permit {
         self.stamp
     }
 
-    /// The last moment at which the covered timestamp is fresh; `None` where the scheme covers none.
+    /// The first moment at which the covered timestamp is surely outside the window; `None` where the scheme covers none.
     pub fn fresh_until(&self) -> Option<Moment> {
         self.fresh_until
     }
@@ -51,7 +51,7 @@ impl Permit {
         &self.macs
     }
 
-    /// A permit without a signature, for tests of what comes after one.
+    /// A permit out of thin air, for tests of what comes after the proof.
     #[cfg(test)]
     pub(crate) fn for_test(
         key: Arc<Key>,
@@ -62,7 +62,7 @@ impl Permit {
         Self { key, scheme: "test".into(), stamp, fresh_until, nonce: None, macs }
     }
 
-    /// The same permit with a nonce.
+    /// The same with a nonce.
     #[cfg(test)]
     pub(crate) fn with_nonce(self, nonce: impl Into<Bytes>) -> Self {
         Self { nonce: Some(nonce.into()), ..self }

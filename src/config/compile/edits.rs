@@ -97,7 +97,7 @@ pub(crate) fn statuses(raw: &raw::Route, scope: &Scope<'_>) -> BTreeMap<Code, u1
             made.insert(*code, *status);
         } else {
             let fix = suggest::fix(name, Code::ALL.iter().map(|code| code.reason().code));
-            scope.report.error_at_key(at, &format!("unknown code `{name}`"), fix.as_deref());
+            scope.report.error_at_key(at, &format!("unknown code {}", suggest::quoted(name)), fix.as_deref());
         }
         if *status < 400 {
             scope.report.error(at, "a refusal must not look like success", Some("write a status from 400 to 599"));

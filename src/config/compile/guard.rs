@@ -10,6 +10,7 @@ use crate::policy::gate::{Alternative, Keys};
 use crate::policy::routes::Match;
 use crate::policy::seal::With;
 use crate::policy::{Gate, Seal};
+use crate::sig::ring::Misfit;
 use crate::sig::scheme::Scheme;
 
 /// A gate and what the rules ask of its schemes.
@@ -34,8 +35,10 @@ pub(crate) fn verify(raw: &raw::Route, matches: &[Match], scope: &Scope<'_>) -> 
         })
         .collect();
     let alternatives: Vec<Alternative> = made.into_iter().collect::<Option<_>>()?;
-    let nonce = alternatives.iter().all(|one| covers_nonce(&one.scheme));
-    Some(Verified { gate: Gate::new(alternatives), nonce })
+    let gate = Gate::new(alternatives);
+    report_misfits(&gate.misfits(), at, scope);
+    let nonce = gate.schemes().all(|scheme| scheme.covers_nonce());
+    Some(Verified { gate, nonce })
 }
 
 /// The seal of a route that signs.
@@ -54,12 +57,21 @@ pub(crate) fn sign(raw: &raw::Route, scope: &Scope<'_>) -> Option<Seal> {
         None | Some(raw::With::Newest) => With::Newest,
         Some(raw::With::All) => With::All,
     };
-    Some(Seal::new(scheme?, ring?, with))
+    let scheme = scheme?;
+    if let Err(why) = scheme.can_sign() {
+        scope.report.error(at, &format!("scheme `{}` cannot sign: {why}", scheme.name()), None);
+        return None;
+    }
+    let seal = Seal::new(scheme, ring?, with);
+    report_misfits(&seal.misfits(), at, scope);
+    Some(seal)
 }
 
-/// Whether the scheme's signature covers a nonce.
-fn covers_nonce(scheme: &Scheme) -> bool {
-    scheme.nonce
+/// A key that cannot be used with its scheme is a mistake, not a key that never matches.
+fn report_misfits(misfits: &[Misfit], spot: Spot, scope: &Scope<'_>) {
+    for misfit in misfits {
+        scope.report.error(spot, &misfit.to_string(), Some("give the key the form that the scheme's `key` says"));
+    }
 }
 
 fn alternative(
@@ -78,7 +90,7 @@ fn alternative(
 
 fn scheme(
     name: &Field<String>,
-    overrides: &Field<super::super::scheme::Overrides>,
+    overrides: &Field<raw::Override>,
     spot: Spot,
     scope: &Scope<'_>,
 ) -> Option<Arc<Scheme>> {

@@ -15,7 +15,7 @@ use super::super::values::Of;
 use super::files::Files;
 use crate::config::Problem;
 use crate::keys::{self, Source};
-use crate::policy::gate::Keys;
+use crate::policy::gate::{Keys, NamePart};
 use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
 
@@ -66,9 +66,15 @@ impl<'a> Keyrings<'a> {
         if !name.contains('{') {
             return self.find(name, spot).map(Keys::Ring);
         }
+        if let Some((directory, _)) = &self.directory {
+            // A new tenant is a new directory.
+            self.files.watch(directory.clone());
+            name.split('/').next().into_iter().for_each(|first| self.files.watch(directory.join(first)));
+        }
         let mut rings = HashMap::new();
         for ring in self.names().filter(|ring| fits(name, ring)) {
-            rings.insert(Arc::from(ring.as_str()), self.find(&ring, spot)?);
+            let found = self.find(&ring, spot)?;
+            rings.insert(ring, found);
         }
         if rings.is_empty() {
             self.report.error(
@@ -78,7 +84,7 @@ impl<'a> Keyrings<'a> {
             );
             return None;
         }
-        Some(Keys::Captured { pattern: name.into(), rings })
+        Some(Keys::Captured { pattern: name_parts(name), rings })
     }
 
     /// Loads the declared rings that nothing names: a mistake in them is one too.
@@ -111,7 +117,7 @@ impl<'a> Keyrings<'a> {
         }
         let known: Vec<String> = self.names().collect();
         let fix = suggest::fix(name, known.iter().map(String::as_str));
-        self.report.error(spot, &format!("unknown keyring `{name}`"), fix.as_deref());
+        self.report.error(spot, &format!("unknown keyring {}", suggest::quoted(name)), fix.as_deref());
         None
     }
 
@@ -192,6 +198,22 @@ impl<'a> Keyrings<'a> {
         });
         declared.chain(directory)
     }
+}
+
+/// `shopify/{shop}` as its parts.
+fn name_parts(pattern: &str) -> Vec<NamePart> {
+    let mut parts = Vec::new();
+    let mut rest = pattern;
+    while let Some((before, (name, after))) =
+        rest.split_once('{').and_then(|(before, after)| Some((before, after.split_once('}')?)))
+    {
+        parts.push(NamePart::Literal(before.to_owned()));
+        parts.push(NamePart::Capture(name.into()));
+        rest = after;
+    }
+    parts.push(NamePart::Literal(rest.to_owned()));
+    parts.retain(|part| !matches!(part, NamePart::Literal(text) if text.is_empty()));
+    parts
 }
 
 /// Names of directories, without those that Kubernetes keeps for itself (`..data` and what it leads to).

@@ -97,7 +97,7 @@ fn listeners(raw: &raw::Route, file: &File, scope: &Scope<'_>) -> Vec<Arc<str>> 
     for (name, at) in written.clone() {
         if !known.contains(&name.as_str()) {
             let fix = suggest::fix(name, known.iter().copied());
-            scope.report.error(at, &format!("unknown listener `{name}`"), fix.as_deref());
+            scope.report.error(at, &format!("unknown listener {}", suggest::quoted(name)), fix.as_deref());
         }
     }
     written.map(|(name, _)| name.as_str().into()).collect()

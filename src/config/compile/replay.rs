@@ -28,6 +28,8 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
     let at = raw.replay.spot_or(spot);
     match (by, verified) {
         (ReplayBy::Off, _) => {}
+        // What is wrong with it was said.
+        (ReplayBy::Nonce | ReplayBy::Signature, None) if raw.verify.is_written() => {}
         (ReplayBy::Nonce | ReplayBy::Signature, None) => {
             scope.report.error(
                 at,

@@ -136,7 +136,7 @@ fn upstream(raw: &raw::Route, spot: Spot, upstreams: &[Upstream], scope: &Scope<
     let place = upstreams.iter().position(|upstream| *upstream.name == **name);
     if place.is_none() {
         let fix = suggest::fix(name, upstreams.iter().map(|upstream| &*upstream.name));
-        scope.report.error(at, &format!("unknown upstream `{name}`"), fix.as_deref());
+        scope.report.error(at, &format!("unknown upstream {}", suggest::quoted(name)), fix.as_deref());
     }
     place
 }

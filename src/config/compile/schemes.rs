@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::super::field::Field;
+use super::super::field::{Field, Named};
 use super::super::raw::File;
+use super::super::raw::routes::Override;
 use super::super::report::{Report, Spot};
 use super::super::scheme::{self, Declaration, Overrides};
 use super::super::suggest;
+use super::super::values::Of;
 use crate::sig::scheme::Scheme;
 
 /// The schemes that routes can name.
@@ -27,11 +29,11 @@ impl<'a> Schemes<'a> {
     }
 
     /// The scheme `name`, with the overrides of one route.
-    pub(crate) fn find(&self, (name, spot): (&str, Spot), overrides: &Field<Overrides>) -> Option<Arc<Scheme>> {
+    pub(crate) fn find(&self, (name, spot): (&str, Spot), overrides: &Field<Override>) -> Option<Arc<Scheme>> {
         self.used.borrow_mut().insert(name.to_owned());
         let Some((overrides, at)) = overrides.found() else { return self.plain(name, spot) };
         let (declaration, _) = self.declaration(name, spot)?;
-        self.compile(name, &declaration.with(overrides), at)
+        self.compile(name, &declaration.with(changes(overrides)), at)
     }
 
     /// Compiles the schemes that no route names: a mistake in them is one too.
@@ -62,10 +64,10 @@ impl<'a> Schemes<'a> {
         if let Some(text) = scheme::builtin(name) {
             return built_in(text).map(|declaration| (declaration, spot));
         }
-        let mut known: Vec<&str> = scheme::builtins().collect();
+        let mut known: Vec<&str> = scheme::builtins().iter().map(|(name, _)| *name).collect();
         known.extend(self.declared.keys());
         let fix = suggest::fix(name, known);
-        self.report.error(spot, &format!("unknown scheme `{name}`"), fix.as_deref());
+        self.report.error(spot, &format!("unknown scheme {}", suggest::quoted(name)), fix.as_deref());
         None
     }
 
@@ -80,6 +82,19 @@ impl<'a> Schemes<'a> {
                 None
             }
         }
+    }
+}
+
+fn changes(raw: &Override) -> Overrides {
+    let texts = |field: &Field<Named<String>>| {
+        let entries = field.get().into_iter().flat_map(|named| named.0.iter());
+        entries.filter_map(|(name, value)| Some((name.clone(), value.get()?.clone()))).collect()
+    };
+    Overrides {
+        past: raw.past.get().map(|Of(time)| *time),
+        future: raw.future.get().map(|Of(time)| *time),
+        headers: texts(&raw.headers),
+        settings: texts(&raw.settings),
     }
 }
 

@@ -6,7 +6,6 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::super::field::{Field, HasShort, Many, Named, Short};
-use super::super::scheme::Overrides;
 use super::super::values::{HeaderName, MethodName, Of, Origin, Size, Status};
 
 #[derive(Deserialize, Default)]
@@ -48,7 +47,7 @@ pub(crate) struct Verify {
     pub(crate) scheme: Field<String>,
     pub(crate) keys: Field<String>,
     #[serde(rename = "override")]
-    pub(crate) overrides: Field<Overrides>,
+    pub(crate) overrides: Field<Override>,
 }
 
 #[derive(Deserialize, Default)]
@@ -58,7 +57,16 @@ pub(crate) struct Sign {
     pub(crate) keys: Field<String>,
     pub(crate) with: Field<With>,
     #[serde(rename = "override")]
-    pub(crate) overrides: Field<Overrides>,
+    pub(crate) overrides: Field<Override>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Override {
+    pub(crate) past: Field<Of<Duration>>,
+    pub(crate) future: Field<Of<Duration>>,
+    pub(crate) headers: Field<Named<String>>,
+    pub(crate) settings: Field<Named<String>>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
