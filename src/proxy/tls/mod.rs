@@ -2,6 +2,8 @@
 
 mod certificates;
 mod clients;
+#[cfg(test)]
+pub(in crate::proxy) mod fixture;
 mod handshake;
 mod subject;
 

@@ -2,74 +2,17 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, HandshakeKind, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, HandshakeKind};
 use tokio_rustls::TlsConnector;
 
+use super::fixture::{Authority, Issued, client, settings};
 use super::*;
-use crate::policy::listen::{Certificate, Clients, Tls};
+use crate::policy::listen::{Certificate, Clients};
 use crate::sig::secret::Secret;
 
-/// A certificate authority and what it issues.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-struct Issued {
-    certificate: rcgen::Certificate,
-    key: KeyPair,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn issue(&self, name: &str) -> Issued {
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(DnType::OrganizationName, "Acme, Inc.");
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        Issued { certificate: params.signed_by(&key, &self.0).unwrap(), key }
-    }
-
-    fn pem(&self) -> Vec<u8> {
-        self.0.pem().into_bytes()
-    }
-}
-
-impl Issued {
-    fn configured(&self) -> Certificate {
-        let key = Secret::new(self.key.serialize_pem().into_bytes());
-        Certificate { chain: self.certificate.pem().into_bytes(), key, origin: "tls.crt".into() }
-    }
-}
-
-fn settings(certificates: Vec<Certificate>, clients: Clients) -> Tls {
-    Tls { certificates, clients, hosts: Vec::new(), only_tls13: false }
-}
-
-fn server(settings: &Tls, old: Option<&ServerTls>) -> Arc<ServerTls> {
+fn server(settings: &listen::Tls, old: Option<&ServerTls>) -> Arc<ServerTls> {
     Arc::new(server_config(settings, true, old).unwrap())
-}
-
-fn client(authority: &Authority, identity: Option<&Issued>) -> Arc<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add(authority.0.der().clone()).unwrap();
-    let builder = ClientConfig::builder_with_provider(Arc::clone(provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots);
-    let config = match identity {
-        None => builder.with_no_client_auth(),
-        Some(issued) => {
-            let key = PrivateKeyDer::try_from(issued.key.serialize_der()).unwrap();
-            builder.with_client_auth_cert(vec![issued.certificate.der().clone()], key).unwrap()
-        }
-    };
-    Arc::new(config)
 }
 
 /// What a client saw of a handshake.

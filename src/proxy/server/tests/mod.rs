@@ -1,5 +1,7 @@
 //! Real sockets, a handler instead of the gateway.
 
+mod secure;
+
 use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
