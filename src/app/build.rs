@@ -7,7 +7,7 @@ use super::Generation;
 use crate::config::{Loaded, Problem};
 use crate::policy::listen::Listener;
 use crate::proxy::server::Door;
-use crate::proxy::tls;
+use crate::proxy::{tls, upstream};
 use crate::sig::time::Moment;
 
 /// The generation after `old`, or every mistake in it. Warnings go to the log.
@@ -23,7 +23,12 @@ pub(super) fn generation(
     for listener in &policy.listeners {
         match door(listener, old) {
             Ok(door) => doors.push(Arc::new(door)),
-            Err(message) => problems.push(problem(source, listener, message)),
+            Err(message) => problems.push(problem(source, format!("listeners.{}.tls", listener.name), message)),
+        }
+    }
+    for upstream in &policy.upstreams {
+        if let Err(message) = upstream::tls::client_config(upstream) {
+            problems.push(problem(source, format!("upstreams.{}.tls", upstream.name), message));
         }
     }
     if !problems.is_empty() {
@@ -43,7 +48,6 @@ fn door(listener: &Arc<Listener>, old: Option<&Generation>) -> Result<Door, Stri
     Ok(Door { listener: Arc::clone(listener), tls: tls.transpose()?.map(Arc::new) })
 }
 
-fn problem(source: &Path, listener: &Listener, message: String) -> Problem {
-    let path = format!("listeners.{}.tls", listener.name);
+fn problem(source: &Path, path: String, message: String) -> Problem {
     Problem { file: source.into(), at: None, path, message, fix: None }
 }

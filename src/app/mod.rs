@@ -5,6 +5,8 @@ mod ops;
 mod poll;
 mod reload;
 mod signals;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
