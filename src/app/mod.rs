@@ -66,6 +66,8 @@ pub struct Process {
     pub source: PathBuf,
     /// When the process started.
     pub started: Moment,
+    /// What the process was started with.
+    fixed: reload::Fixed,
     /// Held while a new generation is built: two reloads never overtake each other.
     building: Mutex<()>,
 }
@@ -181,8 +183,8 @@ impl App {
         self.process.state.readiness.draining();
         self.running.end();
         self.running.closed().await;
-        let settings = self.process.generation.load().policy.operations.replay.clone();
-        if let Err(cause) = self.process.replay.close(&settings, self.process.clock.now()) {
+        let settings = &self.process.fixed.operations.replay;
+        if let Err(cause) = self.process.replay.close(settings, self.process.clock.now()) {
             tracing::error!(%cause, "the replay claims were not written: the next start refuses stamps from before it");
         }
     }
@@ -201,6 +203,7 @@ impl Process {
         Ok(Arc::new(Self {
             started: clock.now(),
             clock,
+            fixed: reload::Fixed::of(&first.policy),
             generation: Arc::new(ArcSwap::from_pointee(first)),
             replay,
             bodies,

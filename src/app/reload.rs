@@ -4,6 +4,9 @@ use std::sync::{Arc, PoisonError};
 
 use super::{Generation, Process, build};
 use crate::config::{self, Problem};
+use crate::policy::Policy;
+use crate::policy::listen::Address;
+use crate::policy::operations::Operations;
 
 impl Process {
     /// Loads the configuration and everything it names. On success it is in force when this returns, and its number is returned; else the
@@ -14,7 +17,7 @@ impl Process {
         let built = self.build(&old);
         self.tell(built.is_ok());
         match built {
-            Ok(new) => Ok(self.install(&old, new)),
+            Ok(new) => Ok(self.install(new)),
             Err(problems) => {
                 report(&problems);
                 self.state.problems.store(Arc::new(problems.clone()));
@@ -32,7 +35,7 @@ impl Process {
         let old = self.generation.load_full();
         if let Ok(new) = self.build(&old) {
             self.tell(true);
-            self.install(&old, new);
+            self.install(new);
         }
     }
 
@@ -47,9 +50,9 @@ impl Process {
         self.state.readiness.reloaded(succeeded);
     }
 
-    fn install(&self, old: &Generation, new: Generation) -> u64 {
+    fn install(&self, new: Generation) -> u64 {
         let number = new.number;
-        let pending = restart_needed(old, &new);
+        let pending = self.fixed.restart_needed(&new.policy);
         for what in &pending {
             tracing::warn!("{what} needs a restart");
         }
@@ -69,24 +72,37 @@ fn report(problems: &[Problem]) {
     }
 }
 
-/// What differs and cannot change while the process runs.
-fn restart_needed(old: &Generation, new: &Generation) -> Vec<String> {
-    let mut changed = Vec::new();
-    for listener in &new.policy.listeners {
-        let before = old.policy.listeners.iter().find(|before| before.name == listener.name);
-        if before.is_none_or(|before| before.address != listener.address) {
-            changed.push(format!("the address of listener `{}`", listener.name));
-        }
+/// What cannot change while the process runs, as it was at the start.
+pub(super) struct Fixed {
+    addresses: Vec<(Arc<str>, Address)>,
+    pub(super) operations: Operations,
+}
+
+impl Fixed {
+    pub(super) fn of(policy: &Policy) -> Self {
+        let addresses = policy.listeners.iter().map(|listener| (Arc::clone(&listener.name), listener.address.clone()));
+        Self { addresses: addresses.collect(), operations: policy.operations.clone() }
     }
-    let (before, after) = (&old.policy.operations, &new.policy.operations);
-    let settings = [
-        ("the health listener", before.health != after.health),
-        ("the admin listener", before.admin != after.admin),
-        ("the number of workers", before.workers != after.workers),
-        ("the replay store", before.replay != after.replay),
-        ("the audit sink", before.audit != after.audit),
-        ("the log", before.log_filter != after.log_filter || before.log_format != after.log_format),
-    ];
-    changed.extend(settings.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what.to_owned()));
-    changed
+
+    /// What `policy` says otherwise, however many reloads ago it changed.
+    fn restart_needed(&self, policy: &Policy) -> Vec<String> {
+        let mut changed = Vec::new();
+        for listener in &policy.listeners {
+            let bound = self.addresses.iter().find(|(name, _)| *name == listener.name);
+            if bound.is_none_or(|(_, address)| *address != listener.address) {
+                changed.push(format!("the address of listener `{}`", listener.name));
+            }
+        }
+        let (before, after) = (&self.operations, &policy.operations);
+        let settings = [
+            ("the health listener", before.health != after.health),
+            ("the admin listener", before.admin != after.admin),
+            ("the number of workers", before.workers != after.workers),
+            ("the replay store", before.replay != after.replay),
+            ("the audit sink", before.audit != after.audit),
+            ("the log", before.log_filter != after.log_filter || before.log_format != after.log_format),
+        ];
+        changed.extend(settings.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what.to_owned()));
+        changed
+    }
 }
