@@ -7,9 +7,11 @@ use crate::proxy::upstream::Provisional;
 
 /// A provisional POST, and the upstream's end of it after the head.
 async fn begun(length: Option<u64>) -> (Provisional, TcpStream, String) {
+    let departed = Departed::default();
     let (peer, upstreams) = (Peer::new().await, upstreams());
     let line = upstreams.line(&Arc::new(peer.settings()), 0).await.ok().unwrap();
-    let provisional = line.begin(head("POST", "/"), length, &Departed::default()).await.ok().unwrap();
+    let provisional = line.begin(head("POST", "/"), length, &departed).await.ok().unwrap();
+    assert_eq!(departed.is_marked(), length != Some(0));
     let mut stream = peer.accept().await;
     let seen = if length == Some(0) { String::new() } else { read_head(&mut stream).await };
     (provisional, stream, seen)
