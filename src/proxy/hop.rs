@@ -5,12 +5,23 @@ use bytes::Bytes;
 use crate::reject::{Code, Rejection};
 use crate::sig::message::{Field, Fields};
 
-/// Fields that never travel further than one hop, whether `Connection` names them or not.
-const HOP: [&str; 8] =
-    ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"];
+/// Fields that never travel further than one hop, whether `Connection` names them or not (for proxy credentials: RFC 2616 §13.5.1).
+const HOP: [&str; 11] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// Fields that a client must not have dropped on the way: framing, routing, identity, credentials.
-const ESSENTIAL: [&str; 16] = [
+const ESSENTIAL: [&str; 15] = [
     "host",
     "content-length",
     "content-type",
@@ -18,7 +29,6 @@ const ESSENTIAL: [&str; 16] = [
     "content-range",
     "transfer-encoding",
     "authorization",
-    "proxy-authorization",
     "cookie",
     "expect",
     "forwarded",
@@ -33,15 +43,13 @@ const ESSENTIAL: [&str; 16] = [
 const ESSENTIAL_PREFIXES: [&str; 2] = ["x-forwarded-", "x-countersign-"];
 
 /// Fields without a meaning, or with a dangerous one, after a body (RFC 9110 §6.5.1).
-const NOT_IN_TRAILERS: [&str; 14] = [
+const NOT_IN_TRAILERS: [&str; 12] = [
     "host",
     "content-length",
     "content-type",
     "content-encoding",
     "content-range",
     "authorization",
-    "proxy-authorization",
-    "proxy-authenticate",
     "www-authenticate",
     "set-cookie",
     "cookie",
@@ -157,7 +165,7 @@ mod tests {
             ("x-a", b"3"),
         ]);
         assert_eq!(strip_request(&mut request, &[]), Ok(Hop::default()));
-        assert_eq!(names(&request), ["x-a", "content-length", "proxy-authorization", "x-a"]);
+        assert_eq!(names(&request), ["x-a", "content-length", "x-a"]);
     }
 
     #[test]
@@ -177,8 +185,16 @@ mod tests {
             b"X-Countersign-Key",
             b"keep-alive ,\tx-countersign-anything",
         ];
-        let accepted: [&'static [u8]; 7] =
-            [b"", b",,", b"close", b"te", b"x-hmac-signature2", b"\xff\xfe, \x80", b"x-hmac-signature\x0b"];
+        let accepted: [&'static [u8]; 8] = [
+            b"",
+            b",,",
+            b"proxy-authorization",
+            b"close",
+            b"te",
+            b"x-hmac-signature2",
+            b"\xff\xfe, \x80",
+            b"x-hmac-signature\x0b",
+        ];
         for (value, good) in refused.map(|value| (value, false)).into_iter().chain(accepted.map(|value| (value, true)))
         {
             let mut request = fields(&[("x-a", b"1"), ("connection", b"keep-alive"), ("connection", value)]);
@@ -221,7 +237,7 @@ mod tests {
             ("proxy-authenticate", b"Basic"),
         ]);
         strip_response(&mut answer);
-        assert_eq!(names(&answer), ["set-cookie", "content-length", "proxy-authenticate"]);
+        assert_eq!(names(&answer), ["set-cookie", "content-length"]);
     }
 
     #[test]

@@ -44,7 +44,7 @@ async fn round(pool: &Rc<Pool>) -> Result<Wire, Code> {
     let targets = timeout_at(deadline, pool.targets()).await.map_err(|_| Code::UpstreamUnreachable)?;
     loop {
         let best = best(pool, &targets).ok_or(Code::UpstreamUnreachable)?;
-        if let Some(wire) = warm(pool, || pool.reuse(best)).await {
+        if let Some(wire) = warm(|| pool.reuse(best)).await {
             return Ok(wire);
         }
         if pool.speaks_h2.get() && pool.dialing.get() {
@@ -82,7 +82,7 @@ fn turn(pool: &Pool, targets: &[Arc<Target>]) -> usize {
 }
 
 /// Takes idle connections until one proves alive.
-async fn warm(pool: &Pool, take: impl Fn() -> Option<Wire>) -> Option<Wire> {
+async fn warm(take: impl Fn() -> Option<Wire>) -> Option<Wire> {
     loop {
         let wire = take()?;
         let Wire::H1(line) = &wire else { return Some(wire) };
@@ -108,7 +108,7 @@ async fn slot(pool: &Rc<Pool>) -> Result<Slot, Code> {
     if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
         return Ok(Slot::Free(Some(slot)));
     }
-    if let Some(wire) = warm(pool, || pool.reuse_any()).await {
+    if let Some(wire) = warm(|| pool.reuse_any()).await {
         return Ok(Slot::Reused(wire));
     }
     let _waiting = Waiting::new(pool);

@@ -107,7 +107,7 @@ impl Line {
     /// There was no answer in time. An HTTP/2 connection may be dead without knowing: others must not wait on it as well.
     pub(super) fn silent(&self) -> Code {
         if let Some(Wire::H2(seat)) = &self.wire {
-            seat.line().distrust();
+            self.pool.distrust(seat.line());
         }
         Code::UpstreamTimeout
     }

@@ -134,8 +134,17 @@ impl Pool {
         self.returned.notify_one();
     }
 
+    /// No new request takes this connection; it ends with those that are on it.
+    pub(super) fn distrust(&self, line: &Rc<H2>) {
+        line.distrust();
+        self.multiplexed.borrow_mut().retain(|line| !line.is_closed());
+    }
+
     /// A body that was given up must leave its connection soon.
     pub(super) fn watch(&self, line: &Rc<H2>, body: Rc<Progress>) {
+        if line.is_closed() {
+            return;
+        }
         let mut watched = self.watched.borrow_mut();
         watched.retain(|(line, body)| !line.is_closed() && Rc::strong_count(body) > 1);
         watched.push((Rc::clone(line), body));
@@ -147,7 +156,7 @@ impl Pool {
             let gone = line.is_closed() || Rc::strong_count(body) == 1;
             let stuck = !gone && now.saturating_duration_since(body.last.get()) >= REST;
             if stuck {
-                line.distrust();
+                self.distrust(line);
             }
             !gone && !stuck
         });

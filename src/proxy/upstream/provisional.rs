@@ -27,6 +27,7 @@ pub struct Provisional {
     progress: Rc<Progress>,
     /// Announced bytes that were not sent yet.
     left: Option<u64>,
+    departed: Departed,
     // Dropped last: cuts the connection, unless the answer took it over.
     line: Line,
 }
@@ -44,13 +45,13 @@ impl Provisional {
         let progress = flow.progress();
         let shape = Shape { length, http2: line.is_http2(), upgrade: false };
         let request = outward::request(head, shape)?.map(|()| flow);
-        departed.mark();
         let answer = if length == Some(0) {
             Stage::Waiting(Box::new(request))
         } else {
+            departed.mark();
             Stage::Launched(Box::pin(line.launch(request).ok_or(Code::Internal)?))
         };
-        Ok(Self { answer, feed, progress, left: length, line })
+        Ok(Self { answer, feed, progress, left: length, departed: departed.clone(), line })
     }
 
     /// Sends the next body bytes; waits for the upstream to take them. The last non-empty bytes must be kept back for [`Provisional::finish`].
@@ -69,19 +70,27 @@ impl Provisional {
 
     /// The verdict is in: sends the bytes that were kept back, completes the message and waits for the answer's head.
     pub async fn finish(self, _proof: &Admission, last: Bytes, patience: Patience) -> Result<Reply, Code> {
-        let Self { answer, feed, progress, left, mut line } = self;
+        let Self { answer, feed, progress, left, departed, mut line } = self;
         if left.is_some_and(|left| left != length_of(&last)) {
             return Err(Code::BodyIncomplete);
         }
         let answer = match answer {
             Stage::Launched(answer) => answer,
-            Stage::Waiting(request) => Box::pin(line.launch(*request).ok_or(Code::Internal)?),
+            Stage::Waiting(request) => {
+                departed.mark();
+                Box::pin(line.launch(*request).ok_or(Code::Internal)?)
+            }
         };
         // Beside the answer: an upstream that answers early may never take the rest. Ends with the connection at the latest.
         tokio::task::spawn_local(complete(feed, last));
         match within(answer, &progress, patience.response).await {
             Some(Ok(response)) => line.answer(response, false, progress, patience.idle),
-            Some(Err(failure)) => Err(blame(failure.error())),
+            Some(Err(failure)) => {
+                if failure.message().is_some() {
+                    departed.recall();
+                }
+                Err(blame(failure.error()))
+            }
             None => Err(line.silent()),
         }
     }

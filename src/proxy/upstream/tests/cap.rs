@@ -223,3 +223,47 @@ fn many_requests_at_once_open_as_many_connections_and_no_more_later() {
         assert_eq!(connections.get(), 2);
     });
 }
+
+#[test]
+fn a_crowd_on_two_workers_gets_through_a_narrow_cap_without_an_error() {
+    let (address, addresses) = std::sync::mpsc::channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = std::thread::spawn(move || {
+        worker(async {
+            let peer = Peer::new().await;
+            address.send(peer.address()).unwrap();
+            let connections = std::cell::Cell::new(0);
+            tokio::select! {
+                () = serve(&peer, &connections) => {}
+                _ = stopped => {}
+            }
+        });
+    });
+    let settings = settings(vec![endpoint(addresses.recv().unwrap())]);
+    let settings = Arc::new(Upstream { max_connections: Some(3), queue: LONG, ..settings });
+    let shared = Shared::new();
+    let workers = [0, 1].map(|_| {
+        let (shared, settings) = (Arc::clone(&shared), Arc::clone(&settings));
+        std::thread::spawn(move || {
+            worker(async {
+                let upstreams = Upstreams::new(shared);
+                let crowd = (0..40).map(|_| {
+                    let (upstreams, settings) = (Rc::clone(&upstreams), Arc::clone(&settings));
+                    tokio::task::spawn_local(async move {
+                        for _ in 0..5 {
+                            assert_eq!(text(exchange(&upstreams, &settings, get("/")).await).await, "ok");
+                        }
+                    })
+                });
+                for one in crowd.collect::<Vec<_>>() {
+                    one.await.unwrap();
+                }
+            });
+        })
+    });
+    for worker in workers {
+        worker.join().unwrap();
+    }
+    stop.send(()).unwrap();
+    server.join().unwrap();
+}

@@ -148,3 +148,27 @@ fn hop_by_hop_fields_of_an_answer_and_of_its_trailers_end_here() {
         assert_eq!((data.as_slice(), trailers.len(), trailers.contains("x-sum")), (&b"ok"[..], 1, true));
     });
 }
+
+#[test]
+fn a_wish_for_trailers_is_passed_on_for_one_hop() {
+    worker(async {
+        let mut outgoing = get("/");
+        outgoing.head.fields.append("te", "trailers");
+        let expected = "GET / HTTP/1.1\r\nhost: app.test\r\nte: trailers\r\nconnection: te\r\n\r\n";
+        assert_eq!(seen(outgoing, "\r\n\r\n").await, expected);
+    });
+}
+
+#[test]
+fn framing_fields_of_the_head_are_never_believed() {
+    worker(async {
+        let mut outgoing = with_body("POST", &["abc"]);
+        for (name, value) in
+            [("content-length", "9"), ("transfer-encoding", "chunked"), ("host", "evil"), ("connection", "x")]
+        {
+            outgoing.head.fields.append(name, value);
+        }
+        let expected = "POST / HTTP/1.1\r\nhost: app.test\r\ncontent-length: 3\r\n\r\nabc";
+        assert_eq!(seen(outgoing, "abc").await, expected);
+    });
+}

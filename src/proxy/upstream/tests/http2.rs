@@ -125,16 +125,19 @@ fn a_silent_http2_connection_is_not_used_for_the_next_request() {
         let (peer, upstreams, seen) = (Peer::new().await, upstreams(), Seen::default());
         let settings = Arc::new(Upstream { protocol: Protocol::Http2, ..peer.settings() });
         let line = upstreams.line(&settings, 0).await.ok().unwrap();
-        let silent = peer.accept().await;
+        let mut silent = peer.accept().await;
         let patience = Patience { response: Duration::from_millis(10), idle: LONG };
-        let reply = line.send(&Admission::Public, get("/"), patience, &Departed::default()).await;
+        let large = Held::Memory(vec![Bytes::from(vec![b'x'; 1 << 20]); 4]);
+        let outgoing = Outgoing { head: head("POST", "/"), body: large, upgrade: false };
+        let reply = line.send(&Admission::Public, outgoing, patience, &Departed::default()).await;
         assert_eq!(code(reply), (true, Code::UpstreamTimeout));
+        // A body that the upstream does not take does not keep its connection.
+        while matches!(silent.read(&mut [0; 1024]).await, Ok(1..)) {}
         let server = async { speak(peer.accept().await, seen).await };
         tokio::select! {
             reply = async { text(exchange(&upstreams, &settings, get("/")).await).await } => assert_eq!(reply, "ok"),
             () = server => panic!("the server ended"),
         }
-        drop(silent);
     });
 }
 
@@ -256,5 +259,44 @@ fn tls_settings_that_cannot_work_are_refused_at_load() {
         let loaded = client_config(&Upstream { tls: Some(tls), ..settings(vec![endpoint]) });
         assert_eq!(loaded.is_ok(), works, "case {place}");
         assert!(!loaded.err().unwrap_or_default().contains("s3cret"));
+    }
+}
+
+#[test]
+fn a_client_certificate_is_shown_to_an_upstream_that_asks() {
+    for shown in [true, false] {
+        worker(async {
+            let client = rcgen::generate_simple_self_signed(["gateway.test".to_owned()]).unwrap();
+            let server = rcgen::generate_simple_self_signed(["app.test".to_owned()]).unwrap();
+            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(client.cert.der().clone()).unwrap();
+            let roots = Arc::new(roots);
+            let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
+            let key = PrivateKeyDer::from_pem_slice(server.signing_key.serialize_pem().as_bytes()).unwrap();
+            let builder = rustls::ServerConfig::builder_with_provider(provider);
+            let config = builder
+                .with_protocol_versions(&[&rustls::version::TLS12])
+                .unwrap()
+                .with_client_cert_verifier(verifier.build().unwrap())
+                .with_single_cert(vec![server.cert.der().clone()], key)
+                .unwrap();
+            let acceptor = TlsAcceptor::from(Arc::new(config));
+            let certificate = Certificate {
+                chain: client.cert.pem().into_bytes(),
+                key: Secret::new(client.signing_key.serialize_pem().into_bytes()),
+                origin: "client.pem".into(),
+            };
+            let tls = Tls {
+                ca: Some(server.cert.pem().into_bytes()),
+                client: shown.then_some(certificate),
+                server_name: Some("app.test".into()),
+            };
+            let (peer, upstreams) = (Peer::new().await, upstreams());
+            let settings = Arc::new(Upstream { tls: Some(tls), ..peer.settings() });
+            let accept = async { acceptor.accept(peer.accept().await).await };
+            let (stream, line) = tokio::join!(accept, upstreams.line(&settings, 0));
+            assert_eq!((stream.is_ok(), line.err()), (shown, (!shown).then_some(Code::UpstreamTls)));
+        });
     }
 }

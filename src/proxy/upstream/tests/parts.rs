@@ -4,12 +4,17 @@ use tokio::io::AsyncSeekExt;
 
 use super::*;
 use crate::proxy::upstream::Provisional;
+use crate::proxy::upstream::line::within;
+use crate::proxy::upstream::outflow::Outflow;
+use crate::proxy::upstream::wire::Outcome;
 
 /// A provisional POST, and the upstream's end of it after the head.
 async fn begun(length: Option<u64>) -> (Provisional, TcpStream, String) {
+    let departed = Departed::default();
     let (peer, upstreams) = (Peer::new().await, upstreams());
     let line = upstreams.line(&Arc::new(peer.settings()), 0).await.ok().unwrap();
-    let provisional = line.begin(head("POST", "/"), length, &Departed::default()).await.ok().unwrap();
+    let provisional = line.begin(head("POST", "/"), length, &departed).await.ok().unwrap();
+    assert_eq!(departed.is_marked(), length != Some(0));
     let mut stream = peer.accept().await;
     let seen = if length == Some(0) { String::new() } else { read_head(&mut stream).await };
     (provisional, stream, seen)
@@ -207,4 +212,23 @@ fn a_tunnel_opens_when_the_upstream_switches_to_what_was_asked_for() {
             assert_eq!(read_until(&mut tunnel, "!").await, "pong!");
         });
     }
+}
+
+#[test]
+fn patience_begins_anew_with_every_piece_that_the_upstream_takes() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (start, patience) = (tokio::time::Instant::now(), Duration::from_secs(10));
+        let progress = Outflow::held(Held::Memory(vec![Bytes::from_static(b"abc")])).progress();
+        let slow = async {
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_secs(9)).await;
+                progress.last.set(tokio::time::Instant::now());
+            }
+        };
+        let never = Box::pin(std::future::pending::<Outcome>());
+        let ((), answer) = tokio::join!(slow, within(never, &progress, patience));
+        assert!(answer.is_none());
+        assert_eq!(start.elapsed().as_secs(), 3 * 9 + 10);
+    });
 }

@@ -1,6 +1,10 @@
 //! When a connection is used again, and when it must not be.
 
 use super::*;
+use crate::policy::listen::Certificate;
+use crate::policy::upstream::Tls;
+use crate::proxy::upstream::same;
+use crate::sig::secret::Secret;
 
 #[test]
 fn a_second_request_takes_the_same_connection() {
@@ -150,4 +154,39 @@ fn bytes_after_an_answer_are_never_the_answer_to_another_request() {
             assert_eq!(tokio::join!(server, client).1, "ok");
         });
     }
+}
+
+#[test]
+fn every_setting_of_a_connection_decides_whether_it_may_be_used_after_a_reload() {
+    type Change = fn(&mut Upstream);
+    let secured = || {
+        let certificate = Certificate { chain: vec![1], key: Secret::new(vec![2]), origin: "a".into() };
+        let tls = Tls { ca: Some(vec![3]), client: Some(certificate), server_name: None };
+        Upstream { tls: Some(tls), ..settings(vec![Endpoint::Unix("/a".into())]) }
+    };
+    let cases: [(&str, bool, Change); 13] = [
+        ("nothing", true, |_| {}),
+        ("base path", true, |upstream| upstream.base_path = "/v2".into()),
+        ("host", true, |upstream| upstream.host = Host::Upstream("b".into())),
+        ("origin of the certificate", true, |upstream| client(upstream).origin = "b".into()),
+        ("endpoints", false, |upstream| upstream.endpoints = vec![Endpoint::Unix("/b".into())]),
+        ("protocol", false, |upstream| upstream.protocol = Protocol::Http1),
+        ("cap", false, |upstream| upstream.max_connections = Some(9)),
+        ("connect", false, |upstream| upstream.connect = LONG / 3),
+        ("no TLS", false, |upstream| upstream.tls = None),
+        ("authorities", false, |upstream| upstream.tls.as_mut().unwrap().ca = None),
+        ("server name", false, |upstream| upstream.tls.as_mut().unwrap().server_name = Some("b".into())),
+        ("no certificate", false, |upstream| upstream.tls.as_mut().unwrap().client = None),
+        ("key", false, |upstream| client(upstream).key = Secret::new(vec![9])),
+    ];
+    for (what, kept, change) in cases {
+        let mut changed = secured();
+        change(&mut changed);
+        assert_eq!(same::settings(&secured(), &changed), kept, "{what}");
+        assert_eq!(same::settings(&changed, &secured()), kept, "{what}");
+    }
+}
+
+fn client(upstream: &mut Upstream) -> &mut Certificate {
+    upstream.tls.as_mut().unwrap().client.as_mut().unwrap()
 }
