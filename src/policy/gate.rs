@@ -1,43 +1,206 @@
 //! Which schemes, which keys: the part of a route that verifies.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::reject::Rejection;
+use bytes::Bytes;
+
+use crate::reject::{Code, Rejection};
+use crate::sig::keyring::Keyring;
 use crate::sig::message::Head;
+use crate::sig::ring::{Misfit, PreparedRing};
+use crate::sig::scheme::Scheme;
 use crate::sig::time::Moment;
 use crate::sig::{Need, Site, check::Check};
 
+/// One way to pass: a scheme and the keys it is checked with.
+pub struct Alternative {
+    /// How it is signed.
+    pub scheme: Arc<Scheme>,
+    /// By whom.
+    pub keys: Keys,
+}
+
+/// Where the keys of an alternative come from.
+#[derive(Clone)]
+pub enum Keys {
+    /// One ring.
+    Ring(Arc<Keyring>),
+    /// The ring that path captures name; an unknown name answers like an unknown key.
+    Captured {
+        /// What the name is put together from.
+        pattern: Vec<NamePart>,
+        /// Rings by name.
+        rings: HashMap<String, Arc<Keyring>>,
+    },
+}
+
+/// A part of a captured ring's name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NamePart {
+    /// As it stands.
+    Literal(String),
+    /// The raw bytes of a captured segment.
+    Capture(Arc<str>),
+}
+
 /// Ordered alternatives of (scheme, keys), the first whose carrier is present is judged alone, right or wrong.
-pub struct Gate {}
+pub struct Gate {
+    doors: Vec<Door>,
+    protected: Vec<Bytes>,
+    carriers: Vec<Bytes>,
+    challenge: Bytes,
+}
+
+struct Door {
+    scheme: Arc<Scheme>,
+    keys: Ready,
+}
+
+#[derive(Clone)]
+enum Ready {
+    Ring(Arc<PreparedRing>),
+    Captured { pattern: Vec<NamePart>, rings: Arc<HashMap<String, Arc<PreparedRing>>> },
+}
 
 impl Gate {
+    /// Makes every key ready for its scheme. A scheme with `any_of` counts as its members, in order.
+    pub fn new(alternatives: Vec<Alternative>) -> Self {
+        let doors: Vec<Door> = alternatives.into_iter().flat_map(doors).collect();
+        let schemes = || doors.iter().map(|door| &door.scheme);
+        let (mut protected, mut carriers) = (Vec::new(), Vec::new());
+        schemes().for_each(|scheme| {
+            protected.extend(scheme.known_headers());
+            carriers.extend(scheme.carrier_headers());
+        });
+        let challenge = challenge(schemes());
+        Self { protected: unique(protected), carriers: unique(carriers), challenge, doors }
+    }
+
     /// Reads the evidence and refuses cheaply: form, time; before any body byte. An unknown key id is not refused here.
-    pub fn open(&self, _head: &Head, _site: Site<'_>, _now: Moment, _macs: usize) -> Result<Check, Rejection> {
-        todo!()
+    pub fn open(&self, head: &Head, site: Site<'_>, now: Moment, macs: usize) -> Result<Check, Rejection> {
+        let door = self.doors.iter().find(|door| door.scheme.is_chosen(head)).ok_or(Code::SignatureMissing)?;
+        Check::open(&door.scheme, door.keys.ring(site), head, (site, now, macs))
     }
 
     /// The most that any alternative needs of the body.
     pub fn need(&self) -> Need {
-        todo!()
+        self.doors.iter().map(|door| door.scheme.need()).max().unwrap_or(Need::Head)
     }
 
     /// Lower-case names of headers that carry or are covered by a signature: never to be named in `Connection`.
-    pub fn protected(&self) -> &[bytes::Bytes] {
-        todo!()
+    pub fn protected(&self) -> &[Bytes] {
+        &self.protected
     }
 
     /// Lower-case names of headers that only carry evidence; removed with `strip_signature`.
-    pub fn carriers(&self) -> &[bytes::Bytes] {
-        todo!()
+    pub fn carriers(&self) -> &[Bytes] {
+        &self.carriers
     }
 
     /// The largest `past` and `future` of the alternatives; `None` where one covers no timestamp.
     pub fn window(&self) -> Option<(Duration, Duration)> {
-        todo!()
+        let windows = self.doors.iter().map(|door| door.scheme.window().filter(|_| door.scheme.covers_timestamp()));
+        let windows = windows.collect::<Option<Vec<_>>>()?;
+        windows.into_iter().reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))
     }
 
-    /// Value of `WWW-Authenticate`, e.g. `HMAC scheme="timestamp-body"`.
-    pub fn challenge(&self) -> &bytes::Bytes {
-        todo!()
+    /// Value of `WWW-Authenticate`, e.g. `HMAC scheme="timestamp-body", headers="X-HMAC-Timestamp X-HMAC-Signature"`.
+    pub fn challenge(&self) -> &Bytes {
+        &self.challenge
     }
+
+    /// The schemes in order, members of `any_of` each on their own.
+    pub fn schemes(&self) -> impl Iterator<Item = &Arc<Scheme>> {
+        self.doors.iter().map(|door| &door.scheme)
+    }
+
+    /// Every ring that can be asked.
+    pub fn rings(&self) -> impl Iterator<Item = &Arc<Keyring>> {
+        self.doors.iter().flat_map(|door| door.keys.rings()).map(|ring| ring.ring())
+    }
+
+    /// Keys that do not fit their scheme and are never used; the configuration refuses them.
+    pub fn misfits(&self) -> Vec<Misfit> {
+        let of_door = |door: &Door| -> Vec<Misfit> {
+            door.keys.rings().flat_map(|ring| ring.misfits(&door.scheme)).collect()
+        };
+        self.doors.iter().flat_map(of_door).collect()
+    }
+}
+
+impl Ready {
+    /// `None`: nobody has that ring.
+    fn ring(&self, site: Site<'_>) -> Option<Arc<PreparedRing>> {
+        match self {
+            Self::Ring(ring) => Some(Arc::clone(ring)),
+            Self::Captured { pattern, rings } => {
+                let name = pattern.iter().map(|part| part.text(site)).collect::<Option<String>>()?;
+                rings.get(&name).cloned()
+            }
+        }
+    }
+
+    fn rings(&self) -> Box<dyn Iterator<Item = &Arc<PreparedRing>> + '_> {
+        match self {
+            Self::Ring(ring) => Box::new(std::iter::once(ring)),
+            Self::Captured { rings, .. } => Box::new(rings.values()),
+        }
+    }
+}
+
+impl NamePart {
+    fn text<'a>(&'a self, site: Site<'a>) -> Option<&'a str> {
+        match self {
+            Self::Literal(text) => Some(text),
+            Self::Capture(name) => {
+                let (_, bytes) = site.captures.iter().find(|(known, _)| known == name)?;
+                std::str::from_utf8(bytes).ok()
+            }
+        }
+    }
+}
+
+fn doors(alternative: Alternative) -> Vec<Door> {
+    let Alternative { scheme, keys } = alternative;
+    let members = match scheme.alternatives() {
+        [] => vec![scheme],
+        members => members.to_vec(),
+    };
+    let door = |scheme: Arc<Scheme>| Door { keys: ready(&scheme, &keys), scheme };
+    members.into_iter().map(door).collect()
+}
+
+fn ready(scheme: &Scheme, keys: &Keys) -> Ready {
+    match keys {
+        Keys::Ring(ring) => Ready::Ring(Arc::new(PreparedRing::new(scheme, Arc::clone(ring)))),
+        Keys::Captured { pattern, rings } => {
+            let many = rings.values().map(|ring| ring.keys().len()).sum::<usize>() > PreparedRing::MOST;
+            let prepare = |ring: &Arc<Keyring>| {
+                let ring = Arc::clone(ring);
+                if many { PreparedRing::lazy(ring) } else { PreparedRing::new(scheme, ring) }
+            };
+            let rings = rings.iter().map(|(name, ring)| (name.clone(), Arc::new(prepare(ring)))).collect();
+            Ready::Captured { pattern: pattern.clone(), rings: Arc::new(rings) }
+        }
+    }
+}
+
+fn unique(mut names: Vec<Bytes>) -> Vec<Bytes> {
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// RFC 9110 §11.6.1: one challenge per scheme. Names only; what a caller must send, never what would have been right.
+fn challenge<'a>(schemes: impl Iterator<Item = &'a Arc<Scheme>>) -> Bytes {
+    let one = |scheme: &Arc<Scheme>| {
+        let headers = scheme.announced().join(" ");
+        let headers = if headers.is_empty() { String::new() } else { format!(", headers=\"{headers}\"") };
+        format!("HMAC scheme=\"{}\"{headers}", scheme.name())
+    };
+    let mut all: Vec<String> = schemes.map(one).collect();
+    all.dedup();
+    Bytes::from(all.join(", "))
 }

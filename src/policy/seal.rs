@@ -1,32 +1,75 @@
 //! Which scheme, which keys: the part of a route that signs.
 
+use std::sync::Arc;
+
 use crate::reject::Rejection;
+use crate::sig::keyring::Keyring;
 use crate::sig::message::Head;
+use crate::sig::ring::{Misfit, PreparedRing};
+use crate::sig::scheme::Scheme;
 use crate::sig::signing::Signing;
 use crate::sig::time::Moment;
 use crate::sig::{Need, Site};
 
+/// Which of the signing keys sign.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum With {
+    /// The newest.
+    Newest,
+    /// Every active one, where the scheme carries a list; the newest elsewhere.
+    All,
+}
+
 /// A scheme and the ring that signs with it.
-pub struct Seal {}
+pub struct Seal {
+    scheme: Arc<Scheme>,
+    ring: PreparedRing,
+    with: With,
+}
 
 /// Randomness for nonces, drawn by the shell.
 pub type Entropy = [u8; 16];
 
 impl Seal {
+    /// Makes the ring ready. Of a scheme with `any_of` the first member signs. Ask [`Scheme::can_sign`] first.
+    pub fn new(scheme: Arc<Scheme>, ring: Arc<Keyring>, with: With) -> Self {
+        let scheme = scheme.alternatives().first().cloned().unwrap_or(scheme);
+        let ring = PreparedRing::new(&scheme, ring);
+        Self { scheme, ring, with }
+    }
+
+    /// The scheme it signs with.
+    pub fn scheme(&self) -> &Arc<Scheme> {
+        &self.scheme
+    }
+
+    /// The ring it signs with.
+    pub fn ring(&self) -> &Arc<Keyring> {
+        self.ring.ring()
+    }
+
+    /// Keys that do not fit the scheme and never sign; the configuration refuses them.
+    pub fn misfits(&self) -> Vec<Misfit> {
+        self.ring.misfits(&self.scheme)
+    }
+
     /// What the signer needs of the body.
     pub fn need(&self) -> Need {
-        todo!()
+        self.scheme.signing_need()
     }
 
     /// Starts a signature over the outgoing head, after every edit. Call it anew for every attempt, with a fresh `now` and fresh entropy.
     /// Signature headers that the client sent are removed from `head` here.
     pub fn start(
         &self,
-        _head: &mut Head,
-        _site: Site<'_>,
-        _now: Moment,
-        _entropy: Entropy,
+        head: &mut Head,
+        site: Site<'_>,
+        now: Moment,
+        entropy: Entropy,
     ) -> Result<Signing, Rejection> {
-        todo!()
+        let most = if self.with == With::All && self.scheme.carries_list() { usize::MAX } else { 1 };
+        let mut keys = self.ring.signers(&self.scheme, now);
+        keys.truncate(most);
+        Signing::start(&self.scheme, keys, head, (site, now, entropy))
     }
 }

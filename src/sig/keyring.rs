@@ -62,6 +62,11 @@ impl Keyring {
         self.by_id.get(id).and_then(|place| self.keys.get(*place))
     }
 
+    /// Where in [`Keyring::keys`] the key with this id is.
+    pub fn place(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
     /// Keys that may verify at `now`. Empty means: fail closed, with a code of its own.
     pub fn usable(&self, now: Moment) -> impl Iterator<Item = &Arc<Key>> {
         self.keys.iter().filter(move |key| key.verify.contains(now))

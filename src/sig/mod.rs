@@ -2,14 +2,28 @@
 //!
 //! **Invariant:** nothing here does I/O, logs, spawns, reads a clock or knows that there is a network.
 
+mod analysis;
 pub mod check;
+mod claims;
+pub mod encoding;
+pub mod filter;
+pub mod form;
+pub mod json;
 pub mod key;
 pub mod keyring;
+mod lanes;
+mod lint;
+pub mod mac;
 pub mod message;
+pub mod params;
 pub mod permit;
+pub mod ring;
 pub mod scheme;
+mod scope;
 pub mod secret;
 pub mod signing;
+pub mod stamp;
+pub mod template;
 pub mod time;
 
 /// What a scheme needs of the body; decided when the scheme is loaded.

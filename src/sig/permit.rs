@@ -14,6 +14,7 @@ pub struct Permit {
     pub(in crate::sig) key: Arc<Key>,
     pub(in crate::sig) scheme: Arc<str>,
     pub(in crate::sig) stamp: Option<Moment>,
+    pub(in crate::sig) fresh_until: Option<Moment>,
     pub(in crate::sig) nonce: Option<Bytes>,
     pub(in crate::sig) macs: Vec<Bytes>,
 }
@@ -32,6 +33,11 @@ impl Permit {
     /// The covered timestamp; `None` where the scheme covers none.
     pub fn stamp(&self) -> Option<Moment> {
         self.stamp
+    }
+
+    /// The first moment at which the covered timestamp is surely outside the window; `None` where the scheme covers none.
+    pub fn fresh_until(&self) -> Option<Moment> {
+        self.fresh_until
     }
 
     /// The covered nonce or message id; `None` where the scheme covers none.

@@ -1,0 +1,160 @@
+//! What a request claims: signatures, key id, timestamp, nonce. Read strictly, believed not at all.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::params::Params;
+use super::scheme::{Scheme, SignatureField};
+use super::scope::{Scope, Seen, Twice, split};
+use super::template::Source;
+use super::time::Moment;
+use crate::reject::{Code, Rejection};
+
+/// Longest carrier of a signature, in bytes.
+const LONGEST: usize = 8 * 1024;
+
+/// Most candidates that are looked at in a list: more is a way to burn CPU, not a rotation.
+const MOST: usize = 16;
+
+/// A decoded signature of the right length, and the one key that may have made it.
+#[derive(Clone, Debug)]
+pub(in crate::sig) struct Candidate {
+    pub(in crate::sig) mac: Vec<u8>,
+    pub(in crate::sig) key: Option<Arc<str>>,
+}
+
+/// Everything that was read so far.
+#[derive(Clone, Debug, Default)]
+pub(in crate::sig) struct Claims {
+    pub(in crate::sig) params: Params,
+    pub(in crate::sig) stamp_text: Option<Bytes>,
+    pub(in crate::sig) stamp: Option<Moment>,
+    pub(in crate::sig) nonce: Option<Bytes>,
+    pub(in crate::sig) key_id: Option<Bytes>,
+    pub(in crate::sig) candidates: Vec<Candidate>,
+}
+
+/// Reads what sits in the head (`in_body` false) or in the body (true), beside what `scope` knows already: presence first, then form, then time.
+pub(in crate::sig) fn read(scope: Scope<'_>, now: Moment, in_body: bool) -> Result<Claims, Rejection> {
+    let parts = &scope.scheme.parts;
+    let mut claims = scope.claims.clone();
+    if let Some(list) = parts.params.as_ref().filter(|list| list.source.in_body() == in_body) {
+        let raw = bounded(one(scope, &list.source)?.ok_or_else(missing)?)?;
+        claims.params = list.parse(&list.strip(&raw).ok_or_else(missing)?)?;
+        let known = claims.clone();
+        return read_fields(Scope { claims: &known, ..scope }, in_body, now, claims);
+    }
+    read_fields(scope, in_body, now, claims)
+}
+
+fn read_fields(scope: Scope<'_>, in_body: bool, now: Moment, mut claims: Claims) -> Result<Claims, Rejection> {
+    let parts = &scope.scheme.parts;
+    let here = |source: &Source| match (source, &parts.params) {
+        (Source::Param(_), Some(list)) => list.source.in_body() == in_body,
+        _ => source.in_body() == in_body,
+    };
+    let fields: Vec<_> = parts.signatures.iter().filter(|field| here(&field.source)).collect();
+    let texts = fields.iter().map(|field| signature_texts(scope, field)).collect::<Result<Vec<_>, _>>()?;
+    if !fields.is_empty() && texts.iter().all(Vec::is_empty) {
+        return Err(missing());
+    }
+    let stamp_field = parts.timestamp.as_ref().filter(|field| here(&field.source));
+    if let Some(field) = stamp_field {
+        let text = one(scope, &field.source)?.ok_or_else(missing)?;
+        claims.stamp = Some(field.format.parse(&text).ok_or(Code::TimestampInvalid)?);
+        claims.stamp_text = Some(text);
+    }
+    if let Some(field) = parts.key_id.as_ref().filter(|field| here(&field.source)) {
+        claims.key_id = one(scope, &field.source)?;
+        if claims.key_id.is_none() && !field.optional {
+            return Err(missing().because("no key id"));
+        }
+    }
+    if let Some(field) = parts.nonce.as_ref().filter(|field| here(&field.source)) {
+        let nonce = one(scope, &field.source)?.filter(|nonce| is_nonce(nonce));
+        claims.nonce = Some(nonce.ok_or(Code::NonceInvalid)?);
+    }
+    for (field, found) in fields.iter().zip(&texts) {
+        decode(scope.scheme, field, found, &mut claims.candidates)?;
+    }
+    if !fields.is_empty() && claims.candidates.is_empty() {
+        return Err(malformed());
+    }
+    if let (Some(field), Some(stamp)) = (stamp_field, claims.stamp) {
+        field.bounds.judge(stamp, field.format, now)?;
+    }
+    Ok(claims)
+}
+
+/// The texts at a signature's place: one, or all where the scheme allows several.
+fn signature_texts(scope: Scope<'_>, field: &SignatureField) -> Result<Vec<Bytes>, Rejection> {
+    if field.list.is_some() || scope.scheme.is_repeated(&field.source) {
+        let found = scope.all(&field.source).into_iter().map(|text| Bytes::copy_from_slice(&text));
+        return found.map(bounded).collect();
+    }
+    one(scope, &field.source)?.map(bounded).into_iter().collect()
+}
+
+fn decode(
+    scheme: &Scheme,
+    field: &SignatureField,
+    texts: &[Bytes],
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), Rejection> {
+    let several = field.list.is_some() || scheme.is_repeated(&field.source);
+    let separator = field.list.as_deref();
+    let members = texts.iter().flat_map(|text| match separator {
+        Some(separator) => split(text, separator).collect::<Vec<_>>(),
+        None => vec![text.as_ref()],
+    });
+    for (place, member) in members.enumerate() {
+        if place >= MOST {
+            return Err(Rejection::from(Code::SignatureMalformed).because("more than 16 signatures"));
+        }
+        let member = if field.trim { member.trim_ascii() } else { member };
+        let text = member.strip_prefix(field.prefix.as_ref());
+        let mac = text.and_then(|text| field.encoding.decode(text, field.any_case));
+        match mac.filter(|mac| mac.len() == scheme.parts.algorithm.size()) {
+            Some(mac) => candidates.push(Candidate { mac, key: field.key.clone() }),
+            None if several => {}
+            None => return Err(malformed()),
+        }
+    }
+    Ok(())
+}
+
+fn one(scope: Scope<'_>, source: &Source) -> Result<Option<Bytes>, Rejection> {
+    // Headers are slices of the receive buffer: sharing them costs no copy.
+    if let (Source::Header(names), Seen::Nothing | Seen::Digests(_)) = (source, scope.seen)
+        && let [name] = names.as_slice()
+        && name != "host"
+    {
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        return scope.head.fields.one(name).map(|found| found.cloned()).map_err(|_| repeated());
+    }
+    match scope.one(source) {
+        Ok(found) => Ok(found.map(|value| Bytes::copy_from_slice(&value))),
+        Err(Twice) => Err(repeated()),
+    }
+}
+
+fn bounded(text: Bytes) -> Result<Bytes, Rejection> {
+    if text.len() > LONGEST { Err(malformed().because("longer than 8 KiB")) } else { Ok(text) }
+}
+
+fn is_nonce(nonce: &[u8]) -> bool {
+    (1..=256).contains(&nonce.len()) && nonce.iter().all(u8::is_ascii_graphic)
+}
+
+fn missing() -> Rejection {
+    Code::SignatureMissing.into()
+}
+
+fn repeated() -> Rejection {
+    Code::SignatureRepeated.into()
+}
+
+fn malformed() -> Rejection {
+    Code::SignatureMalformed.into()
+}

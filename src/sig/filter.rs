@@ -1,0 +1,157 @@
+//! What a template may do with a value: pure functions from bytes to bytes.
+
+use std::borrow::Cow;
+
+use super::encoding::Encoding;
+use super::form;
+use super::mac::Algorithm;
+
+/// A step of `{value|filter|filter}`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Filter {
+    /// ASCII lower case.
+    Lower,
+    /// ASCII upper case.
+    Upper,
+    /// The raw digest.
+    Hash(Algorithm),
+    /// Bytes as text.
+    Encode(Encoding),
+    /// Percent-decoding and `+`.
+    UrlDecode,
+    /// Only these escapes (as their bytes) are decoded.
+    PctDecode(Vec<u8>),
+    /// A query or form without these names.
+    Without(Vec<Vec<u8>>),
+    /// Pairs of a query or form sorted by name, then value, as they are.
+    Sorted,
+    /// Decoded names sorted, each followed by its value, equal pairs once.
+    SortedConcat,
+    /// A URL with its default port written out.
+    WithPort,
+    /// A URL without its port.
+    WithoutPort,
+    /// A content type without parameters.
+    MediaType,
+}
+
+impl Filter {
+    /// The filter of this name, or why there is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(arguments) = argument(text, "without") {
+            return Ok(Self::Without(arguments.split(',').map(|name| name.trim().as_bytes().to_vec()).collect()));
+        }
+        if let Some(escapes) = argument(text, "pctdecode") {
+            return Ok(Self::PctDecode(form::percent_decode(escapes.as_bytes(), false).into_owned()));
+        }
+        if let Some(algorithm) = Algorithm::by_name(text) {
+            return Ok(Self::Hash(algorithm));
+        }
+        Ok(match text {
+            "lower" => Self::Lower,
+            "upper" => Self::Upper,
+            "hex" => Self::Encode(Encoding::Hex),
+            "base64" => Self::Encode(Encoding::Base64),
+            "base64url" => Self::Encode(Encoding::Base64Url),
+            "urldecode" => Self::UrlDecode,
+            "sorted" => Self::Sorted,
+            "sorted_concat" => Self::SortedConcat,
+            "with_port" => Self::WithPort,
+            "without_port" => Self::WithoutPort,
+            "media_type" => Self::MediaType,
+            _ => return Err(format!("`{text}` is not a filter")),
+        })
+    }
+
+    /// What becomes of `input`.
+    pub fn apply<'a>(&self, input: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
+        match self {
+            Self::Lower => Cow::Owned(input.to_ascii_lowercase()),
+            Self::Upper => Cow::Owned(input.to_ascii_uppercase()),
+            Self::Hash(algorithm) => Cow::Owned(algorithm.digest(&input)),
+            Self::Encode(encoding) => Cow::Owned(encoding.encode(&input).into_bytes()),
+            Self::UrlDecode => Cow::Owned(form::percent_decode(&input, true).into_owned()),
+            Self::PctDecode(bytes) => Cow::Owned(form::decode_only(&input, bytes)),
+            Self::Without(names) => Cow::Owned(form::without(&input, names)),
+            Self::Sorted => Cow::Owned(form::sorted(&input)),
+            Self::SortedConcat => Cow::Owned(form::sorted_concat(&input)),
+            Self::WithPort => Cow::Owned(with_port(&input)),
+            Self::WithoutPort => Cow::Owned(without_port(&input)),
+            Self::MediaType => {
+                let kind = input.split(|byte| *byte == b';').next().unwrap_or_default();
+                Cow::Owned(kind.trim_ascii().to_ascii_lowercase())
+            }
+        }
+    }
+}
+
+fn argument<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')')
+}
+
+/// `scheme://`, authority, rest.
+fn split_url(url: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let start = url.windows(3).position(|three| three == b"://")?.saturating_add(3);
+    let (scheme, rest) = url.split_at_checked(start)?;
+    let end = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at_checked(end)?;
+    Some((scheme, authority, rest))
+}
+
+/// Where the port begins, with its colon; an IPv6 literal has colons of its own.
+fn port_mark(authority: &[u8]) -> Option<usize> {
+    let mark = authority.iter().rposition(|byte| *byte == b':')?;
+    let digits = authority.get(mark.saturating_add(1)..)?;
+    (!digits.is_empty() && digits.iter().all(u8::is_ascii_digit)).then_some(mark)
+}
+
+fn with_port(url: &[u8]) -> Vec<u8> {
+    let Some((scheme, authority, rest)) = split_url(url) else { return url.to_vec() };
+    let port: &[u8] = match scheme {
+        _ if port_mark(authority).is_some() => b"",
+        b"https://" => b":443",
+        b"http://" => b":80",
+        _ => b"",
+    };
+    [scheme, authority, port, rest].concat()
+}
+
+fn without_port(url: &[u8]) -> Vec<u8> {
+    let Some((scheme, authority, rest)) = split_url(url) else { return url.to_vec() };
+    let host = port_mark(authority).and_then(|mark| authority.get(..mark)).unwrap_or(authority);
+    [scheme, host, rest].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_do_what_their_names_say() {
+        for (filter, input, output) in [
+            ("lower", "POST", "post"),
+            ("upper", "post", "POST"),
+            ("hex", "\u{1}", "01"),
+            ("base64", "a", "YQ=="),
+            ("base64url", "a", "YQ"),
+            ("urldecode", "a%20b+c%zz", "a b c%zz"),
+            ("pctdecode(%3A%2F)", "a%3Ab%2fc%20", "a:b/c%20"),
+            ("without(sig)", "a=1&sig=2&%73ig=3&b", "a=1&b"),
+            ("sorted", "b=2&a=2&a=1", "a=1&a=2&b=2"),
+            ("sorted_concat", "b=2&a=%41&a=A&c", "aAb2c"),
+            ("with_port", "https://a.b/c:9", "https://a.b:443/c:9"),
+            ("with_port", "http://[::1]:8/c", "http://[::1]:8/c"),
+            ("without_port", "https://a.b:443/c?d", "https://a.b/c?d"),
+            ("media_type", "Application/JSON; charset=x", "application/json"),
+        ] {
+            let made = Filter::parse(filter).unwrap().apply(Cow::Borrowed(input.as_bytes())).into_owned();
+            assert_eq!(String::from_utf8(made).unwrap(), output, "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_digest_filter_gives_raw_bytes() {
+        let digest = Filter::parse("sha256").unwrap().apply(Cow::Borrowed(b"")).into_owned();
+        assert_eq!(digest.get(..2), Some(&[0xe3, 0xb0][..]));
+    }
+}

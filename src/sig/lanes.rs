@@ -1,0 +1,155 @@
+//! One MAC per key and message, fed side by side and never concatenated.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use subtle::{Choice, ConstantTimeEq};
+
+use super::claims::Candidate;
+use super::key::Key;
+use super::mac::Mac;
+use super::ring::Prepared;
+use super::scheme::Step;
+use super::scope::{Scope, Seen};
+use crate::reject::{Code, Rejection};
+
+/// MACs under way.
+pub(in crate::sig) struct Lanes {
+    lanes: Vec<Lane>,
+    /// What follows the body, per message.
+    tails: Vec<Vec<Tail>>,
+}
+
+struct Lane {
+    key: Arc<Prepared>,
+    content: usize,
+    mac: Mac,
+    /// Whether the body goes in as it arrives.
+    takes_body: bool,
+}
+
+enum Tail {
+    Bytes(Bytes),
+    Key,
+    /// The step of the message, evaluated when the body's digests are known.
+    Late(usize),
+}
+
+impl Lanes {
+    /// Feeds everything before the body and keeps what comes after it. With the whole body at hand nothing is left over.
+    pub(in crate::sig) fn open(scope: Scope<'_>, keys: &[Arc<Prepared>]) -> Result<Self, Rejection> {
+        let contents = &scope.scheme.contents;
+        let mut all = Self { lanes: Vec::with_capacity(keys.len()), tails: Vec::with_capacity(contents.len()) };
+        for (content, steps) in contents.iter().enumerate() {
+            let lane = |key: &Arc<Prepared>| Lane {
+                key: Arc::clone(key),
+                content,
+                mac: key.mac.clone(),
+                takes_body: false,
+            };
+            let first = all.lanes.len();
+            all.lanes.extend(keys.iter().map(lane));
+            let mut tail = Vec::new();
+            let lanes = all.lanes.get_mut(first..).unwrap_or_default();
+            open_content(scope, steps, lanes, &mut tail)?;
+            all.tails.push(tail);
+        }
+        Ok(all)
+    }
+
+    /// The next bytes of the body.
+    pub(in crate::sig) fn feed(&mut self, chunk: &[u8]) {
+        for lane in self.lanes.iter_mut().filter(|lane| lane.takes_body) {
+            lane.mac.update(chunk);
+        }
+    }
+
+    /// Feeds what follows the body; the raw MAC of every lane.
+    pub(in crate::sig) fn finish(mut self, scope: Option<Scope<'_>>) -> Result<Vec<(Arc<Prepared>, Vec<u8>)>, Rejection> {
+        for lane in &mut self.lanes {
+            for tail in self.tails.get(lane.content).into_iter().flatten() {
+                match tail {
+                    Tail::Bytes(bytes) => lane.mac.update(bytes),
+                    Tail::Key => feed_key(lane),
+                    Tail::Late(step) => feed_late(lane, *step, scope)?,
+                }
+            }
+        }
+        Ok(self.lanes.into_iter().map(|lane| (lane.key, lane.mac.finish())).collect())
+    }
+
+    /// The key whose MAC one of the candidates is, and every MAC. All lanes and candidates are compared: no early exit.
+    pub(in crate::sig) fn close(
+        self,
+        scope: Option<Scope<'_>>,
+        candidates: &[Candidate],
+    ) -> Result<(Arc<Key>, Vec<Bytes>), Rejection> {
+        let mut winner: Option<Arc<Key>> = None;
+        let mut macs = Vec::new();
+        for (prepared, mac) in self.finish(scope)? {
+            let mut held = Choice::from(0);
+            for candidate in candidates {
+                let key = prepared.key.as_ref().map(|key| &key.id);
+                let allowed = candidate.key.is_none() || candidate.key.as_ref() == key;
+                held |= candidate.mac.ct_eq(&mac) & Choice::from(u8::from(allowed));
+            }
+            if bool::from(held) && winner.is_none() {
+                winner.clone_from(&prepared.key);
+            }
+            macs.push(Bytes::from(mac));
+        }
+        winner.map(|key| (key, macs)).ok_or_else(|| Code::SignatureInvalid.into())
+    }
+}
+
+fn open_content(scope: Scope<'_>, steps: &[Step], lanes: &mut [Lane], tail: &mut Vec<Tail>) -> Result<(), Rejection> {
+    let mut streaming = false;
+    for (place, step) in steps.iter().enumerate() {
+        match step {
+            Step::Literal(text) if streaming => tail.push(Tail::Bytes(text.clone())),
+            Step::Literal(text) => feed_all(lanes, text),
+            Step::Key if streaming => tail.push(Tail::Key),
+            Step::Key => lanes.iter_mut().for_each(feed_key),
+            Step::Value(value) => {
+                let bytes = scope.value(value)?;
+                if streaming { tail.push(Tail::Bytes(bytes.into_owned().into())) } else { feed_all(lanes, &bytes) }
+            }
+            Step::Body => match scope.seen {
+                Seen::Whole(body, _) => feed_all(lanes, body),
+                Seen::Nothing | Seen::Digests(_) => {
+                    lanes.iter_mut().for_each(|lane| lane.takes_body = true);
+                    streaming = true;
+                }
+            },
+            Step::Late(value) => match scope.seen {
+                Seen::Nothing => {
+                    tail.push(Tail::Late(place));
+                    streaming = true;
+                }
+                Seen::Whole(..) | Seen::Digests(_) => feed_all(lanes, &scope.value(value)?),
+            },
+        }
+    }
+    Ok(())
+}
+
+fn feed_all(lanes: &mut [Lane], bytes: &[u8]) {
+    for lane in lanes {
+        lane.mac.update(bytes);
+    }
+}
+
+fn feed_key(lane: &mut Lane) {
+    if let Some(bytes) = &lane.key.bytes {
+        lane.mac.update(bytes.expose());
+    }
+}
+
+fn feed_late(lane: &mut Lane, step: usize, scope: Option<Scope<'_>>) -> Result<(), Rejection> {
+    let scope = scope.ok_or(Code::SignatureInvalid)?;
+    let step = scope.scheme.contents.get(lane.content).and_then(|steps| steps.get(step));
+    if let Some(Step::Late(value)) = step {
+        lane.mac.update(&scope.value(value)?);
+    }
+    Ok(())
+}

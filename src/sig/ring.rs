@@ -1,0 +1,164 @@
+//! Keys made ready for one scheme: decoded, derived, and with their keyed state computed once.
+
+use std::sync::Arc;
+
+use super::key::Key;
+use super::keyring::Keyring;
+use super::mac::{Algorithm, Mac};
+use super::scheme::{KeyForm, Scheme};
+use super::secret::Secret;
+use super::template::{Input, Part, Template};
+use super::time::Moment;
+use crate::reject::{Code, Rejection};
+
+/// A key that cannot be used with a scheme, and why. Never holds the secret.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("key `{key}` of keyring `{ring}` does not fit scheme `{scheme}`: {why}")]
+pub struct Misfit {
+    /// The ring it is in.
+    pub ring: Arc<str>,
+    /// Its id.
+    pub key: Arc<str>,
+    /// The scheme that cannot use it.
+    pub scheme: Arc<str>,
+    /// What is wrong with its form.
+    pub why: &'static str,
+}
+
+/// A key made ready for one scheme.
+pub(crate) struct Prepared {
+    /// `None` for the dummy that stands for an unknown key.
+    pub(in crate::sig) key: Option<Arc<Key>>,
+    pub(in crate::sig) mac: Mac,
+    /// The key bytes, where the message holds them (`mac: hash`).
+    pub(in crate::sig) bytes: Option<Secret>,
+}
+
+/// A ring made ready for one scheme.
+pub struct PreparedRing {
+    ring: Arc<Keyring>,
+    ready: Vec<Option<Arc<Prepared>>>,
+}
+
+impl Prepared {
+    fn new(scheme: &Scheme, key: &Arc<Key>) -> Result<Arc<Self>, &'static str> {
+        let bytes = key_bytes(&scheme.parts.key, key.secret.expose())?;
+        Ok(Arc::new(Self::of(scheme, Some(Arc::clone(key)), bytes)))
+    }
+
+    /// Stands for a key that nobody has: fed the same bytes, it makes an unknown key id cost what a wrong signature costs.
+    pub(in crate::sig) fn dummy(scheme: &Scheme) -> Arc<Self> {
+        Arc::new(Self::of(scheme, None, Secret::new(b"no key has this id, yet it takes as long".to_vec())))
+    }
+
+    fn of(scheme: &Scheme, key: Option<Arc<Key>>, bytes: Secret) -> Self {
+        let algorithm = scheme.parts.algorithm;
+        if scheme.parts.keyed {
+            Self { key, mac: Mac::keyed(algorithm, bytes.expose()), bytes: None }
+        } else {
+            Self { key, mac: Mac::plain(algorithm), bytes: Some(bytes) }
+        }
+    }
+}
+
+impl PreparedRing {
+    /// Above this many keys nothing is computed ahead: tenants are looked up, not tried.
+    pub const MOST: usize = 4096;
+
+    /// A ring whose keys are made ready when they are asked for.
+    pub const fn lazy(ring: Arc<Keyring>) -> Self {
+        Self { ring, ready: Vec::new() }
+    }
+
+    /// Every key of `ring` made ready for `scheme`. Keys that do not fit are never used: see [`PreparedRing::misfits`].
+    pub fn new(scheme: &Scheme, ring: Arc<Keyring>) -> Self {
+        let few = ring.keys().len() <= Self::MOST;
+        let keys = if few { ring.keys() } else { &[] };
+        let ready = keys.iter().map(|key| Prepared::new(scheme, key).ok()).collect();
+        Self { ring, ready }
+    }
+
+    /// The ring itself.
+    pub fn ring(&self) -> &Arc<Keyring> {
+        &self.ring
+    }
+
+    /// Keys that cannot be used with `scheme`.
+    pub fn misfits(&self, scheme: &Scheme) -> Vec<Misfit> {
+        let why = |key: &Arc<Key>| key_bytes(&scheme.parts.key, key.secret.expose()).err();
+        let misfit = |key: &Arc<Key>, why| Misfit {
+            ring: Arc::clone(self.ring.name()),
+            key: Arc::clone(&key.id),
+            scheme: Arc::clone(scheme.name()),
+            why,
+        };
+        self.ring.keys().iter().filter_map(|key| why(key).map(|why| misfit(key, why))).collect()
+    }
+
+    /// The keys to try: the named one, or every usable one, newest first, at most `most`. An unknown or unusable id gives the dummy.
+    pub(in crate::sig) fn candidates(
+        &self,
+        scheme: &Scheme,
+        id: Option<&[u8]>,
+        now: Moment,
+        most: usize,
+    ) -> Result<Vec<Arc<Prepared>>, Rejection> {
+        if self.ring.usable(now).next().is_none() {
+            return Err(Rejection::from(Code::KeyringEmpty).because(format!("keyring {}", self.ring.name())));
+        }
+        if let Some(id) = id {
+            let known = std::str::from_utf8(id).ok().and_then(|id| self.ring.place(id));
+            let ready = known.and_then(|place| self.usable_at(scheme, place, now));
+            return Ok(vec![ready.unwrap_or_else(|| Prepared::dummy(scheme))]);
+        }
+        let places = (0..self.ring.keys().len()).rev();
+        Ok(places.filter_map(|place| self.usable_at(scheme, place, now)).take(most).collect())
+    }
+
+    fn usable_at(&self, scheme: &Scheme, place: usize, now: Moment) -> Option<Arc<Prepared>> {
+        let key = self.ring.keys().get(place).filter(|key| key.verify.contains(now))?;
+        self.at(scheme, place, key)
+    }
+
+    fn at(&self, scheme: &Scheme, place: usize, key: &Arc<Key>) -> Option<Arc<Prepared>> {
+        match self.ready.get(place) {
+            Some(ready) => ready.clone(),
+            None => Prepared::new(scheme, key).ok(),
+        }
+    }
+
+    /// The keys that sign at `now`, newest first.
+    pub(crate) fn signers(&self, scheme: &Scheme, now: Moment) -> Vec<Arc<Prepared>> {
+        let keys = self.ring.signers(now).into_iter();
+        keys.filter_map(|key| self.ring.place(&key.id).and_then(|place| self.at(scheme, place, key))).collect()
+    }
+}
+
+/// How the configured secret becomes key bytes.
+fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, &'static str> {
+    let prefix = form.strip_prefix.as_deref().unwrap_or_default().as_bytes();
+    let text = secret.strip_prefix(prefix).unwrap_or(secret);
+    let bytes = match form.encoding {
+        None => Secret::new(text.to_vec()),
+        Some(encoding) => Secret::new(encoding.decode_secret(text).ok_or("its secret is not in the scheme's encoding")?),
+    };
+    if bytes.is_empty() {
+        return Err("its secret is empty after decoding");
+    }
+    Ok(match &form.derive {
+        None => bytes,
+        Some((algorithm, template)) => derive(*algorithm, template, &bytes),
+    })
+}
+
+fn derive(algorithm: Algorithm, template: &Template, key: &Secret) -> Secret {
+    let mut hash = Mac::plain(algorithm);
+    for part in &template.0 {
+        match part {
+            Part::Literal(text) => hash.update(text),
+            Part::Value(value) if value.input == Input::Key => hash.update(key.expose()),
+            Part::Value(_) => {}
+        }
+    }
+    Secret::new(hash.finish())
+}

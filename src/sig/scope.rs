@@ -1,0 +1,248 @@
+//! Looking values up: what a template says, for one request.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::claims::Claims;
+use super::form;
+use super::json::Json;
+use super::mac::Algorithm;
+use super::message::Head;
+use super::scheme::{Absent, Scheme, SignedHeaders};
+use super::template::{Input, Part, Source, Template, Value};
+use crate::reject::{Code, Rejection};
+
+/// What is known of the body so far.
+#[derive(Clone, Copy)]
+pub(in crate::sig) enum Seen<'a> {
+    /// Only the head is here.
+    Nothing,
+    /// Its digests.
+    Digests(&'a [(Algorithm, Vec<u8>)]),
+    /// All of it.
+    Whole(&'a [u8], Option<&'a Json>),
+}
+
+/// One request, as templates see it.
+#[derive(Clone, Copy)]
+pub(in crate::sig) struct Scope<'a> {
+    pub(in crate::sig) scheme: &'a Scheme,
+    pub(in crate::sig) head: &'a Head,
+    pub(in crate::sig) public_url: Option<&'a str>,
+    pub(in crate::sig) claims: &'a Claims,
+    pub(in crate::sig) seen: Seen<'a>,
+}
+
+/// A source that must occur once occurs twice.
+pub(in crate::sig) struct Twice;
+
+impl<'a> Scope<'a> {
+    /// The bytes of a template, joined. Only for small things: messages are fed part by part.
+    pub(in crate::sig) fn render(&self, template: &'a Template) -> Result<Vec<u8>, Rejection> {
+        let mut out = Vec::new();
+        for part in &template.0 {
+            match part {
+                Part::Literal(text) => out.extend_from_slice(text),
+                Part::Value(value) => out.extend_from_slice(&self.value(value)?),
+            }
+        }
+        Ok(out)
+    }
+
+    /// A value after its filters. Absence and repetition refuse: absence is not emptiness.
+    pub(in crate::sig) fn value(&self, value: &'a Value) -> Result<Cow<'a, [u8]>, Rejection> {
+        if let (Some(algorithm), Seen::Digests(digests)) = (value.body_digest(), self.seen) {
+            let digest = digests.iter().find(|(known, _)| *known == algorithm).ok_or_else(unready)?;
+            let filters = value.filters.iter().skip(1);
+            return Ok(filters.fold(Cow::Owned(digest.1.clone()), |bytes, filter| filter.apply(bytes)));
+        }
+        let bytes = self.input(&value.input, value.optional)?;
+        Ok(value.filters.iter().fold(bytes, |bytes, filter| filter.apply(bytes)))
+    }
+
+    fn input(&self, input: &'a Input, optional: bool) -> Result<Cow<'a, [u8]>, Rejection> {
+        let claims = self.claims;
+        Ok(match input {
+            Input::Body => match self.seen {
+                Seen::Whole(body, _) => Cow::Borrowed(body),
+                Seen::Nothing | Seen::Digests(_) => return Err(unready()),
+            },
+            Input::Method => Cow::Borrowed(self.head.method.as_str().as_bytes()),
+            Input::Target => Cow::Borrowed(&self.head.target),
+            Input::Path => Cow::Borrowed(self.head.path()),
+            Input::Query => Cow::Borrowed(self.head.query().unwrap_or_default()),
+            Input::MarkedQuery => {
+                Cow::Borrowed(self.head.target.get(self.head.path().len()..).unwrap_or_default())
+            }
+            Input::Host => Cow::Borrowed(&self.head.authority),
+            Input::PublicUrl => Cow::Borrowed(self.site()?.as_bytes()),
+            Input::Url => Cow::Owned([self.site()?.as_bytes(), &self.head.target].concat()),
+            Input::Timestamp => Cow::Borrowed(claims.stamp_text.as_deref().ok_or_else(unready)?),
+            Input::Nonce => Cow::Borrowed(claims.nonce.as_deref().ok_or_else(unready)?),
+            Input::KeyId => Cow::Borrowed(claims.key_id.as_deref().unwrap_or_default()),
+            Input::SignedHeaders => Cow::Owned(self.signed_headers()?),
+            Input::Let(place) => match self.scheme.parts.lets.get(*place) {
+                Some(template) => Cow::Owned(self.render(template)?),
+                None => return Err(unready()),
+            },
+            Input::Source(source) => match self.one(source) {
+                Ok(Some(value)) => value,
+                Ok(None) if optional => Cow::Borrowed(b""),
+                Ok(None) => return Err(uncovered(format!("{source:?} is missing"))),
+                Err(Twice) => return Err(uncovered(format!("{source:?} is repeated"))),
+            },
+            Input::Key | Input::FieldName | Input::FieldValue => return Err(unready()),
+        })
+    }
+
+    fn site(&self) -> Result<&'a str, Rejection> {
+        let missing = "the scheme covers the URL, but the listener or route has no public_url";
+        self.public_url.ok_or_else(|| Rejection::from(Code::RequirementUnmet).because(missing))
+    }
+
+    /// The one value at a source.
+    pub(in crate::sig) fn one(&self, source: &'a Source) -> Result<Option<Cow<'a, [u8]>>, Twice> {
+        if let Source::Header(names) = source {
+            let name = names.iter().find(|name| self.has_header(name));
+            return match name {
+                Some(name) => self.header(name),
+                None => Ok(None),
+            };
+        }
+        let mut all = self.all(source).into_iter();
+        let first = all.next();
+        if all.next().is_some() { Err(Twice) } else { Ok(first) }
+    }
+
+    /// Every value at a source, in order.
+    pub(in crate::sig) fn all(&self, source: &'a Source) -> Vec<Cow<'a, [u8]>> {
+        match source {
+            Source::Header(names) => match names.iter().find(|name| self.has_header(name)) {
+                Some(name) => self.lines(name).map(Cow::Borrowed).collect(),
+                None => Vec::new(),
+            },
+            Source::Query(name) => form::values(self.head.query().unwrap_or_default(), name, false).collect(),
+            Source::Cookie(name) => {
+                let lines = self.head.fields.all("cookie");
+                lines.flat_map(|line| form::cookies(line, name)).map(Cow::Borrowed).collect()
+            }
+            Source::Param(name) => self.claims.params.all(name).map(|value| Cow::Borrowed(value.as_ref())).collect(),
+            Source::Form(name) => match self.seen {
+                Seen::Whole(body, _) => form::values(body, name, true).collect(),
+                Seen::Nothing | Seen::Digests(_) => Vec::new(),
+            },
+            Source::Json(pointer) => match self.seen {
+                Seen::Whole(_, Some(json)) => json.scalar(pointer).map(Cow::Borrowed).into_iter().collect(),
+                Seen::Whole(_, None) | Seen::Nothing | Seen::Digests(_) => Vec::new(),
+            },
+        }
+    }
+
+    fn lines(&self, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let fields = self.head.fields.iter();
+        fields.filter(move |field| field.name == name).map(|field| field.value.as_ref())
+    }
+
+    fn has_header(&self, name: &'a [u8]) -> bool {
+        self.lines(name).next().is_some() || (name == b"host" && !self.head.authority.is_empty())
+    }
+
+    fn header(&self, name: &'a [u8]) -> Result<Option<Cow<'a, [u8]>>, Twice> {
+        if name == b"host" {
+            return Ok(Some(Cow::Borrowed(&self.head.authority)));
+        }
+        let mut lines = self.lines(name);
+        let first = lines.next();
+        if lines.next().is_some() { Err(Twice) } else { Ok(first.map(Cow::Borrowed)) }
+    }
+
+    /// The names that the request says it signed, each once.
+    pub(in crate::sig) fn listed(&self, signed: &'a SignedHeaders) -> Result<Vec<Bytes>, Rejection> {
+        let names: Vec<Bytes> = match self.one(&signed.source) {
+            Ok(None) => signed.default.clone(),
+            Ok(Some(list)) => split(&list, &signed.separator).map(|name| name.to_ascii_lowercase().into()).collect(),
+            Err(Twice) => return Err(uncovered("the list of signed headers is repeated".to_owned())),
+        };
+        let twice = names.iter().enumerate().any(|(place, name)| names.iter().take(place).any(|other| other == name));
+        if twice || names.is_empty() || names.len() > 64 || names.iter().any(Bytes::is_empty) {
+            return Err(uncovered("the list of signed headers is empty, too long or names something twice".to_owned()));
+        }
+        if let Some(name) = signed.require.iter().find(|name| !names.contains(name)) {
+            return Err(Rejection::from(Code::RequirementUnmet).because(format!("{name:?} must be signed")));
+        }
+        Ok(names)
+    }
+
+    fn signed_headers(&self) -> Result<Vec<u8>, Rejection> {
+        let signed = self.scheme.parts.signed_headers.as_ref().ok_or_else(unready)?;
+        let mut lines: Vec<Vec<u8>> = Vec::new();
+        for name in self.listed(signed)? {
+            if let Some((_, template)) = signed.special.iter().find(|(special, _)| *special == name) {
+                lines.push(self.render(template)?);
+            } else if let Some(line) = self.signed_line(signed, &name)? {
+                lines.push(line);
+            }
+        }
+        let mut block = lines.join(signed.join.as_ref());
+        block.extend_from_slice(&signed.end);
+        Ok(block)
+    }
+
+    fn signed_line(&self, signed: &'a SignedHeaders, name: &Bytes) -> Result<Option<Vec<u8>>, Rejection> {
+        let found = if name == "host" {
+            Some(&self.head.authority).filter(|host| !host.is_empty())
+        } else {
+            let name = std::str::from_utf8(name).unwrap_or_default();
+            self.head.fields.one(name).map_err(|_| uncovered("a signed header is repeated".to_owned()))?
+        };
+        match (found, &signed.absent) {
+            (Some(value), _) => Ok(Some(self.line(&signed.line, name, value)?)),
+            (None, Absent::Skip) => Ok(None),
+            (None, Absent::Line(line)) => Ok(Some(self.line(line, name, b"")?)),
+            (None, Absent::Refuse) => Err(uncovered("a signed header is missing".to_owned())),
+        }
+    }
+
+    fn line(&self, template: &'a Template, name: &[u8], value: &[u8]) -> Result<Vec<u8>, Rejection> {
+        let mut out = Vec::new();
+        for part in &template.0 {
+            match part {
+                Part::Literal(text) => out.extend_from_slice(text),
+                Part::Value(Value { input: Input::FieldName, filters, .. }) => {
+                    out.extend_from_slice(&filters.iter().fold(Cow::Borrowed(name), |bytes, filter| filter.apply(bytes)));
+                }
+                Part::Value(Value { input: Input::FieldValue, filters, .. }) => {
+                    out.extend_from_slice(&filters.iter().fold(Cow::Borrowed(value), |bytes, filter| filter.apply(bytes)));
+                }
+                Part::Value(value) => out.extend_from_slice(&self.value(value)?),
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Pieces of `text` between separators.
+pub(in crate::sig) fn split<'t>(text: &'t [u8], separator: &[u8]) -> impl Iterator<Item = &'t [u8]> {
+    let mut rest = Some(text);
+    let width = separator.len().max(1);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mark = text.windows(width).position(|window| window == separator);
+        let (piece, after) = match mark {
+            Some(mark) => (text.get(..mark)?, text.get(mark.saturating_add(width)..)),
+            None => (text, None),
+        };
+        rest = after;
+        Some(piece)
+    })
+}
+
+fn uncovered(note: String) -> Rejection {
+    Rejection::from(Code::CoveredFieldMissing).because(note)
+}
+
+/// The analysis at load makes this unreachable; if it were not, the request is refused.
+fn unready() -> Rejection {
+    Rejection::from(Code::SignatureInvalid).because("a covered value is not at hand")
+}
