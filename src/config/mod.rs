@@ -1,5 +1,7 @@
 //! From one YAML file to a [`Policy`], or to every mistake in it with its place.
 
+pub mod scheme;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

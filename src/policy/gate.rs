@@ -123,9 +123,8 @@ impl Gate {
 
     /// Keys that do not fit their scheme and are never used; the configuration refuses them.
     pub fn misfits(&self) -> Vec<Misfit> {
-        let of_door = |door: &Door| -> Vec<Misfit> {
-            door.keys.rings().flat_map(|ring| ring.misfits(&door.scheme)).collect()
-        };
+        let of_door =
+            |door: &Door| -> Vec<Misfit> { door.keys.rings().flat_map(|ring| ring.misfits(&door.scheme)).collect() };
         self.doors.iter().flat_map(of_door).collect()
     }
 }

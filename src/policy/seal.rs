@@ -60,13 +60,7 @@ impl Seal {
 
     /// Starts a signature over the outgoing head, after every edit. Call it anew for every attempt, with a fresh `now` and fresh entropy.
     /// Signature headers that the client sent are removed from `head` here.
-    pub fn start(
-        &self,
-        head: &mut Head,
-        site: Site<'_>,
-        now: Moment,
-        entropy: Entropy,
-    ) -> Result<Signing, Rejection> {
+    pub fn start(&self, head: &mut Head, site: Site<'_>, now: Moment, entropy: Entropy) -> Result<Signing, Rejection> {
         let most = if self.with == With::All && self.scheme.carries_list() { usize::MAX } else { 1 };
         let mut keys = self.ring.signers(&self.scheme, now);
         keys.truncate(most);

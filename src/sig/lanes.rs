@@ -41,12 +41,8 @@ impl Lanes {
         let contents = &scope.scheme.contents;
         let mut all = Self { lanes: Vec::with_capacity(keys.len()), tails: Vec::with_capacity(contents.len()) };
         for (content, steps) in contents.iter().enumerate() {
-            let lane = |key: &Arc<Prepared>| Lane {
-                key: Arc::clone(key),
-                content,
-                mac: key.mac.clone(),
-                takes_body: false,
-            };
+            let lane =
+                |key: &Arc<Prepared>| Lane { key: Arc::clone(key), content, mac: key.mac.clone(), takes_body: false };
             let first = all.lanes.len();
             all.lanes.extend(keys.iter().map(lane));
             let mut tail = Vec::new();
@@ -65,7 +61,10 @@ impl Lanes {
     }
 
     /// Feeds what follows the body; the raw MAC of every lane.
-    pub(in crate::sig) fn finish(mut self, scope: Option<Scope<'_>>) -> Result<Vec<(Arc<Prepared>, Vec<u8>)>, Rejection> {
+    pub(in crate::sig) fn finish(
+        mut self,
+        scope: Option<Scope<'_>>,
+    ) -> Result<Vec<(Arc<Prepared>, Vec<u8>)>, Rejection> {
         for lane in &mut self.lanes {
             for tail in self.tails.get(lane.content).into_iter().flatten() {
                 match tail {

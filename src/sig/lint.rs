@@ -34,10 +34,11 @@ pub(in crate::sig) fn faults(parts: &Parts) -> Vec<Fault> {
             say("message", message);
         }
     }
-    let filtered_key = |template: &Template| {
-        template.values().any(|value| value.input == Input::Key && !value.filters.is_empty())
-    };
-    if side_templates(parts).into_iter().any(|template| template.uses(&Input::Key)) || parts.messages.iter().any(filtered_key) {
+    let filtered_key =
+        |template: &Template| template.values().any(|value| value.input == Input::Key && !value.filters.is_empty());
+    if side_templates(parts).into_iter().any(|template| template.uses(&Input::Key))
+        || parts.messages.iter().any(filtered_key)
+    {
         say("message", "`{key}` stands alone in `message`, without filters");
     }
     if !parts.keyed && !parts.messages.iter().all(|message| message.uses(&Input::Key)) {
@@ -129,9 +130,11 @@ impl Scheme {
 
     /// Whether every message covers the body, raw or by a digest.
     pub fn covers_body(&self) -> bool {
-        let by_digest = self.parts.digest.as_ref().is_some_and(|field| {
-            field.when != super::scheme::Demand::Present || self.covers_source(&field.source)
-        });
+        let by_digest = self
+            .parts
+            .digest
+            .as_ref()
+            .is_some_and(|field| field.when != super::scheme::Demand::Present || self.covers_source(&field.source));
         by_digest || self.covers(&|input| *input == Input::Body)
     }
 
@@ -182,7 +185,8 @@ impl Scheme {
 
     /// Whether the signed headers always have one of `names`.
     fn lists(&self, names: &[Bytes]) -> bool {
-        let demanded = |name: &Bytes| self.parts.signed_headers.as_ref().is_some_and(|signed| signed.require.contains(name));
+        let demanded =
+            |name: &Bytes| self.parts.signed_headers.as_ref().is_some_and(|signed| signed.require.contains(name));
         !names.is_empty() && names.iter().all(demanded) && self.covers(&|input| *input == Input::SignedHeaders)
     }
 
@@ -244,8 +248,13 @@ impl Scheme {
     /// Whether this alternative is the one to judge: its `when` is met and one of its signature carriers is there.
     pub fn is_chosen(&self, head: &super::message::Head) -> bool {
         let nothing = super::claims::Claims::default();
-        let scope =
-            super::scope::Scope { scheme: self, head, public_url: None, claims: &nothing, seen: super::scope::Seen::Nothing };
+        let scope = super::scope::Scope {
+            scheme: self,
+            head,
+            public_url: None,
+            claims: &nothing,
+            seen: super::scope::Seen::Nothing,
+        };
         let there = |source: &Source| match (source, &self.parts.params) {
             (Source::Param(_), Some(list)) if list.source.in_body() => true,
             (Source::Param(_), Some(list)) => {

@@ -74,7 +74,9 @@ impl ParamList {
         };
         for (name, wanted) in &self.fixed {
             if params.all(name).any(|value| value != wanted) {
-                return Err(Rejection::from(Code::RequirementUnmet).because(format!("parameter {name:?} is not {wanted:?}")));
+                return Err(
+                    Rejection::from(Code::RequirementUnmet).because(format!("parameter {name:?} is not {wanted:?}"))
+                );
             }
         }
         Ok(params)
@@ -131,7 +133,8 @@ impl ParamList {
 
     /// The carrier's value that holds `params`, in the scheme's order.
     pub fn write(&self, params: &Params) -> Bytes {
-        let mut ordered: Vec<_> = self.order.iter().flat_map(|name| params.0.iter().filter(move |(k, _)| k == name)).collect();
+        let mut ordered: Vec<_> =
+            self.order.iter().flat_map(|name| params.0.iter().filter(move |(k, _)| k == name)).collect();
         ordered.extend(params.0.iter().filter(|(name, _)| !self.order.contains(name)));
         let entries: Vec<Vec<u8>> = ordered.into_iter().map(|(name, value)| self.entry(name, value)).collect();
         let list = entries.join(self.separator.as_ref());

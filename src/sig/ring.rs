@@ -140,7 +140,9 @@ fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, &'static str> {
     let text = secret.strip_prefix(prefix).unwrap_or(secret);
     let bytes = match form.encoding {
         None => Secret::new(text.to_vec()),
-        Some(encoding) => Secret::new(encoding.decode_secret(text).ok_or("its secret is not in the scheme's encoding")?),
+        Some(encoding) => {
+            Secret::new(encoding.decode_secret(text).ok_or("its secret is not in the scheme's encoding")?)
+        }
     };
     if bytes.is_empty() {
         return Err("its secret is empty after decoding");

@@ -72,9 +72,7 @@ impl<'a> Scope<'a> {
             Input::Target => Cow::Borrowed(&self.head.target),
             Input::Path => Cow::Borrowed(self.head.path()),
             Input::Query => Cow::Borrowed(self.head.query().unwrap_or_default()),
-            Input::MarkedQuery => {
-                Cow::Borrowed(self.head.target.get(self.head.path().len()..).unwrap_or_default())
-            }
+            Input::MarkedQuery => Cow::Borrowed(self.head.target.get(self.head.path().len()..).unwrap_or_default()),
             Input::Host => Cow::Borrowed(&self.head.authority),
             Input::PublicUrl => Cow::Borrowed(self.site()?.as_bytes()),
             Input::Url => Cow::Owned([self.site()?.as_bytes(), &self.head.target].concat()),
@@ -210,10 +208,14 @@ impl<'a> Scope<'a> {
             match part {
                 Part::Literal(text) => out.extend_from_slice(text),
                 Part::Value(Value { input: Input::FieldName, filters, .. }) => {
-                    out.extend_from_slice(&filters.iter().fold(Cow::Borrowed(name), |bytes, filter| filter.apply(bytes)));
+                    out.extend_from_slice(
+                        &filters.iter().fold(Cow::Borrowed(name), |bytes, filter| filter.apply(bytes)),
+                    );
                 }
                 Part::Value(Value { input: Input::FieldValue, filters, .. }) => {
-                    out.extend_from_slice(&filters.iter().fold(Cow::Borrowed(value), |bytes, filter| filter.apply(bytes)));
+                    out.extend_from_slice(
+                        &filters.iter().fold(Cow::Borrowed(value), |bytes, filter| filter.apply(bytes)),
+                    );
                 }
                 Part::Value(value) => out.extend_from_slice(&self.value(value)?),
             }

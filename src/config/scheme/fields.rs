@@ -1,0 +1,164 @@
+//! What the fields of a scheme have in common: places, words, durations, templates.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_yaml::{Location, Spanned};
+
+use super::SchemeProblem;
+use super::compile::Compiler;
+use super::raw::{Declaration, Placed, Text};
+use crate::sig::encoding::Encoding;
+use crate::sig::template::{Input, Names, Part, Source, Template};
+
+pub(super) const ENCODINGS: [(&str, Encoding); 4] = [
+    ("hex", Encoding::Hex),
+    ("base64", Encoding::Base64),
+    ("base64url", Encoding::Base64Url),
+    ("base64url-padded", Encoding::Base64UrlPadded),
+];
+
+/// The longest window that makes sense: a stamp that is good for a year proves nothing.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+impl Compiler<'_> {
+    /// The one place that a field names.
+    pub(super) fn source<T: Placed>(&mut self, path: &str, raw: &Spanned<T>) -> Option<Source> {
+        let named: Vec<_> =
+            raw.value.places().into_iter().filter_map(|(kind, place)| place.map(|place| (kind, place))).collect();
+        let [(kind, place)] = named.as_slice() else {
+            self.say(
+                path,
+                &raw.referenced,
+                "say where it sits: exactly one of header, query, cookie, param, form, json",
+            );
+            return None;
+        };
+        match Source::new(kind, place) {
+            Ok(source) => {
+                if *kind == "header" {
+                    self.spellings.extend(place.split('/').map(str::to_owned));
+                }
+                Some(self.rename(source))
+            }
+            Err(why) => {
+                self.say(&format!("{path}.{kind}"), &raw.referenced, &why);
+                None
+            }
+        }
+    }
+
+    /// The source with the header names that a route gives it.
+    pub(super) fn rename(&mut self, source: Source) -> Source {
+        let Source::Header(names) = source else { return source };
+        let renamed = names.into_iter().map(|name| {
+            let new =
+                self.declaration.overrides.headers.iter().find(|(old, _)| old.as_bytes().eq_ignore_ascii_case(&name));
+            new.map_or(name, |(_, new)| {
+                self.spellings.push(new.clone());
+                Bytes::from(new.to_ascii_lowercase())
+            })
+        });
+        Source::Header(renamed.collect())
+    }
+
+    /// One of a closed set of words.
+    pub(super) fn word<T: Copy>(&mut self, path: &str, text: &Text, known: &[(&str, T)]) -> Option<T> {
+        if let Some((_, value)) = known.iter().find(|(name, _)| *name == text.value) {
+            return Some(*value);
+        }
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        self.problems.push(SchemeProblem {
+            path: path.to_owned(),
+            at: at(&text.referenced),
+            message: format!("`{}` is not known here", text.value),
+            fix: Some(format!("one of {}", names.join(", "))),
+        });
+        None
+    }
+
+    pub(super) fn duration(&mut self, path: &str, text: Option<&Text>, default: u64) -> Option<Duration> {
+        let Some(text) = text else { return Some(Duration::from_secs(default)) };
+        match humantime::parse_duration(&text.value) {
+            Ok(duration) if duration <= LONGEST => Some(duration),
+            Ok(_) => self.refuse(path, text, "longer than a year".to_owned()),
+            Err(error) => self.refuse(path, text, format!("not a duration: {error}")),
+        }
+    }
+
+    pub(super) fn separator<T>(&mut self, path: &str, raw: &Spanned<T>, text: &str) -> Option<Bytes> {
+        if text.is_empty() {
+            self.say(path, &raw.referenced, "a separator has at least one character");
+            return None;
+        }
+        Some(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    /// A template, with the header names that a route gives it.
+    pub(super) fn template(&mut self, path: &str, text: &Text) -> Option<Template> {
+        let names = Names { lets: &self.lets, settings: &self.settings };
+        let mut template = match Template::parse(&text.value, names) {
+            Ok(template) => template,
+            Err(why) => return self.refuse(path, text, why),
+        };
+        for part in &mut template.0 {
+            if let Part::Value(value) = part
+                && let Input::Source(source) = &mut value.input
+            {
+                *source = self.rename(source.clone());
+            }
+        }
+        Some(template)
+    }
+
+    /// Renamed headers and changed settings have to be there.
+    pub(super) fn check_overrides(&mut self) {
+        let overrides = &self.declaration.overrides;
+        let unknown: Vec<&String> =
+            overrides.settings.keys().filter(|name| !self.settings.iter().any(|(known, _)| known == *name)).collect();
+        let messages: Vec<String> = unknown.iter().map(|name| format!("the scheme has no setting `{name}`")).collect();
+        for new in overrides.headers.values().filter(|new| Source::new("header", new).is_err() || new.contains('/')) {
+            let message = format!("`{new}` is not a header name");
+            self.problems.push(SchemeProblem { path: "headers".to_owned(), at: None, message, fix: None });
+        }
+        if (overrides.past.is_some() || overrides.future.is_some()) && self.declaration.timestamp.is_none() {
+            let message = "the scheme has no timestamp, so it has no window".to_owned();
+            self.problems.push(SchemeProblem { path: "past".to_owned(), at: None, message, fix: None });
+        }
+        let problem = |message| SchemeProblem { path: "settings".to_owned(), at: None, message, fix: None };
+        self.problems.extend(messages.into_iter().map(problem));
+    }
+
+    pub(super) fn say(&mut self, path: &str, place: &Location, message: &str) {
+        let (path, message) = (path.to_owned(), message.to_owned());
+        self.problems.push(SchemeProblem { path, at: at(place), message, fix: None });
+    }
+
+    pub(super) fn refuse<T>(&mut self, path: &str, text: &Text, message: String) -> Option<T> {
+        self.say(path, &text.referenced, &message);
+        None
+    }
+
+    pub(super) fn lacks<T>(&mut self, path: &str, message: &str, fix: &str) -> Option<T> {
+        let (path, message, fix) = (path.to_owned(), message.to_owned(), Some(fix.to_owned()));
+        self.problems.push(SchemeProblem { path, at: None, message, fix });
+        None
+    }
+}
+
+/// Where the field of this name stands.
+pub(super) fn place(declaration: &Declaration, path: &str) -> Option<(u32, u32)> {
+    let location = match path {
+        "message" => declaration.message.0.first().map(|text| &text.referenced),
+        "params" => declaration.params.as_ref().map(|field| &field.referenced),
+        "digest" => declaration.digest.as_ref().map(|field| &field.referenced),
+        "signature" => declaration.signature.as_ref().map(|field| &field.referenced),
+        _ => None,
+    };
+    location.and_then(at)
+}
+
+fn at(location: &Location) -> Option<(u32, u32)> {
+    let (line, column) = (u32::try_from(location.line()).ok()?, u32::try_from(location.column()).ok()?);
+    (line > 0).then_some((line, column))
+}

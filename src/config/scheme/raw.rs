@@ -1,0 +1,234 @@
+//! The serde side of a scheme: mirrors docs/schemes.md field by field.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::Spanned;
+
+use super::Overrides;
+
+/// Text with its place in the file.
+pub(super) type Text = Spanned<String>;
+
+/// The value under `schemes.<name>`.
+#[derive(Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Declaration {
+    pub(super) algorithm: Option<Text>,
+    pub(super) mac: Option<Text>,
+    pub(super) key: Option<RawKey>,
+    #[serde(default)]
+    pub(super) settings: Ordered<String>,
+    pub(super) params: Option<Spanned<RawParams>>,
+    pub(super) signature: Option<Spanned<RawSignature>>,
+    #[serde(default)]
+    pub(super) signatures: Vec<Spanned<RawSignature>>,
+    pub(super) timestamp: Option<Spanned<RawTimestamp>>,
+    pub(super) nonce: Option<Spanned<RawNonce>>,
+    pub(super) key_id: Option<Spanned<RawKeyId>>,
+    pub(super) digest: Option<Spanned<RawDigest>>,
+    pub(super) signed_headers: Option<Spanned<RawSignedHeaders>>,
+    #[serde(default, rename = "let")]
+    pub(super) lets: Ordered<Text>,
+    #[serde(default)]
+    pub(super) require: Vec<Spanned<RawRequire>>,
+    #[serde(default)]
+    pub(super) when: Vec<Text>,
+    #[serde(default)]
+    pub(super) message: OneOrMany,
+    #[serde(default)]
+    pub(super) any_of: Vec<Declaration>,
+    #[serde(skip)]
+    pub(super) overrides: Overrides,
+}
+
+impl Declaration {
+    /// A copy with a route's changes.
+    #[must_use]
+    pub fn with(&self, overrides: Overrides) -> Self {
+        let any_of = self.any_of.iter().map(|member| member.with(overrides.clone())).collect();
+        Self { any_of, overrides, ..self.clone() }
+    }
+}
+
+#[derive(Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawKey {
+    pub(super) encoding: Option<Text>,
+    pub(super) strip_prefix: Option<String>,
+    pub(super) derive: Option<RawDerive>,
+}
+
+#[derive(Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDerive {
+    pub(super) algorithm: Text,
+    pub(super) message: Text,
+}
+
+/// The places of docs/schemes.md; exactly one is set.
+pub(super) trait Placed {
+    fn places(&self) -> [(&'static str, Option<&str>); 6];
+}
+
+macro_rules! placed {
+    ($(#[$doc:meta])* $name:ident { $($(#[$attr:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct $name {
+            header: Option<String>,
+            query: Option<String>,
+            cookie: Option<String>,
+            param: Option<String>,
+            form: Option<String>,
+            json: Option<String>,
+            $($(#[$attr])* pub(super) $field: $type,)*
+        }
+
+        impl Placed for $name {
+            fn places(&self) -> [(&'static str, Option<&str>); 6] {
+                [
+                    ("header", self.header.as_deref()),
+                    ("query", self.query.as_deref()),
+                    ("cookie", self.cookie.as_deref()),
+                    ("param", self.param.as_deref()),
+                    ("form", self.form.as_deref()),
+                    ("json", self.json.as_deref()),
+                ]
+            }
+        }
+    };
+}
+
+placed! { RawParams {
+    scheme: Option<String>,
+    separator: Option<String>,
+    #[serde(default)] quoted: bool,
+    #[serde(default)] trim: bool,
+    #[serde(default)] repeat: Vec<String>,
+    #[serde(default)] names: Vec<String>,
+    #[serde(default)] order: Vec<String>,
+    #[serde(default)] fixed: Ordered<String>,
+} }
+
+placed! { RawSignature {
+    list: Option<String>,
+    #[serde(default)] trim: bool,
+    prefix: Option<String>,
+    encoding: Option<Text>,
+    #[serde(default)] any_case: bool,
+    key: Option<String>,
+} }
+
+placed! { RawTimestamp {
+    format: Option<Text>,
+    past: Option<Text>,
+    future: Option<Text>,
+    #[serde(default)] expiry: bool,
+} }
+
+placed! { RawNonce {
+    format: Option<Text>,
+    prefix: Option<String>,
+} }
+
+placed! { RawKeyId {
+    #[serde(default)] optional: bool,
+} }
+
+placed! { RawDigest {
+    prefix: Option<String>,
+    algorithm: Option<Text>,
+    encoding: Option<Text>,
+    when: Option<Text>,
+} }
+
+placed! { RawSignedHeaders {
+    separator: Option<String>,
+    #[serde(default)] default: Vec<String>,
+    #[serde(default)] sign: Vec<String>,
+    #[serde(default)] require: Vec<String>,
+    line: Option<Text>,
+    join: Option<String>,
+    end: Option<String>,
+    #[serde(default)] special: Ordered<Text>,
+    absent: Option<RawAbsent>,
+} }
+
+#[derive(Clone, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawAbsent {
+    Refuse,
+    Skip,
+    Line(Text),
+}
+
+#[derive(Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRequire {
+    pub(super) value: Text,
+    pub(super) equals: Option<Text>,
+    pub(super) not: Option<Text>,
+    #[serde(default)]
+    pub(super) if_present: bool,
+}
+
+/// One template, or several of which any may match.
+#[derive(Clone, Default)]
+pub(super) struct OneOrMany(pub(super) Vec<Text>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = OneOrMany;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a template or a list of templates")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<OneOrMany, E> {
+                let nowhere = serde_yaml::Location::UNKNOWN;
+                Ok(OneOrMany(vec![Spanned::new(text.to_owned(), nowhere, nowhere)]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
+                let mut all = Vec::new();
+                while let Some(text) = seq.next_element()? {
+                    all.push(text);
+                }
+                Ok(OneOrMany(all))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// A mapping in the order of the file.
+#[derive(Clone)]
+pub(super) struct Ordered<V>(pub(super) Vec<(String, V)>);
+
+impl<V> Default for Ordered<V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Ordered<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Entries<V> {
+            type Value = Ordered<V>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered<V>, A::Error> {
+                let mut all = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    all.push(entry);
+                }
+                Ok(Ordered(all))
+            }
+        }
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
