@@ -21,7 +21,7 @@ enum Use {
 impl Scheme {
     /// Checks that the parts make sense together and plans the order in which the MAC is fed.
     pub fn new(parts: Parts) -> Result<Self, Vec<Fault>> {
-        let faults = super::lint::faults(&parts);
+        let faults = super::faults::faults(&parts);
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -30,7 +30,13 @@ impl Scheme {
         let digests = digests(&parts);
         let keeps_head = need == Need::Whole || !late_free(&parts, &contents);
         let uses_json = sources(&parts).iter().any(|source| matches!(source, Source::Json(_)));
-        Ok(Self { parts, contents, need, digests, keeps_head, uses_json, alternatives: Vec::new() })
+        let scheme = Self { parts, contents, need, digests, keeps_head, uses_json, alternatives: Vec::new() };
+        let digest = scheme.parts.digest.as_ref().filter(|_| scheme.parts.signed_headers.is_none());
+        if digest.is_some_and(|field| !scheme.covers_source(&field.source)) {
+            let message = "nothing signs the digest: put its source into `message`".to_owned();
+            return Err(vec![Fault { path: "digest".to_owned(), message }]);
+        }
+        Ok(scheme)
     }
 
     /// A scheme that stands for an ordered choice of schemes; the first also signs.

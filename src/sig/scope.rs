@@ -55,10 +55,12 @@ impl<'a> Scope<'a> {
         if let (Some(algorithm), Seen::Digests(digests)) = (value.body_digest(), self.seen) {
             let digest = digests.iter().find(|(known, _)| *known == algorithm).ok_or_else(unready)?;
             let filters = value.filters.iter().skip(1);
-            return Ok(filters.fold(Cow::Owned(digest.1.clone()), |bytes, filter| filter.apply(bytes)));
+            return Ok(
+                filters.fold(Cow::Borrowed(digest.1.as_slice()), |bytes, filter| Cow::Owned(filter.apply(&bytes)))
+            );
         }
         let bytes = self.input(&value.input, value.optional)?;
-        Ok(value.filters.iter().fold(bytes, |bytes, filter| filter.apply(bytes)))
+        Ok(value.filters.iter().fold(bytes, |bytes, filter| Cow::Owned(filter.apply(&bytes))))
     }
 
     fn input(&self, input: &'a Input, optional: bool) -> Result<Cow<'a, [u8]>, Rejection> {
@@ -209,12 +211,12 @@ impl<'a> Scope<'a> {
                 Part::Literal(text) => out.extend_from_slice(text),
                 Part::Value(Value { input: Input::FieldName, filters, .. }) => {
                     out.extend_from_slice(
-                        &filters.iter().fold(Cow::Borrowed(name), |bytes, filter| filter.apply(bytes)),
+                        &filters.iter().fold(Cow::Borrowed(name), |bytes, filter| Cow::Owned(filter.apply(&bytes))),
                     );
                 }
                 Part::Value(Value { input: Input::FieldValue, filters, .. }) => {
                     out.extend_from_slice(
-                        &filters.iter().fold(Cow::Borrowed(value), |bytes, filter| filter.apply(bytes)),
+                        &filters.iter().fold(Cow::Borrowed(value), |bytes, filter| Cow::Owned(filter.apply(&bytes))),
                     );
                 }
                 Part::Value(value) => out.extend_from_slice(&self.value(value)?),

@@ -1,71 +1,14 @@
-//! What a scheme proves and what it leaves open: refusals at load, and facts for the linter.
+//! What a scheme proves and what it leaves open: facts for the linter, the gate and the status page.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::analysis::{carriers, side_templates};
+use super::analysis::carriers;
 use super::mac::Algorithm;
-use super::scheme::{Fault, Parts, Scheme};
+use super::scheme::{Parts, Scheme};
 use super::stamp::Bounds;
 use super::template::{Input, Source, Template};
-
-/// Everything that cannot work, with its field.
-pub(in crate::sig) fn faults(parts: &Parts) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut say = |path: &str, message: &str| faults.push(Fault { path: path.to_owned(), message: message.to_owned() });
-    if parts.signatures.is_empty() {
-        say("signature", "a scheme needs a `signature` or `signatures`");
-    }
-    if parts.messages.is_empty() {
-        say("message", "a scheme needs a `message`");
-    }
-    let fields = [
-        (Input::Timestamp, parts.timestamp.is_some(), "`{timestamp}` needs a `timestamp`"),
-        (Input::Nonce, parts.nonce.is_some(), "`{nonce}` needs a `nonce`"),
-        (Input::KeyId, parts.key_id.is_some(), "`{key_id}` needs a `key_id`"),
-        (Input::SignedHeaders, parts.signed_headers.is_some(), "`{signed_headers}` needs `signed_headers`"),
-        (Input::Key, !parts.keyed, "`{key}` is for `mac: hash`: HMAC has the key already"),
-        (Input::FieldName, false, "`{name}` is for lines of `signed_headers`"),
-        (Input::FieldValue, false, "`{value}` is for lines of `signed_headers`"),
-    ];
-    for (input, known, message) in fields {
-        if !known && parts.messages.iter().chain(&parts.lets).any(|template| template.uses(&input)) {
-            say("message", message);
-        }
-    }
-    let filtered_key =
-        |template: &Template| template.values().any(|value| value.input == Input::Key && !value.filters.is_empty());
-    if side_templates(parts).into_iter().any(|template| template.uses(&Input::Key))
-        || parts.messages.iter().any(filtered_key)
-    {
-        say("message", "`{key}` stands alone in `message`, without filters");
-    }
-    if !parts.keyed && !parts.messages.iter().all(|message| message.uses(&Input::Key)) {
-        say("message", "`mac: hash` without `{key}` in the message proves nothing");
-    }
-    let mut sources = carriers(parts);
-    sources.extend(parts.digest.as_ref().map(|field| &field.source));
-    sources.extend(side_templates(parts).into_iter().chain(&parts.messages).flat_map(Template::values).filter_map(
-        |value| match &value.input {
-            Input::Source(source) => Some(source),
-            _ => None,
-        },
-    ));
-    if parts.params.is_none() && sources.iter().any(|source| matches!(source, Source::Param(_))) {
-        say("params", "`param` needs `params`");
-    }
-    if matches!(parts.params.as_ref().map(|list| &list.source), Some(Source::Param(_))) {
-        say("params", "a parameter list cannot sit in a parameter");
-    }
-    if parts.digest.as_ref().is_some_and(|field| field.source.in_body()) {
-        say("digest", "a digest of the body cannot sit in the body");
-    }
-    if parts.messages.len() > 8 {
-        say("message", "at most 8 messages");
-    }
-    faults
-}
 
 impl Scheme {
     /// Its name in the configuration.
@@ -173,7 +116,7 @@ impl Scheme {
     }
 
     /// Whether the bytes at `source` are under the MAC, by name or as a part of something that is.
-    fn covers_source(&self, source: &Source) -> bool {
+    pub(in crate::sig) fn covers_source(&self, source: &Source) -> bool {
         let by_name = |input: &Input| matches!(input, Input::Source(found) if found == source);
         let around = |input: &Input| match source {
             Source::Form(_) | Source::Json(_) => *input == Input::Body,
