@@ -1,9 +1,10 @@
 //! What cannot work in a scheme, said when it is loaded.
 
 use super::analysis::{carriers, side_templates};
+use super::filter::Filter;
 use super::params::Shape;
 use super::scheme::{Absent, Fault, Parts};
-use super::template::{Input, Source, Template};
+use super::template::{Input, Source, Template, Value};
 
 /// Everything that cannot work, with its field.
 pub(in crate::sig) fn faults(parts: &Parts) -> Vec<Fault> {
@@ -22,6 +23,7 @@ pub(in crate::sig) fn faults(parts: &Parts) -> Vec<Fault> {
     misplaced_keys(parts, &mut say);
     misplaced_sources(parts, &mut say);
     misplaced_lines(parts, &mut say);
+    circular(parts, &mut say);
     faults
 }
 
@@ -114,4 +116,30 @@ fn reaches_block(parts: &Parts, template: &Template) -> bool {
         Input::Let(place) => parts.lets.get(place).is_some_and(|named| reaches_block(parts, named)),
         _ => false,
     })
+}
+
+/// A signature that is a part of what it signs can never hold.
+fn circular(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
+    let values = || parts.messages.iter().flat_map(Template::values);
+    for field in &parts.signatures {
+        let source = match (&field.source, &parts.params) {
+            (Source::Param(_), Some(list)) => &list.source,
+            (source, _) => source,
+        };
+        let around = |value: &&Value| match source {
+            Source::Query(name) => {
+                let query = matches!(value.input, Input::Target | Input::Url | Input::Query | Input::MarkedQuery);
+                query
+                    && !value
+                        .filters
+                        .iter()
+                        .any(|filter| matches!(filter, Filter::Without(names) if names.contains(&name.to_vec())))
+            }
+            Source::Json(_) | Source::Form(_) => value.is_raw_body() || value.body_digest().is_some(),
+            Source::Header(_) | Source::Cookie(_) | Source::Param(_) => value.input == Input::Source(source.clone()),
+        };
+        if values().any(|value| around(&value)) {
+            say("message", "the signature is a part of what it signs: leave it out, as in `{query|without(sig)}`");
+        }
+    }
 }
