@@ -1,5 +1,8 @@
 //! The scheme language: what is written in it loads, signs what it verifies, and is refused where it cannot work.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -194,6 +197,27 @@ fn a_double_signed_request_has_the_same_macs_when_one_signature_is_dropped() {
     assert_eq!(macs(&both), macs(&single));
 }
 
+#[test]
+fn the_six_lines_of_the_manual_load() {
+    let manual = include_str!("../docs/schemes.md");
+    let block = manual.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let file: BTreeMap<String, BTreeMap<String, Declaration>> = serde_yaml::from_str(block).unwrap();
+    assert!(compile("acme", &file["schemes"]["acme"]).is_ok());
+    assert!(block.lines().count() <= 6, "{block}");
+}
+
+#[test]
+fn every_word_of_the_grammar_is_in_the_manual() {
+    let manual = include_str!("../docs/schemes.md");
+    let algorithms = Algorithm::NAMES.iter().map(|(name, _)| *name);
+    let formats = countersign::sig::stamp::Format::NAMES.iter().map(|(name, _)| *name);
+    for word in
+        algorithms.chain(formats).chain(["base64url-padded", "any_case", "strip_prefix", "if_present", "any_of"])
+    {
+        assert!(manual.contains(word), "{word}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_flipped_bit_is_refused(body in proptest::collection::vec(any::<u8>(), 1..64), place in 0_usize..64, bit in 0_u8..8) {
@@ -202,7 +226,7 @@ proptest! {
         let head = sign(&scheme, &["k1"], With::Newest, &body);
         prop_assert!(verify(&scheme, &["k1"], &head, &body, NOW).is_ok());
         let mut changed = body.clone();
-        let place = place % changed.len();
+        let place = place.checked_rem(changed.len()).unwrap();
         changed[place] ^= 1 << bit;
         prop_assert_eq!(refused(verify(&scheme, &["k1"], &head, &changed, NOW)), Some(Code::SignatureInvalid));
     }

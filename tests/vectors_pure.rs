@@ -1,5 +1,7 @@
 //! The published vectors of every built-in scheme, through the pure core.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -148,12 +150,8 @@ fn the_primitive_is_rfc_4231() {
             mac.update(&base64(case["data_b64"].as_str().unwrap()));
             let made = Encoding::Hex.encode(&mac.finish());
             let published = case[name].as_str().unwrap();
-            let compared = if case["truncated_to_128"] == true { &made[..32] } else { &made };
-            assert!(
-                compared == published || (name == "sha1" && made.starts_with(published)),
-                "{} {name}",
-                case["case"]
-            );
+            let truncated = case["truncated_to_128"] == true;
+            assert!(made.starts_with(published) && (truncated || made == published), "{} {name}", case["case"]);
         }
     }
 }

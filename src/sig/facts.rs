@@ -203,6 +203,7 @@ impl Scheme {
             (Source::Param(_), Some(list)) => {
                 scope.all(&list.source).iter().any(|raw| list.strip(&Bytes::copy_from_slice(raw)).is_some())
             }
+            (Source::Header(names), _) => names.iter().any(|name| scope.has_header(name)),
             _ => source.in_body() || !scope.all(source).is_empty(),
         };
         self.parts.when.iter().all(there) && self.parts.signatures.iter().any(|field| there(&field.source))

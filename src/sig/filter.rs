@@ -57,6 +57,9 @@ impl Filter {
             "with_port" => Self::WithPort,
             "without_port" => Self::WithoutPort,
             "media_type" => Self::MediaType,
+            "pyjson" | "jcs" | "normpath" | "sorted_encoded" | "sorted_concat_eq" => {
+                return Err(format!("the filter `{text}` is reserved, but this version cannot compute it"));
+            }
             _ => return Err(format!("`{text}` is not a filter")),
         })
     }

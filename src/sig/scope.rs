@@ -144,7 +144,7 @@ impl<'a> Scope<'a> {
         fields.filter(move |field| field.name == name).map(|field| field.value.as_ref())
     }
 
-    fn has_header(&self, name: &'a [u8]) -> bool {
+    pub(in crate::sig) fn has_header(&self, name: &'a [u8]) -> bool {
         self.lines(name).next().is_some() || (name == b"host" && !self.head.authority.is_empty())
     }
 

@@ -29,7 +29,7 @@ pub fn compile(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<Sche
 
 fn any_of(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<SchemeProblem>> {
     let (mut members, mut problems) = (Vec::new(), Vec::new());
-    if declaration.algorithm.is_some() || declaration.signature.is_some() || !declaration.message.0.is_empty() {
+    if declaration.algorithm.is_some() || declaration.signature.is_some() || declaration.message.is_some() {
         let message = "nothing stands beside `any_of`".to_owned();
         problems.push(SchemeProblem { path: "any_of".to_owned(), at: None, message, fix: None });
     }
@@ -90,7 +90,7 @@ impl<'a> Compiler<'a> {
         let requires = raw.require.iter().enumerate();
         let require = requires.filter_map(|(place, one)| self.requirement(place, one)).collect();
         let when = raw.when.iter().filter_map(|text| self.when(text)).collect();
-        let messages = raw.message.0.iter().filter_map(|text| self.template("message", text)).collect();
+        let messages = raw.messages().iter().filter_map(|text| self.template("message", text)).collect();
         self.check_overrides();
         Some(Parts {
             name: Arc::from(name),

@@ -149,9 +149,11 @@ impl Compiler<'_> {
 /// Where the field of this name stands.
 pub(super) fn place(declaration: &Declaration, path: &str) -> Option<(u32, u32)> {
     let location = match path {
-        "message" => declaration.message.0.first().map(|text| &text.referenced),
+        "message" => declaration.message.as_ref().map(|text| &text.referenced),
         "params" => declaration.params.as_ref().map(|field| &field.referenced),
         "digest" => declaration.digest.as_ref().map(|field| &field.referenced),
+        "signed_headers" => declaration.signed_headers.as_ref().map(|field| &field.referenced),
+        "key_id" => declaration.key_id.as_ref().map(|field| &field.referenced),
         "signature" => declaration.signature.as_ref().map(|field| &field.referenced),
         _ => None,
     };
