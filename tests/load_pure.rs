@@ -42,11 +42,15 @@ fn built_in(name: &str) -> Gate {
 }
 
 fn judge(gate: &Gate, headers: &[(&str, String)], body: &[u8]) -> Result<Permit, Rejection> {
+    judge_at("/p?q=1", gate, headers, body)
+}
+
+fn judge_at(target: &str, gate: &Gate, headers: &[(&str, String)], body: &[u8]) -> Result<Permit, Rejection> {
     let mut fields = Fields::default();
     for (name, value) in headers {
         fields.append((*name).to_owned(), value.clone());
     }
-    let target = Bytes::from("/p?q=1");
+    let target = Bytes::from(target.to_owned());
     let head = Head { method: Method::POST, target, authority: Bytes::from("h"), secure: true, fields };
     let mut check = gate.open(&head, SITE, Moment::from_secs(NOW), 8)?;
     if check.need() == Need::Whole {
@@ -262,10 +266,41 @@ fn several_mistakes_are_told_at_once() {
 }
 
 #[test]
+fn a_link_is_good_until_its_expiry_wherever_its_signature_stands() {
+    let yaml = include_str!("grammar/signed-link.yaml").replace("sha3-256", "sha256");
+    let gate = gate(scheme(&yaml, Overrides::default()));
+    let link = |expires: i64| Encoding::Base64Url.encode(&mac(format!("POST\n/p?expires={expires}").as_bytes()));
+    for (expires, expected) in [
+        (NOW, None),
+        (NOW - 1, Some(Code::TimestampOutsideWindow)),
+        (NOW + 86_400, None),
+        (NOW + 86_401, Some(Code::TimestampOutsideWindow)),
+    ] {
+        let signature = link(expires);
+        for target in [format!("/p?expires={expires}&sig={signature}"), format!("/p?sig={signature}&expires={expires}")]
+        {
+            assert_eq!(code(judge_at(&target, &gate, &[], b"")), expected, "{target}");
+        }
+    }
+    let signature = link(NOW);
+    for (target, expected) in [
+        (format!("/p?expires={NOW}&sig={signature}&x=1"), Code::SignatureInvalid),
+        (format!("/p?expires={NOW}&sig={signature}&sig={signature}"), Code::SignatureRepeated),
+        (format!("/p?expires={NOW}&sig={signature}&%73ig=x"), Code::SignatureRepeated),
+        (format!("/q?expires={NOW}&sig={signature}"), Code::SignatureInvalid),
+    ] {
+        assert_eq!(code(judge_at(&target, &gate, &[], b"")), Some(expected), "{target}");
+    }
+}
+
+#[test]
 fn a_signature_within_what_it_signs_is_refused() {
-    for (message, loads) in
-        [("{target}{body}", false), ("{path}{?query|without(s)}{body}", true), ("{query|sorted}", false)]
-    {
+    for (message, loads) in [
+        ("{target}{body}", false),
+        ("{target|without(s)}", false),
+        ("{path}{?query|without(s)}{body}", true),
+        ("{query|sorted}", false),
+    ] {
         let yaml = format!("{{algorithm: sha256, signature: {{query: s, encoding: hex}}, message: '{message}'}}");
         let declaration: Declaration = serde_yaml::from_str(&yaml).unwrap();
         assert_eq!(compile("test", &declaration).is_ok(), loads, "{message}");

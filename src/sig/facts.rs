@@ -51,6 +51,13 @@ impl Scheme {
         self.parts.key_id.is_some()
     }
 
+    /// Whether it signs the public URL, which only configuration can say.
+    pub fn needs_public_url(&self) -> bool {
+        let templates = super::analysis::side_templates(&self.parts).into_iter().chain(&self.parts.messages);
+        let own = templates.into_iter().any(|template| template.uses(&Input::Url) || template.uses(&Input::PublicUrl));
+        own || self.alternatives.iter().any(|member| member.needs_public_url())
+    }
+
     /// Whether signatures come in a list.
     pub fn carries_list(&self) -> bool {
         self.parts.signatures.first().is_some_and(|field| field.list.is_some() || self.is_repeated(&field.source))

@@ -128,12 +128,13 @@ fn circular(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
         };
         let around = |value: &&Value| match source {
             Source::Query(name) => {
-                let query = matches!(value.input, Input::Target | Input::Url | Input::Query | Input::MarkedQuery);
-                query
-                    && !value
-                        .filters
-                        .iter()
-                        .any(|filter| matches!(filter, Filter::Without(names) if names.contains(&name.to_vec())))
+                let without =
+                    |filter: &Filter| matches!(filter, Filter::Without(names) if names.contains(&name.to_vec()));
+                match value.input {
+                    Input::Target | Input::Url => true,
+                    Input::Query | Input::MarkedQuery => !value.filters.iter().any(without),
+                    _ => false,
+                }
             }
             Source::Json(_) | Source::Form(_) => value.is_raw_body() || value.body_digest().is_some(),
             Source::Header(_) | Source::Cookie(_) | Source::Param(_) => value.input == Input::Source(source.clone()),

@@ -59,6 +59,12 @@ impl<'a> Scope<'a> {
                 filters.fold(Cow::Borrowed(digest.1.as_slice()), |bytes, filter| Cow::Owned(filter.apply(&bytes)))
             );
         }
+        if value.input == Input::MarkedQuery && !value.filters.is_empty() {
+            let query = Cow::Borrowed(self.head.query().unwrap_or_default());
+            let query = value.filters.iter().fold(query, |bytes, filter| Cow::Owned(filter.apply(&bytes)));
+            let mark: &[u8] = if query.is_empty() { b"" } else { b"?" };
+            return Ok(Cow::Owned([mark, &query].concat()));
+        }
         let bytes = self.input(&value.input, value.optional)?;
         Ok(value.filters.iter().fold(bytes, |bytes, filter| Cow::Owned(filter.apply(&bytes))))
     }
