@@ -2,6 +2,8 @@
 
 mod builtin;
 mod compile;
+mod covered;
+mod evidence;
 mod fields;
 mod raw;
 

@@ -38,6 +38,11 @@ impl<'a> Intake<'a> {
         Self { receiving, limits, trailers, started: Instant::now(), received: 0 }
     }
 
+    /// How long the upstream may take nothing of what is passed on.
+    pub fn upstream_patience(&self) -> Duration {
+        self.limits.response
+    }
+
     /// Most bytes the route takes.
     pub fn max(&self) -> u64 {
         self.limits.body_max

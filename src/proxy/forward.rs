@@ -47,7 +47,11 @@ pub async fn send(
     let mut outgoing = Outgoing { head: exchange.head, body: body.held, upgrade: upgrade.is_some() };
     let mut attempts = 0;
     let reply = loop {
-        let line = visit.worker.upstreams.line(&upstream, entered.matched.route.connect_retries).await?;
+        let (upstreams, retries) = (&visit.worker.upstreams, entered.matched.route.connect_retries);
+        let line = match outgoing.upgrade {
+            true => upstreams.upgradeable(&upstream, retries).await?,
+            false => upstreams.line(&upstream, retries).await?,
+        };
         seal(visit, entered, &mut outgoing).await?;
         let asked = Instant::now();
         match line.send(admission, outgoing, patience(&entered.matched.route), &visit.departed).await {
@@ -101,6 +105,8 @@ pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange
     {
         head.fields.retain(|field| !gate.carriers().contains(&field.name));
     }
+    // Answered here: the body is complete before the upstream sees the head, or streams without a further question.
+    head.fields.remove("expect");
     client::forwarded(head, &exchange.connection);
     client::via(&mut head.fields, exchange.http2);
     head.fields.set(request_id::HEADER, Bytes::copy_from_slice(visit.request_id().as_bytes()));

@@ -3,6 +3,8 @@
 //! **Invariant:** the message to the upstream is completed only after `close` and the claim, and no byte of the upstream's
 //! response, head included, reaches the client before that.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::time::Instant;
@@ -69,10 +71,16 @@ async fn relay(
         }
         let before = std::mem::replace(&mut kept_back, chunk);
         if !before.is_empty() {
-            provisional.send(before).await?;
+            pass_on(provisional, before, intake.upstream_patience()).await?;
         }
     }
     Ok(kept_back)
+}
+
+/// An upstream that takes nothing any more, because it wants to answer first or is stuck, must not hold the request for ever.
+async fn pass_on(provisional: &mut Provisional, chunk: Bytes, patience: Duration) -> Result<(), Rejection> {
+    let sent = tokio::time::timeout(patience, provisional.send(chunk)).await;
+    Ok(sent.map_err(|_| Code::UpstreamTimeout)??)
 }
 
 /// A signer of a streamed request covers the head alone; anything else was refused when the configuration was loaded.
@@ -100,21 +108,22 @@ pub async fn overflow(
     let line = visit.worker.upstreams.line(&upstream, route.connect_retries).await?;
     let asked = Instant::now();
     let mut provisional = line.begin(exchange.head, exchange.body.declared(), &visit.departed).await?;
-    replay_held(body.held, &mut provisional).await?;
-    provisional.send(body.excess.unwrap_or_default()).await?;
+    let patience_to_send = route.limits.response;
+    replay_held(body.held, &mut provisional, patience_to_send).await?;
+    pass_on(&mut provisional, body.excess.unwrap_or_default(), patience_to_send).await?;
     let mut intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);
     while let Some(chunk) = intake.chunk().await? {
-        provisional.send(chunk).await?;
+        pass_on(&mut provisional, chunk, patience_to_send).await?;
     }
     let reply: Reply = provisional.finish(admission, Bytes::new(), patience(route)).await?;
     visit.answered(reply.answer.status, asked.elapsed());
     Ok(reply.answer)
 }
 
-async fn replay_held(held: Held, provisional: &mut Provisional) -> Result<(), Rejection> {
+async fn replay_held(held: Held, provisional: &mut Provisional, patience: Duration) -> Result<(), Rejection> {
     match held {
         Held::Empty => Ok(()),
-        Held::Memory(bytes) => Ok(provisional.send(bytes).await?),
+        Held::Memory(bytes) => pass_on(provisional, bytes, patience).await,
         Held::Spooled(mut file, _) => {
             let unreadable = |_| Rejection::from(Code::Internal).because("cannot read the spool file back");
             file.rewind().await.map_err(unreadable)?;
@@ -123,7 +132,7 @@ async fn replay_held(held: Held, provisional: &mut Provisional) -> Result<(), Re
                 if file.read_buf(&mut buffer).await.map_err(unreadable)? == 0 {
                     return Ok(());
                 }
-                provisional.send(buffer.freeze()).await?;
+                pass_on(provisional, buffer.freeze(), patience).await?;
             }
         }
     }

@@ -21,7 +21,7 @@ enum Use {
 impl Scheme {
     /// Checks that the parts make sense together and plans the order in which the MAC is fed.
     pub fn new(parts: Parts) -> Result<Self, Vec<Fault>> {
-        let faults = super::lint::faults(&parts);
+        let faults = super::faults::faults(&parts);
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -30,7 +30,28 @@ impl Scheme {
         let digests = digests(&parts);
         let keeps_head = need == Need::Whole || !late_free(&parts, &contents);
         let uses_json = sources(&parts).iter().any(|source| matches!(source, Source::Json(_)));
-        Ok(Self { parts, contents, need, digests, keeps_head, uses_json, alternatives: Vec::new() })
+        let dummy = super::ring::Dummy::new(&parts);
+        let (stamp_covered, nonce_covered, alternatives) = (false, false, Vec::new());
+        let mut scheme = Self {
+            parts,
+            contents,
+            need,
+            digests,
+            keeps_head,
+            uses_json,
+            stamp_covered,
+            nonce_covered,
+            dummy,
+            alternatives,
+        };
+        scheme.stamp_covered = scheme.covers_timestamp();
+        scheme.nonce_covered = scheme.covers_nonce();
+        let digest = scheme.parts.digest.as_ref().filter(|_| scheme.parts.signed_headers.is_none());
+        if digest.is_some_and(|field| !scheme.covers_source(&field.source)) {
+            let message = "nothing signs the digest: put its source into `message`".to_owned();
+            return Err(vec![Fault { path: "digest".to_owned(), message }]);
+        }
+        Ok(scheme)
     }
 
     /// A scheme that stands for an ordered choice of schemes; the first also signs.
@@ -176,9 +197,10 @@ fn digests(parts: &Parts) -> Vec<Algorithm> {
     all
 }
 
-/// Lower-case names of the headers that only carry evidence.
+/// Lower-case names of the headers that only carry evidence. `Date` means something without a signature too.
 pub(in crate::sig) fn carrier_headers(parts: &Parts) -> Vec<Bytes> {
-    carriers(parts).into_iter().flat_map(Source::headers).cloned().collect()
+    let names = carriers(parts).into_iter().flat_map(Source::headers);
+    names.filter(|name| !matches!(name.as_ref(), b"date" | b"host")).cloned().collect()
 }
 
 /// Lower-case names of every header that the scheme looks at or always covers.

@@ -170,7 +170,7 @@ impl Check {
         let most = self.macs.checked_div(self.scheme.contents.len()).unwrap_or(1).max(1);
         match &self.ring {
             Some(ring) => ring.candidates(&self.scheme, self.claims.key_id.as_deref(), self.now, most),
-            None => Ok(vec![Prepared::dummy(&self.scheme)]),
+            None => Ok(vec![self.scheme.dummy.prepared()]),
         }
     }
 
@@ -221,14 +221,14 @@ impl Check {
     }
 
     fn permit(self, key: Arc<Key>, macs: Vec<Bytes>) -> Permit {
-        let stamp = self.claims.stamp.filter(|_| self.scheme.covers_timestamp());
+        let stamp = self.claims.stamp.filter(|_| self.scheme.stamp_covered);
         let field = self.scheme.parts.timestamp.as_ref();
         Permit {
             key,
             scheme: Arc::clone(&self.scheme.parts.name),
             stamp,
             fresh_until: stamp.zip(field).map(|(stamp, field)| field.bounds.end(stamp, field.format)),
-            nonce: self.claims.nonce.filter(|_| self.scheme.covers_nonce()),
+            nonce: self.claims.nonce.filter(|_| self.scheme.nonce_covered),
             macs,
         }
     }

@@ -143,7 +143,7 @@ fn one(scope: Scope<'_>, source: &Source) -> Result<Option<Bytes>, Rejection> {
         && name != "host"
     {
         let name = std::str::from_utf8(name).unwrap_or_default();
-        return scope.head.fields.one(name).map(|found| found.cloned()).map_err(|_| repeated());
+        return scope.head.fields.one(name).map(Option::<&Bytes>::cloned).map_err(|_| repeated());
     }
     match scope.one(source) {
         Ok(found) => Ok(found.map(|value| Bytes::copy_from_slice(&value))),

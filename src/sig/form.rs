@@ -33,7 +33,8 @@ pub fn cookies<'a>(line: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = &'a [
 
 /// Decodes `%XX`; what is not an escape stays. `plus` turns `+` into a space, as forms do.
 pub fn percent_decode(text: &[u8], plus: bool) -> Cow<'_, [u8]> {
-    if !text.contains(&b'%') && !(plus && text.contains(&b'+')) {
+    let changes = |byte: &u8| *byte == b'%' || (plus && *byte == b'+');
+    if !text.iter().any(changes) {
         return Cow::Borrowed(text);
     }
     let (mut out, mut rest) = (Vec::with_capacity(text.len()), text);

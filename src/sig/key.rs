@@ -70,8 +70,8 @@ impl Key {
 mod tests {
     use super::*;
 
-    fn at(secs: i64) -> Option<Moment> {
-        Some(Moment::from_secs(secs))
+    fn window(from: i64, until: i64) -> Window {
+        Window { from: Some(Moment::from_secs(from)), until: Some(Moment::from_secs(until)) }
     }
 
     #[test]
@@ -80,8 +80,8 @@ mod tests {
             id: "k".into(),
             principal: "k".into(),
             secret: Secret::new(vec![1]),
-            sign: Window { from: at(10), until: at(20) },
-            verify: Window { from: at(10), until: at(30) },
+            sign: window(10, 20),
+            verify: window(10, 30),
             created: None,
             observe: false,
         };

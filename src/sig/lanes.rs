@@ -13,6 +13,9 @@ use super::scheme::Step;
 use super::scope::{Scope, Seen};
 use crate::reject::{Code, Rejection};
 
+/// A key and the raw MAC it makes.
+type Tried = (Arc<Prepared>, Vec<u8>);
+
 /// MACs under way.
 pub(in crate::sig) struct Lanes {
     lanes: Vec<Lane>,
@@ -61,10 +64,7 @@ impl Lanes {
     }
 
     /// Feeds what follows the body; the raw MAC of every lane.
-    pub(in crate::sig) fn finish(
-        mut self,
-        scope: Option<Scope<'_>>,
-    ) -> Result<Vec<(Arc<Prepared>, Vec<u8>)>, Rejection> {
+    pub(in crate::sig) fn finish(mut self, scope: Option<Scope<'_>>) -> Result<Vec<Tried>, Rejection> {
         for lane in &mut self.lanes {
             for tail in self.tails.get(lane.content).into_iter().flatten() {
                 match tail {
@@ -116,7 +116,7 @@ fn open_content(scope: Scope<'_>, steps: &[Step], lanes: &mut [Lane], tail: &mut
             Step::Body => match scope.seen {
                 Seen::Whole(body, _) => feed_all(lanes, body),
                 Seen::Nothing | Seen::Digests(_) => {
-                    lanes.iter_mut().for_each(|lane| lane.takes_body = true);
+                    take_body(lanes);
                     streaming = true;
                 }
             },
@@ -135,6 +135,12 @@ fn open_content(scope: Scope<'_>, steps: &[Step], lanes: &mut [Lane], tail: &mut
 fn feed_all(lanes: &mut [Lane], bytes: &[u8]) {
     for lane in lanes {
         lane.mac.update(bytes);
+    }
+}
+
+fn take_body(lanes: &mut [Lane]) {
+    for lane in lanes {
+        lane.takes_body = true;
     }
 }
 

@@ -7,7 +7,7 @@ use super::key::Key;
 use super::keyring::Keyring;
 use super::mac::{Algorithm, Mac};
 use super::message::Head;
-use super::scheme::{KeyForm, Scheme};
+use super::scheme::{KeyForm, Parts, Scheme};
 use super::scope::{Scope, Seen};
 use super::secret::Secret;
 use super::template::{Input, Part, Template};
@@ -46,21 +46,37 @@ pub struct PreparedRing {
 impl Prepared {
     fn new(scheme: &Scheme, key: &Arc<Key>) -> Result<Arc<Self>, &'static str> {
         let bytes = key_bytes(&scheme.parts.key, key.secret.expose())?;
-        Ok(Arc::new(Self::of(scheme, Some(Arc::clone(key)), bytes)))
+        Ok(Arc::new(Self::of(&scheme.parts, Some(Arc::clone(key)), bytes)))
     }
 
-    /// Stands for a key that nobody has: fed the same bytes, it makes an unknown key id cost what a wrong signature costs.
-    pub(in crate::sig) fn dummy(scheme: &Scheme) -> Arc<Self> {
-        Arc::new(Self::of(scheme, None, Secret::new(b"no key has this id, yet it takes as long".to_vec())))
-    }
-
-    fn of(scheme: &Scheme, key: Option<Arc<Key>>, bytes: Secret) -> Self {
-        let algorithm = scheme.parts.algorithm;
-        if scheme.parts.keyed {
+    fn of(parts: &Parts, key: Option<Arc<Key>>, bytes: Secret) -> Self {
+        let algorithm = parts.algorithm;
+        if parts.keyed {
             Self { key, mac: Mac::keyed(algorithm, bytes.expose()), bytes: None }
         } else {
             Self { key, mac: Mac::plain(algorithm), bytes: Some(bytes) }
         }
+    }
+}
+
+/// Stands for a key that nobody has: fed the same bytes, it makes an unknown key id cost what a wrong signature costs.
+#[derive(Clone)]
+pub(in crate::sig) struct Dummy(Arc<Prepared>);
+
+impl Dummy {
+    pub(in crate::sig) fn new(parts: &Parts) -> Self {
+        let bytes = Secret::new(b"no key has this id, yet it takes as long".to_vec());
+        Self(Arc::new(Prepared::of(parts, None, bytes)))
+    }
+
+    pub(in crate::sig) fn prepared(&self) -> Arc<Prepared> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl std::fmt::Debug for Dummy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Dummy")
     }
 }
 
@@ -124,7 +140,7 @@ impl PreparedRing {
         if let Some(id) = id {
             let known = std::str::from_utf8(id).ok().and_then(|id| self.ring.place(id));
             let ready = known.and_then(|place| self.usable_at(scheme, place, now));
-            return Ok(vec![ready.unwrap_or_else(|| Prepared::dummy(scheme))]);
+            return Ok(vec![ready.unwrap_or_else(|| scheme.dummy.prepared())]);
         }
         let places = (0..self.ring.keys().len()).rev();
         Ok(places.filter_map(|place| self.usable_at(scheme, place, now)).take(most).collect())

@@ -217,6 +217,11 @@ pub struct Scheme {
     /// Whether something is computed from the head after the body: the head is kept until then.
     pub(in crate::sig) keeps_head: bool,
     pub(in crate::sig) uses_json: bool,
+    /// Whether the stamp and the nonce are under the MAC: only then are they in a permit.
+    pub(in crate::sig) stamp_covered: bool,
+    pub(in crate::sig) nonce_covered: bool,
+    /// Stands for a key that nobody has.
+    pub(in crate::sig) dummy: super::ring::Dummy,
     pub(in crate::sig) alternatives: Vec<Arc<Scheme>>,
 }
 

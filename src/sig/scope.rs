@@ -55,10 +55,18 @@ impl<'a> Scope<'a> {
         if let (Some(algorithm), Seen::Digests(digests)) = (value.body_digest(), self.seen) {
             let digest = digests.iter().find(|(known, _)| *known == algorithm).ok_or_else(unready)?;
             let filters = value.filters.iter().skip(1);
-            return Ok(filters.fold(Cow::Owned(digest.1.clone()), |bytes, filter| filter.apply(bytes)));
+            return Ok(
+                filters.fold(Cow::Borrowed(digest.1.as_slice()), |bytes, filter| Cow::Owned(filter.apply(&bytes)))
+            );
+        }
+        if value.input == Input::MarkedQuery && !value.filters.is_empty() {
+            let query = Cow::Borrowed(self.head.query().unwrap_or_default());
+            let query = value.filters.iter().fold(query, |bytes, filter| Cow::Owned(filter.apply(&bytes)));
+            let mark: &[u8] = if query.is_empty() { b"" } else { b"?" };
+            return Ok(Cow::Owned([mark, &query].concat()));
         }
         let bytes = self.input(&value.input, value.optional)?;
-        Ok(value.filters.iter().fold(bytes, |bytes, filter| filter.apply(bytes)))
+        Ok(value.filters.iter().fold(bytes, |bytes, filter| Cow::Owned(filter.apply(&bytes))))
     }
 
     fn input(&self, input: &'a Input, optional: bool) -> Result<Cow<'a, [u8]>, Rejection> {
@@ -142,7 +150,7 @@ impl<'a> Scope<'a> {
         fields.filter(move |field| field.name == name).map(|field| field.value.as_ref())
     }
 
-    fn has_header(&self, name: &'a [u8]) -> bool {
+    pub(in crate::sig) fn has_header(&self, name: &'a [u8]) -> bool {
         self.lines(name).next().is_some() || (name == b"host" && !self.head.authority.is_empty())
     }
 
@@ -209,12 +217,12 @@ impl<'a> Scope<'a> {
                 Part::Literal(text) => out.extend_from_slice(text),
                 Part::Value(Value { input: Input::FieldName, filters, .. }) => {
                     out.extend_from_slice(
-                        &filters.iter().fold(Cow::Borrowed(name), |bytes, filter| filter.apply(bytes)),
+                        &filters.iter().fold(Cow::Borrowed(name), |bytes, filter| Cow::Owned(filter.apply(&bytes))),
                     );
                 }
                 Part::Value(Value { input: Input::FieldValue, filters, .. }) => {
                     out.extend_from_slice(
-                        &filters.iter().fold(Cow::Borrowed(value), |bytes, filter| filter.apply(bytes)),
+                        &filters.iter().fold(Cow::Borrowed(value), |bytes, filter| Cow::Owned(filter.apply(&bytes))),
                     );
                 }
                 Part::Value(value) => out.extend_from_slice(&self.value(value)?),

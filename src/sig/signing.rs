@@ -213,7 +213,9 @@ fn nonce(mut entropy: [u8; 16], uuid: bool) -> String {
     }
     let mut text = data_encoding::HEXLOWER.encode(&entropy);
     if uuid {
-        [20, 16, 12, 8].into_iter().for_each(|place| text.insert(place, '-'));
+        for place in [20, 16, 12, 8] {
+            text.insert(place, '-');
+        }
     }
     text
 }

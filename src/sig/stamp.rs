@@ -132,7 +132,7 @@ fn digits(text: &[u8]) -> Option<i64> {
 }
 
 fn rfc3339(text: &[u8]) -> Option<Moment> {
-    let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= 30)?;
+    let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= 30 && text.ends_with('Z'))?;
     let moment = humantime::parse_rfc3339(text).ok()?;
     millis_since_epoch(moment)
 }
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_window_is_inclusive_on_both_sides_and_counts_whole_units() {
-        let bounds = Bounds { past: Duration::from_secs(60), future: Duration::from_secs(60), expiry: false };
+        let bounds = Bounds { past: Duration::from_mins(1), future: Duration::from_mins(1), expiry: false };
         let stamp = Moment::from_secs(1000);
         for (now, fresh) in [(939_999, false), (940_000, true), (1_060_999, true), (1_061_000, false)] {
             assert_eq!(bounds.judge(stamp, Format::Unix, Moment::from_millis(now)).is_ok(), fresh, "at {now}");
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn an_expiry_stamp_is_good_until_it_is_reached_and_not_too_far_ahead() {
-        let bounds = Bounds { past: Duration::from_secs(60), future: Duration::from_secs(100), expiry: true };
+        let bounds = Bounds { past: Duration::from_mins(1), future: Duration::from_secs(100), expiry: true };
         let stamp = Moment::from_secs(1000);
         for (now, fresh) in [(899, false), (900, true), (1000, true), (1001, false)] {
             assert_eq!(bounds.judge(stamp, Format::Unix, Moment::from_secs(now)).is_ok(), fresh, "at {now}");

@@ -19,7 +19,7 @@ pub(super) const ENCODINGS: [(&str, Encoding); 4] = [
 ];
 
 /// The longest window that makes sense: a stamp that is good for a year proves nothing.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 impl Compiler<'_> {
     /// The one place that a field names.
@@ -81,8 +81,8 @@ impl Compiler<'_> {
         let Some(text) = text else { return Some(Duration::from_secs(default)) };
         match humantime::parse_duration(&text.value) {
             Ok(duration) if duration <= LONGEST => Some(duration),
-            Ok(_) => self.refuse(path, text, "longer than a year".to_owned()),
-            Err(error) => self.refuse(path, text, format!("not a duration: {error}")),
+            Ok(_) => self.refuse(path, text, "longer than a year"),
+            Err(error) => self.refuse(path, text, &format!("not a duration: {error}")),
         }
     }
 
@@ -99,7 +99,7 @@ impl Compiler<'_> {
         let names = Names { lets: &self.lets, settings: &self.settings };
         let mut template = match Template::parse(&text.value, names) {
             Ok(template) => template,
-            Err(why) => return self.refuse(path, text, why),
+            Err(why) => return self.refuse(path, text, &why),
         };
         for part in &mut template.0 {
             if let Part::Value(value) = part
@@ -134,8 +134,8 @@ impl Compiler<'_> {
         self.problems.push(SchemeProblem { path, at: at(place), message, fix: None });
     }
 
-    pub(super) fn refuse<T>(&mut self, path: &str, text: &Text, message: String) -> Option<T> {
-        self.say(path, &text.referenced, &message);
+    pub(super) fn refuse<T>(&mut self, path: &str, text: &Text, message: &str) -> Option<T> {
+        self.say(path, &text.referenced, message);
         None
     }
 
@@ -149,9 +149,11 @@ impl Compiler<'_> {
 /// Where the field of this name stands.
 pub(super) fn place(declaration: &Declaration, path: &str) -> Option<(u32, u32)> {
     let location = match path {
-        "message" => declaration.message.0.first().map(|text| &text.referenced),
+        "message" => declaration.message.as_ref().map(|text| &text.referenced),
         "params" => declaration.params.as_ref().map(|field| &field.referenced),
         "digest" => declaration.digest.as_ref().map(|field| &field.referenced),
+        "signed_headers" => declaration.signed_headers.as_ref().map(|field| &field.referenced),
+        "key_id" => declaration.key_id.as_ref().map(|field| &field.referenced),
         "signature" => declaration.signature.as_ref().map(|field| &field.referenced),
         _ => None,
     };

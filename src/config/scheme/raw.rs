@@ -35,8 +35,7 @@ pub struct Declaration {
     pub(super) require: Vec<Spanned<RawRequire>>,
     #[serde(default)]
     pub(super) when: Vec<Text>,
-    #[serde(default)]
-    pub(super) message: OneOrMany,
+    pub(super) message: Option<Spanned<OneOrMany>>,
     #[serde(default)]
     pub(super) any_of: Vec<Declaration>,
     #[serde(skip)]
@@ -49,6 +48,16 @@ impl Declaration {
     pub fn with(&self, overrides: Overrides) -> Self {
         let any_of = self.any_of.iter().map(|member| member.with(overrides.clone())).collect();
         Self { any_of, overrides, ..self.clone() }
+    }
+
+    /// The messages, each with its place.
+    pub(super) fn messages(&self) -> Vec<Text> {
+        let Some(message) = &self.message else { return Vec::new() };
+        let placed = |text: &Text| match text.referenced.line() {
+            0 => Spanned::new(text.value.clone(), message.referenced, message.defined),
+            _ => text.clone(),
+        };
+        message.value.0.iter().map(placed).collect()
     }
 }
 
@@ -176,7 +185,7 @@ pub(super) struct RawRequire {
 }
 
 /// One template, or several of which any may match.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct OneOrMany(pub(super) Vec<Text>);
 
 impl<'de> Deserialize<'de> for OneOrMany {

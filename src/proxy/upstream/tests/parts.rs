@@ -219,7 +219,7 @@ fn patience_begins_anew_with_every_piece_that_the_upstream_takes() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let (start, patience) = (tokio::time::Instant::now(), Duration::from_secs(10));
-        let progress = Outflow::held(Held::Memory(vec![Bytes::from_static(b"abc")])).progress();
+        let progress = Outflow::held(Held::Memory(Bytes::from_static(b"abc"))).progress();
         let slow = async {
             for _ in 0..3 {
                 tokio::time::sleep(Duration::from_secs(9)).await;

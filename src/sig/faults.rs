@@ -1,0 +1,146 @@
+//! What cannot work in a scheme, said when it is loaded.
+
+use super::analysis::{carriers, side_templates};
+use super::filter::Filter;
+use super::params::Shape;
+use super::scheme::{Absent, Fault, Parts};
+use super::template::{Input, Source, Template, Value};
+
+/// Everything that cannot work, with its field.
+pub(in crate::sig) fn faults(parts: &Parts) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut say = |path: &str, message: &str| faults.push(Fault { path: path.to_owned(), message: message.to_owned() });
+    if parts.signatures.is_empty() {
+        say("signature", "a scheme needs a `signature` or `signatures`");
+    }
+    if parts.messages.is_empty() {
+        say("message", "a scheme needs a `message`");
+    }
+    if parts.messages.len() > 8 {
+        say("message", "at most 8 messages");
+    }
+    undeclared(parts, &mut say);
+    misplaced_keys(parts, &mut say);
+    misplaced_sources(parts, &mut say);
+    misplaced_lines(parts, &mut say);
+    circular(parts, &mut say);
+    faults
+}
+
+/// Values without the field that gives them.
+fn undeclared(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
+    let fields = [
+        (Input::Timestamp, parts.timestamp.is_some(), "`{timestamp}` needs a `timestamp`"),
+        (Input::Nonce, parts.nonce.is_some(), "`{nonce}` needs a `nonce`"),
+        (Input::KeyId, parts.key_id.is_some(), "`{key_id}` needs a `key_id`"),
+        (Input::SignedHeaders, parts.signed_headers.is_some(), "`{signed_headers}` needs `signed_headers`"),
+        (Input::Key, !parts.keyed, "`{key}` is for `mac: hash`: HMAC has the key already"),
+    ];
+    let uses =
+        |input: &Input| side_templates(parts).into_iter().chain(&parts.messages).any(|template| template.uses(input));
+    for (input, known, message) in fields {
+        if !known && uses(&input) {
+            say("message", message);
+        }
+    }
+    if parts.key_id.as_ref().is_some_and(|field| field.optional) && uses(&Input::KeyId) {
+        say("key_id", "an optional key id cannot be signed: absence is not emptiness");
+    }
+}
+
+fn misplaced_keys(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
+    let filtered =
+        |template: &Template| template.values().any(|value| value.input == Input::Key && !value.filters.is_empty());
+    let aside = side_templates(parts).into_iter().any(|template| template.uses(&Input::Key));
+    if aside || parts.messages.iter().any(filtered) {
+        say("message", "`{key}` stands alone in `message`, without filters");
+    }
+    if !parts.keyed && !parts.messages.iter().all(|message| message.uses(&Input::Key)) {
+        say("message", "`mac: hash` without `{key}` in the message proves nothing");
+    }
+}
+
+fn misplaced_sources(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
+    let mut sources = carriers(parts);
+    sources.extend(parts.digest.as_ref().map(|field| &field.source));
+    let templates = side_templates(parts).into_iter().chain(&parts.messages);
+    sources.extend(templates.flat_map(Template::values).filter_map(|value| match &value.input {
+        Input::Source(source) => Some(source),
+        _ => None,
+    }));
+    if parts.params.is_none() && sources.iter().any(|source| matches!(source, Source::Param(_))) {
+        say("params", "`param` needs `params`");
+    }
+    if matches!(parts.params.as_ref().map(|list| &list.source), Some(Source::Param(_))) {
+        say("params", "a parameter list cannot sit in a parameter");
+    }
+    if parts.digest.as_ref().is_some_and(|field| field.source.in_body()) {
+        say("digest", "a digest of the body cannot sit in the body");
+    }
+    if let Some(Shape::Split(names)) = parts.params.as_ref().map(|list| &list.shape) {
+        let unknown = |source: &&&Source| matches!(source, Source::Param(name) if !names.contains(name));
+        if sources.iter().any(|source| unknown(&source)) {
+            say("params", "a `param` is not among the `names` that the token is split into");
+        }
+    }
+}
+
+/// Lines of the signed headers: their own values only there, and never the block that they are a part of.
+fn misplaced_lines(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
+    let mut elsewhere: Vec<&Template> = parts.messages.iter().chain(&parts.lets).collect();
+    for requirement in &parts.require {
+        let (super::scheme::Test::Equals(other) | super::scheme::Test::Not(other)) = &requirement.test;
+        elsewhere.extend([&requirement.value, other]);
+    }
+    let mut lines: Vec<&Template> = Vec::new();
+    if let Some(signed) = &parts.signed_headers {
+        elsewhere.extend(signed.special.iter().map(|(_, special)| special));
+        lines.push(&signed.line);
+        if let Absent::Line(line) = &signed.absent {
+            lines.push(line);
+        }
+        lines.extend(signed.special.iter().map(|(_, special)| special));
+    }
+    let of_line = |template: &&Template| template.uses(&Input::FieldName) || template.uses(&Input::FieldValue);
+    if elsewhere.iter().any(of_line) {
+        say("signed_headers", "`{name}` and `{value}` are for `line` and `absent` of `signed_headers`");
+    }
+    if lines.iter().any(|line| reaches_block(parts, line)) {
+        say("signed_headers", "a line of the signed headers cannot hold `{signed_headers}`");
+    }
+}
+
+fn reaches_block(parts: &Parts, template: &Template) -> bool {
+    template.values().any(|value| match value.input {
+        Input::SignedHeaders => true,
+        Input::Let(place) => parts.lets.get(place).is_some_and(|named| reaches_block(parts, named)),
+        _ => false,
+    })
+}
+
+/// A signature that is a part of what it signs can never hold.
+fn circular(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
+    let values = || parts.messages.iter().flat_map(Template::values);
+    for field in &parts.signatures {
+        let source = match (&field.source, &parts.params) {
+            (Source::Param(_), Some(list)) => &list.source,
+            (source, _) => source,
+        };
+        let around = |value: &&Value| match source {
+            Source::Query(name) => {
+                let without =
+                    |filter: &Filter| matches!(filter, Filter::Without(names) if names.contains(&name.to_vec()));
+                match value.input {
+                    Input::Target | Input::Url => true,
+                    Input::Query | Input::MarkedQuery => !value.filters.iter().any(without),
+                    _ => false,
+                }
+            }
+            Source::Json(_) | Source::Form(_) => value.is_raw_body() || value.body_digest().is_some(),
+            Source::Header(_) | Source::Cookie(_) | Source::Param(_) => value.input == Input::Source(source.clone()),
+        };
+        if values().any(|value| around(&value)) {
+            say("message", "the signature is a part of what it signs: leave it out, as in `{query|without(sig)}`");
+        }
+    }
+}
