@@ -252,7 +252,7 @@ mod tests {
         for (text, expected) in [
             ("a // tokio\nb", "a         \nb"),
             ("a /* x /* y */ z */ b", "a                   b"),
-            ("let s = \"fn {\\\" }\";", "let s =            ;"),
+            ("let s = \"fn {\\\" }\";", "let s =           ;"),
             ("r#\"a\"b\"# c", "          c"),
             ("'{' 'a", "    'a"),
             ("'\\'' x", "     x"),
