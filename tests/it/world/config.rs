@@ -152,7 +152,7 @@ impl Config {
         let upstreams = [&[format!("app: {{{}}}", self.upstream)], self.upstreams.as_slice()].concat();
         let routes: Vec<String> = self.routes.iter().map(|route| format!("- {{{route}}}")).collect();
         [
-            "version: 1\nhealth: {address: \"127.0.0.1:0\"}\nadmin: {address: \"127.0.0.1:0\"}\n".to_owned(),
+            "version: 1\npoll: 1h\nhealth: {address: \"127.0.0.1:0\"}\nadmin: {address: \"127.0.0.1:0\"}\n".to_owned(),
             format!("audit: {{sink: file, path: {}}}\nreplay: {{{}}}\n", self.audit().display(), self.replay),
             format!("limits: {{{}}}\ntimeouts: {{{}}}\n", self.limits, self.timeouts),
             section("listeners", &listeners),

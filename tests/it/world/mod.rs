@@ -163,6 +163,8 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.upstream.release_everything();
-        self.stop();
+        if let Some(gateway) = self.gateway.take() {
+            gateway.end();
+        }
     }
 }
