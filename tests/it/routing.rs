@@ -65,8 +65,10 @@ fn framing_that_can_be_read_in_two_ways_is_refused() {
     ] {
         let mut connection = world.connect();
         connection.write(format!("POST / HTTP/1.1\r\nHost: localhost\r\n{head}").as_bytes());
-        let status = connection.answer().status;
-        assert!(status == 400 || status == 501, "{head:?}: {status}");
+        let answer = connection.answer();
+        assert!(answer.status == 400 || answer.status == 501, "{head:?}: {}", answer.status);
+        // Some of it is refused before it is a request at all, and then without a body.
+        assert!(answer.body.is_empty() || answer.refusal().1 == "bad_request", "{head:?}: {:?}", answer.refusal());
     }
     assert_eq!(world.upstream.count(), 0);
 }

@@ -164,3 +164,24 @@ fn header_names_window_and_separator_are_settings_of_a_declared_scheme() {
         assert_eq!(answer.status, status, "{age} s old");
     }
 }
+
+#[test]
+fn what_the_signature_covers_must_be_there_exactly_once() {
+    let world = World::with(|config| {
+        config
+            .scheme("covering: {algorithm: sha256, signature: {header: X-Sig, encoding: hex}, nonce: {header: X-Nonce}, timestamp: {header: X-At, format: unix, past: 1m, future: 1m}, message: \"{timestamp}.{nonce}.{header:X-Tenant}.{body}\"}")
+            .route("path: /**, verify: {scheme: covering, keys: partners}, upstream: app")
+    });
+    let stamp = NOW.to_string();
+    let sent = |nonce: &str, tenants: &[&str]| {
+        let signature = mac(SECRET, &stamp, format!("{nonce}.{}.{{}}", tenants.join("")).as_bytes());
+        let carrier = post("/", "{}").header("X-At", &stamp).header("X-Nonce", nonce).header("X-Sig", signature);
+        world.send(tenants.iter().fold(carrier, |request, tenant| request.header("X-Tenant", tenant))).refusal().1
+    };
+    assert_eq!(sent("n1", &["acme"]), "");
+    assert_eq!(sent("", &["acme"]), "nonce_invalid");
+    assert_eq!(sent(&"n".repeat(256), &["acme"]), "");
+    assert_eq!(sent(&"n".repeat(257), &["acme"]), "nonce_invalid");
+    assert_eq!(sent("n2", &[]), "covered_field_missing");
+    assert_eq!(sent("n3", &["acme", "evil"]), "covered_field_missing");
+}
