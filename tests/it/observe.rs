@@ -4,7 +4,7 @@ use crate::world::{Signing, World, get, post};
 
 fn observing() -> World {
     World::with(|config| {
-        config.route("path: /**, mode: observe, verify: {scheme: timestamp-body, keys: partners}, upstream: app")
+        config.route("path: /**, mode: observe, sources: [127.0.0.0/8], verify: {scheme: timestamp-body, keys: partners}, upstream: app")
     })
 }
 
@@ -48,7 +48,7 @@ fn the_verdict_is_in_the_audit_line_and_the_metrics() {
 fn limits_are_enforced_all_the_same() {
     let world = World::with(|config| {
         config
-            .route("path: /**, mode: observe, verify: {scheme: timestamp-body, keys: partners}, upstream: app")
+            .route("path: /**, mode: observe, sources: [127.0.0.0/8], verify: {scheme: timestamp-body, keys: partners}, upstream: app")
             .public("limits: {target: 100}")
     });
     assert_eq!(world.send(get(&format!("/{}", "x".repeat(200)))).refusal(), (414, "target_too_long".to_owned()));

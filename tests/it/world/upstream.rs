@@ -240,7 +240,8 @@ fn read_head(socket: &mut TcpStream, read: &mut Vec<u8>) -> Option<String> {
             // Latin-1: every byte stays visible, and one character.
             return Some(head.into_iter().map(char::from).collect());
         }
-        if !more(socket, read) {
+        let is_tls = read.first() == Some(&0x16);
+        if is_tls || !more(socket, read) {
             return None;
         }
     }
