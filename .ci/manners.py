@@ -67,6 +67,9 @@ routes:
 """)
     for path in [root, *root.rglob("*")]:
         path.chmod(0o755 if path.is_dir() or path.name == "countersign" else 0o644)
+    for path in (root / "keys", root / "keys" / "k1"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.chown(path, 65532, 65532)
     # The directories above must let another user pass.
     for path in root.parents:
         if path.stat().st_uid == os.getuid() and path != Path("/"):
