@@ -36,11 +36,17 @@ const SHELL: &[&str] = &[
 /// Of `std::net`, the pure half may name addresses, which are plain values; never sockets.
 const ADDRESSES: &[&str] = &["IpAddr", "Ipv4Addr", "Ipv6Addr", "SocketAddr"];
 
+const HTTP: &[&str] = &["http", "http_body", "http_body_util", "hyper", "hyper_util"];
+
+/// Where messages are translated, and where hyper's connections are driven.
 const HTTP_ADAPTERS: &[&str] = &[
     "src/admin",
     "src/cli/demo",
     "src/proxy/exchange.rs",
     "src/proxy/http",
+    "src/proxy/server/connection.rs",
+    "src/proxy/server/lasting.rs",
+    "src/proxy/tunnel.rs",
     "src/proxy/upstream",
     "src/telemetry/server",
 ];
@@ -78,13 +84,19 @@ pub(crate) fn http_types(file: &File) -> Vec<Finding> {
     if lives_in(file, HTTP_ADAPTERS) {
         return Vec::new();
     }
-    let code = scan::blank(file.shipped());
-    let is_http = |path: &&scan::NamedPath| {
-        path.segments.len() > 1 && ["http", "hyper", "http_body"].iter().any(|name| path.leads_into(name))
+    let paths = scan::paths(&scan::blank(file.shipped()));
+    let outside = paths.iter().filter(|path| HTTP.iter().any(|name| path.is_within(name) && !is_ours(&paths, name)));
+    let told = |path: &scan::NamedPath| format!("`{}` outside an adapter", path.segments.join("::"));
+    outside.map(|path| file.finding(path.line, told(path))).collect()
+}
+
+/// Whether `name` is a module of this crate here: brought in by `use super::http` or its like.
+fn is_ours(paths: &[scan::NamedPath], name: &str) -> bool {
+    let brings = |path: &scan::NamedPath| {
+        let ours = path.segments.first().is_some_and(|first| ["crate", "super", "self"].contains(&first.as_str()));
+        ours && path.segments.last().is_some_and(|last| last == name)
     };
-    let findings =
-        |path: &scan::NamedPath| file.finding(path.line, format!("`{}` outside an adapter", path.segments.join("::")));
-    scan::paths(&code).iter().filter(is_http).map(findings).collect()
+    paths.iter().any(brings)
 }
 
 fn lives_in(file: &File, places: &[&str]) -> bool {
@@ -154,5 +166,7 @@ mod tests {
         assert_eq!(objections(http_types, "src/proxy/body.rs", "fn f(h: &http::HeaderMap) {}"), 1);
         assert_eq!(objections(http_types, "src/proxy/http/h1.rs", "use hyper::Request;"), 0);
         assert_eq!(objections(http_types, "src/proxy/server.rs", "use super::http::serve; mod http; let http = 1;"), 0);
+        assert_eq!(objections(http_types, "src/proxy/server.rs", "use super::http; fn f() { http::exchange() }"), 0);
+        assert_eq!(objections(http_types, "src/proxy/server.rs", "use super::tls; fn f() { http::exchange() }"), 1);
     }
 }

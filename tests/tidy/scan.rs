@@ -31,6 +31,11 @@ impl NamedPath {
         let wanted: Vec<&str> = prefix.split("::").collect();
         self.segments.len() >= wanted.len() && self.segments.iter().zip(&wanted).all(|(have, want)| have == want)
     }
+
+    /// Whether it begins with the name and goes on.
+    pub(crate) fn is_within(&self, name: &str) -> bool {
+        self.segments.len() > 1 && self.leads_into(name)
+    }
 }
 
 /// The text up to the first `#[cfg(test)]` that stands at the beginning of a line.
@@ -253,7 +258,7 @@ mod tests {
             ("a // tokio\nb", "a         \nb"),
             ("a /* x /* y */ z */ b", "a                   b"),
             ("let s = \"fn {\\\" }\";", "let s =           ;"),
-            ("r#\"a\"b\"# c", "          c"),
+            ("r#\"a\"b\"# c", "         c"),
             ("'{' 'a", "    'a"),
             ("'\\'' x", "     x"),
             ("br\"{\"x", "b    x"),
