@@ -1,0 +1,76 @@
+//! Every bound fires, on both sides of its edge.
+
+use crate::world::{Config, Signing, World, get, post};
+
+fn open(config: Config) -> Config {
+    config.route("path: /**, public: true, upstream: app")
+}
+
+#[test]
+fn a_head_has_a_largest_size() {
+    let world = World::with(|config| open(config).public("limits: {head: 4KiB}"));
+    assert_eq!(world.send(get("/").header("X-Long", "x".repeat(3000))).status, 200);
+    assert_eq!(world.send(get("/").header("X-Long", "x".repeat(5000))).status, 431);
+}
+
+#[test]
+fn a_head_has_a_largest_number_of_fields() {
+    let world = World::with(|config| open(config).public("limits: {fields: 10}"));
+    let with = |count: usize| (1..count).fold(get("/"), |request, number| request.header(&format!("X-{number}"), "1"));
+    assert_eq!(world.send(with(10)).status, 200);
+    // The parser refuses some heads before they are requests: then the answer has no body.
+    let (status, code) = world.send(with(11)).refusal();
+    assert!(status == 431 && ["", "head_too_large"].contains(&code.as_str()), "{status} {code}");
+}
+
+#[test]
+fn a_target_has_a_greatest_length() {
+    let world = World::with(|config| open(config).public("limits: {target: 100B}"));
+    assert_eq!(world.send(get(&format!("/{}", "x".repeat(99)))).status, 200);
+    assert_eq!(world.send(get(&format!("/{}", "x".repeat(100)))).refusal(), (414, "target_too_long".to_owned()));
+}
+
+#[test]
+fn a_body_may_have_max_bytes_and_not_one_more() {
+    let world = World::with(|config| {
+        config.route("path: /**, verify: {scheme: timestamp-body, keys: partners}, body: {max: 1KiB}, upstream: app")
+    });
+    let too_large = (413, "body_too_large".to_owned());
+    for (size, refusal) in [(1024, (200, String::new())), (1025, too_large.clone())] {
+        assert_eq!(world.send(post("/", "x".repeat(size)).signed()).refusal(), refusal, "{size}");
+        assert_eq!(world.send(post("/", "x".repeat(size)).signed().chunked()).refusal(), refusal, "{size} in chunks");
+    }
+}
+
+#[test]
+fn a_body_that_pauses_is_answered_408() {
+    let world = World::with(|config| {
+        config.route(
+            "path: /**, verify: {scheme: timestamp-body, keys: partners}, timeouts: {body_idle: 200ms}, upstream: app",
+        )
+    });
+    let mut connection = world.connect();
+    connection.write(&post("/", "{}").signed().head());
+    assert_eq!(connection.answer().refusal(), (408, "body_timeout".to_owned()));
+}
+
+#[test]
+fn an_exchange_has_a_total_time() {
+    let world = World::with(|config| {
+        config.route(
+            "path: /**, verify: {scheme: timestamp-body, keys: partners}, timeouts: {total: 300ms}, upstream: app",
+        )
+    });
+    let _release = world.upstream.holds();
+    assert_eq!(world.send(post("/", "{}").signed()).refusal(), (504, "total_timeout".to_owned()));
+}
+
+#[test]
+fn a_head_that_does_not_come_ends_the_connection() {
+    let world = World::with(|config| open(config).public("timeouts: {head: 200ms}"));
+    let mut connection = world.connect();
+    connection.write(b"GET / HTTP/1.1\r\nHost:");
+    while !connection.is_closed() {
+        connection.take(1);
+    }
+}

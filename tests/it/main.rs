@@ -1,0 +1,46 @@
+//! countersign from the outside: a gateway, an upstream and a clock over real sockets; one module per behaviour.
+
+#![expect(clippy::arithmetic_side_effects, reason = "offsets within a test's own bytes")]
+
+#[cfg(test)]
+mod bodies;
+#[cfg(test)]
+mod drf;
+#[cfg(test)]
+mod exact;
+#[cfg(test)]
+mod hop;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod observe;
+#[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod replay;
+#[cfg(test)]
+mod routing;
+#[cfg(test)]
+mod sign;
+#[cfg(test)]
+mod stream;
+#[cfg(test)]
+mod transport;
+#[cfg(test)]
+mod unhappy;
+#[cfg(test)]
+mod upgrade;
+#[cfg(test)]
+mod vectors;
+#[cfg(test)]
+mod verify;
+#[cfg(test)]
+mod world;
+#[cfg(test)]
+mod world_itself;

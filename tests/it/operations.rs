@@ -1,0 +1,72 @@
+//! What operators ask and are told; how the gateway ends.
+
+use crate::world::{SECRET, Signing, World, get, mac, post};
+
+#[test]
+fn the_health_listener_answers_three_questions_and_nothing_else() {
+    let world = World::verifying();
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(world.ask("health", get(path)).status, 200, "{path}");
+    }
+    for other in [get("/status"), get("/keys"), post("/reload", ""), post("/drain", ""), get("/")] {
+        assert!((400..500).contains(&world.ask("health", other.clone()).status), "{} {}", other.method, other.target);
+    }
+}
+
+#[test]
+fn the_admin_listener_is_not_for_web_pages() {
+    let world = World::verifying();
+    assert_eq!(world.ask("admin", get("/status")).status, 200);
+    assert_eq!(world.ask("admin", get("/status").with("Host", "evil.example")).status, 403);
+    assert_eq!(world.ask("admin", post("/reload", "").header("Origin", "http://localhost")).status, 403);
+}
+
+#[test]
+fn metrics_count_by_route_verdict_and_code_and_never_by_what_a_client_sent() {
+    let world = World::verifying();
+    world.send(post("/some-secret-path", "{}").signed());
+    world.send(post("/some-secret-path", "{}"));
+    let metrics = String::from_utf8(world.ask("health", get("/metrics")).body).unwrap();
+    assert!(metrics.contains("signature_missing") && metrics.contains("verified"), "{metrics}");
+    assert!(!metrics.contains("some-secret-path"));
+    assert!(metrics.ends_with("# EOF\n"));
+}
+
+#[test]
+fn each_request_is_one_audit_line_without_secrets() {
+    let mut world = World::verifying();
+    world.send(post("/orders?token=hidden", "{}").signed());
+    world.send(post("/\"a\\", "{}").header("User-Agent", b"a\tb\xff"));
+    world.stop();
+    let lines = world.audit();
+    assert_eq!(lines.len(), 2);
+    assert_eq!((&lines[0]["status"], &lines[0]["key"]), (&200.into(), &"k1".into()));
+    let text = std::fs::read_to_string(world.directory().join("audit.log")).unwrap();
+    let signature = mac(SECRET, &crate::world::NOW.to_string(), b"{}");
+    for secret in [SECRET, "hidden", signature.as_str(), "\t"] {
+        assert!(!text.contains(secret), "{secret:?} in {text}");
+    }
+}
+
+#[test]
+fn a_stop_waits_for_requests_in_flight() {
+    let mut world = World::verifying();
+    let release = world.upstream.holds();
+    let mut connection = world.connect();
+    connection.write(&post("/", "{}").signed().bytes());
+    world.upstream.begun();
+    let stopping = world.begin_to_stop();
+    release.one();
+    assert_eq!(connection.answer().status, 200);
+    assert!(connection.is_closed());
+    stopping.join().unwrap();
+}
+
+#[test]
+fn while_draining_it_is_not_ready() {
+    let world =
+        World::with(|config| config.timeouts("drain_delay: 10s").route("path: /**, public: true, upstream: app"));
+    assert_eq!(world.ask("admin", post("/drain", "")).status / 100, 2);
+    assert_eq!(world.ask("health", get("/readyz")).status, 503);
+    assert_eq!(world.ask("health", get("/livez")).status, 200);
+}

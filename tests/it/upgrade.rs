@@ -1,0 +1,46 @@
+//! A websocket tunnel opens only where a route allows it, after the signature held and the upstream agreed.
+
+use crate::world::{Request, Signing, World, get};
+
+fn knocking() -> Request {
+    let upgrade = get("/ws").signed().header("Connection", "Upgrade").header("Upgrade", "websocket");
+    upgrade.header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==").header("Sec-WebSocket-Version", "13")
+}
+
+fn allowing() -> World {
+    World::with(|config| {
+        config.route("path: /**, verify: {scheme: timestamp-body, keys: partners}, upgrade: [websocket], upstream: app")
+    })
+}
+
+#[test]
+fn an_allowed_upgrade_becomes_a_tunnel() {
+    let world = allowing();
+    world.upstream.tunnels();
+    let mut connection = world.connect();
+    assert_eq!(connection.exchange(&knocking()).status, 101);
+    connection.write(b"\x81\x02hi");
+    assert_eq!(connection.take(4), b"\x81\x02hi");
+}
+
+#[test]
+fn an_upgrade_is_refused_where_no_route_allows_it() {
+    let world = World::verifying();
+    world.upstream.tunnels();
+    assert_eq!(world.send(knocking()).refusal(), (400, "upgrade_refused".to_owned()));
+    assert_eq!(world.upstream.connections(), 0);
+}
+
+#[test]
+fn an_unsigned_upgrade_never_reaches_the_upstream() {
+    let world = allowing();
+    world.upstream.tunnels();
+    assert_eq!(world.send(knocking().without("X-HMAC-Signature")).status, 401);
+    assert_eq!(world.upstream.connections(), 0);
+}
+
+#[test]
+fn an_upstream_that_declines_is_believed() {
+    let world = allowing();
+    assert_eq!(world.send(knocking()).status, 200);
+}

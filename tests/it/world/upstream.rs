@@ -1,0 +1,294 @@
+//! An upstream that records what reaches it, byte for byte, and answers as a test tells it to.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use super::client::PATIENCE;
+
+/// What reached the upstream.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// Up to and including the empty line.
+    pub(crate) head: String,
+    /// Without framing.
+    pub(crate) body: Vec<u8>,
+    /// Whether the message ended as its framing says.
+    pub(crate) complete: bool,
+}
+
+/// How the upstream behaves from the next request on.
+#[derive(Clone)]
+enum Script {
+    /// 200 with the request's body.
+    Echo,
+    /// These bytes, once the request is complete.
+    Raw(Vec<u8>),
+    /// These bytes, and the connection ends.
+    Cut(Vec<u8>),
+    /// These bytes right after the head, before any of the body is read.
+    Early(Vec<u8>),
+    /// Nothing until released, then an echo.
+    Held(Arc<Mutex<Receiver<()>>>),
+    /// The connection is closed without an answer.
+    Hang,
+    /// 101, then everything comes back.
+    Tunnel,
+}
+
+/// Lets a held upstream answer: once per call, and always when dropped.
+pub(crate) struct Release(Sender<()>);
+
+/// A running upstream.
+pub(crate) struct Upstream {
+    shared: Arc<Shared>,
+    seen: Receiver<Seen>,
+    begun: Receiver<String>,
+}
+
+struct Shared {
+    address: SocketAddr,
+    script: Mutex<Script>,
+    connections: AtomicUsize,
+    completed: AtomicUsize,
+}
+
+struct Reporter {
+    seen: Sender<Seen>,
+    begun: Sender<String>,
+}
+
+impl Seen {
+    /// `METHOD target`
+    pub(crate) fn line(&self) -> &str {
+        self.head.lines().next().and_then(|line| line.strip_suffix(" HTTP/1.1")).unwrap_or_default()
+    }
+
+    /// Every value of a header, in order.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        lines.filter(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).collect()
+    }
+
+    /// The one value of a header; `None` where there is none, and a failure where there are more.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let all = self.all(name);
+        assert!(all.len() < 2, "{name} occurs {} times", all.len());
+        all.first().copied()
+    }
+}
+
+impl Release {
+    /// Lets one answer go.
+    pub(crate) fn one(&self) {
+        let _nobody_waits = self.0.send(());
+    }
+}
+
+impl Upstream {
+    /// Starts one that echoes.
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let shared = Arc::new(Shared {
+            address: listener.local_addr().unwrap(),
+            script: Mutex::new(Script::Echo),
+            connections: AtomicUsize::new(0),
+            completed: AtomicUsize::new(0),
+        });
+        let ((seen_in, seen), (begun_in, begun)) = (channel(), channel());
+        let server = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            for socket in listener.incoming().map_while(Result::ok) {
+                server.connections.fetch_add(1, Ordering::SeqCst);
+                let (server, reporter) = (server.clone(), Reporter { seen: seen_in.clone(), begun: begun_in.clone() });
+                std::thread::spawn(move || serve(socket, &server, &reporter));
+            }
+        });
+        Self { shared, seen, begun }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// The next request that ended, completely or not.
+    pub(crate) fn next(&self) -> Seen {
+        self.seen.recv_timeout(PATIENCE).expect("a request reaches the upstream")
+    }
+
+    /// Waits until a request's head has arrived, and returns it.
+    pub(crate) fn begun(&self) -> String {
+        self.begun.recv_timeout(PATIENCE).expect("a request begins at the upstream")
+    }
+
+    /// How many complete requests have arrived.
+    pub(crate) fn count(&self) -> usize {
+        self.shared.completed.load(Ordering::SeqCst)
+    }
+
+    /// How many connections were made.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// Answers with a status and no body.
+    pub(crate) fn answers(&self, status: u16) -> &Self {
+        self.answers_raw(format!("HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n"))
+    }
+
+    /// Answers with these bytes.
+    pub(crate) fn answers_raw(&self, bytes: impl Into<Vec<u8>>) -> &Self {
+        self.play(Script::Raw(bytes.into()))
+    }
+
+    /// Answers with these bytes and closes.
+    pub(crate) fn answers_raw_and_closes(&self, bytes: impl Into<Vec<u8>>) -> &Self {
+        self.play(Script::Cut(bytes.into()))
+    }
+
+    /// Answers with these bytes before it has read the body.
+    pub(crate) fn answers_early(&self, bytes: impl Into<Vec<u8>>) -> &Self {
+        self.play(Script::Early(bytes.into()))
+    }
+
+    /// Echoes.
+    pub(crate) fn echoes(&self) -> &Self {
+        self.play(Script::Echo)
+    }
+
+    /// Closes without an answer.
+    pub(crate) fn hangs_up(&self) -> &Self {
+        self.play(Script::Hang)
+    }
+
+    /// Switches protocols and sends everything back.
+    pub(crate) fn tunnels(&self) -> &Self {
+        self.play(Script::Tunnel)
+    }
+
+    /// Answers only when told to.
+    pub(crate) fn holds(&self) -> Release {
+        let (release, released) = channel();
+        self.play(Script::Held(Arc::new(Mutex::new(released))));
+        Release(release)
+    }
+
+    /// Lets nobody wait any more.
+    pub(crate) fn release_everything(&self) {
+        self.play(Script::Echo);
+    }
+
+    fn play(&self, script: Script) -> &Self {
+        *self.shared.script.lock().unwrap() = script;
+        self
+    }
+}
+
+fn serve(mut socket: TcpStream, shared: &Shared, reporter: &Reporter) {
+    let mut read = Vec::new();
+    while let Some(head) = read_head(&mut socket, &mut read) {
+        let _over = reporter.begun.send(head.clone());
+        let script = shared.script.lock().unwrap().clone();
+        if let Script::Early(bytes) = &script {
+            let _gone = socket.write_all(bytes);
+        }
+        let (body, complete) = read_body(&mut socket, &mut read, &head);
+        if complete {
+            shared.completed.fetch_add(1, Ordering::SeqCst);
+        }
+        let _over = reporter.seen.send(Seen { head, body: body.clone(), complete });
+        if !complete || !answer(&mut socket, script, &body) {
+            return;
+        }
+    }
+}
+
+/// Whether the connection goes on.
+fn answer(socket: &mut TcpStream, script: Script, body: &[u8]) -> bool {
+    match script {
+        Script::Echo => echo(socket, body),
+        Script::Raw(bytes) => socket.write_all(&bytes).is_ok(),
+        Script::Cut(bytes) => socket.write_all(&bytes).is_err(),
+        Script::Early(_) => true,
+        Script::Held(released) => {
+            let _released_or_dropped = released.lock().unwrap().recv_timeout(PATIENCE);
+            echo(socket, body)
+        }
+        Script::Hang => false,
+        Script::Tunnel => tunnel(socket),
+    }
+}
+
+fn echo(socket: &mut TcpStream, body: &[u8]) -> bool {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    socket.write_all(&[head.as_bytes(), body].concat()).is_ok()
+}
+
+fn tunnel(socket: &mut TcpStream) -> bool {
+    let mut back = socket.try_clone().unwrap();
+    let switched = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let _ended = back.write_all(switched).and_then(|()| std::io::copy(socket, &mut back));
+    false
+}
+
+fn read_head(socket: &mut TcpStream, read: &mut Vec<u8>) -> Option<String> {
+    loop {
+        if let Some(at) = read.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head: Vec<u8> = read.drain(..at + 4).collect();
+            // Latin-1: every byte stays visible, and one character.
+            return Some(head.into_iter().map(char::from).collect());
+        }
+        let is_tls = read.first() == Some(&0x16);
+        if is_tls || !more(socket, read) {
+            return None;
+        }
+    }
+}
+
+fn read_body(socket: &mut TcpStream, read: &mut Vec<u8>, head: &str) -> (Vec<u8>, bool) {
+    let value = |name: &str| {
+        let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+    };
+    if value("transfer-encoding").is_some() {
+        return read_chunks(socket, read);
+    }
+    let length: usize = value("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let body = take(socket, read, length);
+    let complete = body.len() == length;
+    (body, complete)
+}
+
+fn read_chunks(socket: &mut TcpStream, read: &mut Vec<u8>) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    loop {
+        while !read.contains(&b'\n') {
+            if !more(socket, read) {
+                return (body, false);
+            }
+        }
+        let end = read.iter().position(|byte| *byte == b'\n').unwrap();
+        let line: Vec<u8> = read.drain(..=end).collect();
+        let size = usize::from_str_radix(String::from_utf8_lossy(&line).trim(), 16).unwrap();
+        let piece = take(socket, read, size);
+        let whole = piece.len() == size;
+        body.extend(piece);
+        if !whole || take(socket, read, 2) != b"\r\n" || size == 0 {
+            return (body, whole && size == 0);
+        }
+    }
+}
+
+fn take(socket: &mut TcpStream, read: &mut Vec<u8>, count: usize) -> Vec<u8> {
+    while read.len() < count && more(socket, read) {}
+    read.drain(..count.min(read.len())).collect()
+}
+
+fn more(socket: &mut TcpStream, read: &mut Vec<u8>) -> bool {
+    let mut buffer = [0; 16 << 10];
+    let count = socket.read(&mut buffer).unwrap_or(0);
+    read.extend_from_slice(&buffer[..count]);
+    count > 0
+}
