@@ -110,7 +110,8 @@ pub enum StartError {
 /// A running gateway. Dropped, it ends at once.
 pub struct App {
     process: Arc<Process>,
-    operations: admin::Running,
+    addresses: Vec<(Arc<str>, Address)>,
+    _operations: admin::Running,
     running: Running,
     _poller: poll::Poller,
 }
@@ -138,7 +139,8 @@ impl App {
         let operations = Self::operate(&process, &running)
             .map_err(|cause| StartError::Io { what: "operations listeners", cause })?;
         process.state.readiness.serving();
-        Ok(Self { process: Arc::clone(&process), operations, running, _poller: poller })
+        let addresses = everywhere(&running, &operations);
+        Ok(Self { process: Arc::clone(&process), addresses, _operations: operations, running, _poller: poller })
     }
 
     /// What the workers share.
@@ -146,14 +148,9 @@ impl App {
         &self.process
     }
 
-    /// Where it listens, by the listener's name, with the ports that the system chose.
+    /// Where it listens, by the listener's name, with the ports that the system chose; the operations listeners are `health` and `admin`.
     pub fn addresses(&self) -> &[(Arc<str>, Address)] {
-        &self.running.addresses
-    }
-
-    /// The operations listeners.
-    pub const fn operations(&self) -> &admin::Running {
-        &self.operations
+        &self.addresses
     }
 
     /// The accepting half.
@@ -188,6 +185,12 @@ impl App {
             tracing::error!(%cause, "the replay claims were not written: the next start refuses stamps from before it");
         }
     }
+}
+
+fn everywhere(running: &Running, operations: &admin::Running) -> Vec<(Arc<str>, Address)> {
+    let named = [("health", operations.health), ("admin", operations.admin)];
+    let bound = named.into_iter().filter_map(|(name, address)| Some((Arc::from(name), Address::Socket(address?))));
+    running.addresses.iter().cloned().chain(bound).collect()
 }
 
 impl Process {
