@@ -279,3 +279,16 @@ fn a_path_capture_picks_the_ring_and_an_unknown_one_answers_like_an_unknown_key(
         assert_eq!(code(check.close(None)), expected, "{shop}");
     }
 }
+
+#[test]
+fn a_key_that_does_not_fit_its_scheme_is_named_and_never_used() {
+    let gate = gate(builtin("standard-webhooks").unwrap(), Keys::Ring(ring(&["k1"])));
+    let misfits: Vec<String> = gate.misfits().iter().map(ToString::to_string).collect();
+    let said = "key `k1` of keyring `ring` does not fit scheme `test`: its secret is not in the scheme's encoding";
+    assert_eq!(misfits, [said]);
+    let stamp = NOW.to_string();
+    let signature = format!("v1,{}", Encoding::Base64.encode(&[0; 32]));
+    let head = request(&[("webhook-signature", &signature), ("webhook-timestamp", &stamp), ("webhook-id", "m")]);
+    let verdict = judge(&gate, &head, b"", Moment::from_secs(NOW), 8);
+    assert_eq!(code(verdict), Some(Code::SignatureInvalid));
+}

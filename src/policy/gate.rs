@@ -7,12 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::reject::{Code, Rejection};
+use crate::sig::check::{Check, Terms};
 use crate::sig::keyring::Keyring;
 use crate::sig::message::Head;
 use crate::sig::ring::{Misfit, PreparedRing};
 use crate::sig::scheme::Scheme;
 use crate::sig::time::Moment;
-use crate::sig::{Need, Site, check::Check};
+use crate::sig::{Need, Site};
 
 /// One way to pass: a scheme and the keys it is checked with.
 pub struct Alternative {
@@ -81,7 +82,7 @@ impl Gate {
     /// Reads the evidence and refuses cheaply: form, time; before any body byte. An unknown key id is not refused here.
     pub fn open(&self, head: &Head, site: Site<'_>, now: Moment, macs: usize) -> Result<Check, Rejection> {
         let door = self.doors.iter().find(|door| door.scheme.is_chosen(head)).ok_or(Code::SignatureMissing)?;
-        Check::open(&door.scheme, door.keys.ring(site), head, (site, now, macs))
+        Check::open(&door.scheme, door.keys.ring(site), head, Terms { site, now, macs })
     }
 
     /// Whether the request names a key that only observes; asked when [`Gate::open`] refused.

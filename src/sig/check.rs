@@ -20,6 +20,17 @@ use super::time::Moment;
 use super::{Site, lanes};
 use crate::reject::{Code, Rejection};
 
+/// What a verification takes from outside the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Beside the head.
+    pub site: Site<'a>,
+    /// The request's one `now`.
+    pub now: Moment,
+    /// Most MACs: keys × messages.
+    pub macs: usize,
+}
+
 /// Evidence was read and found well-formed and fresh; whether it is true shows at [`Check::close`].
 pub struct Check {
     pub(in crate::sig) scheme: Arc<Scheme>,
@@ -51,13 +62,14 @@ enum Stage {
 }
 
 impl Check {
-    /// Reads the evidence; refuses form before time, both before any body byte. `macs` bounds keys × messages.
+    /// Reads the evidence; refuses form before time, both before any body byte.
     pub fn open(
         scheme: &Arc<Scheme>,
         ring: Option<Arc<PreparedRing>>,
         head: &Head,
-        (site, now, macs): (Site<'_>, Moment, usize),
+        terms: Terms<'_>,
     ) -> Result<Self, Rejection> {
+        let Terms { site, now, macs } = terms;
         let nothing = Claims::default();
         let scope = Scope { scheme, head, public_url: site.public_url, claims: &nothing, seen: Seen::Nothing };
         let claims = claims::read(scope, now, false)?;

@@ -190,6 +190,14 @@ impl Scheme {
         if self.parts.signatures.iter().any(|field| field.key.is_some()) {
             return Err("its signature headers belong to keys by name".to_owned());
         }
+        if let Some(signed) = &self.parts.signed_headers {
+            let names = if signed.sign.is_empty() { &signed.default } else { &signed.sign };
+            let digest = self.parts.digest.iter().flat_map(|field| field.source.headers());
+            let mut wanted = signed.require.iter().chain(digest);
+            if names.is_empty() || wanted.any(|name| !names.contains(name)) {
+                return Err("`signed_headers.sign` lacks something that must be signed".to_owned());
+            }
+        }
         Ok(())
     }
 }

@@ -81,6 +81,7 @@ impl<'a> Scope<'a> {
             Input::Path => Cow::Borrowed(self.head.path()),
             Input::Query => Cow::Borrowed(self.head.query().unwrap_or_default()),
             Input::MarkedQuery => Cow::Borrowed(self.head.target.get(self.head.path().len()..).unwrap_or_default()),
+            Input::Host if self.head.authority.is_empty() => return Err(uncovered("there is no host".to_owned())),
             Input::Host => Cow::Borrowed(&self.head.authority),
             Input::PublicUrl => Cow::Borrowed(self.site()?.as_bytes()),
             Input::Url => Cow::Owned([self.site()?.as_bytes(), &self.head.target].concat()),
