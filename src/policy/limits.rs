@@ -22,6 +22,10 @@ pub struct Request {
     pub response: Duration,
     /// A response body that pauses longer is cut.
     pub response_idle: Duration,
+    /// A tunnel (WebSocket) is closed at this age.
+    pub tunnel_age: Duration,
+    /// A tunnel that is silent for this long is closed.
+    pub tunnel_idle: Duration,
     /// Most MACs computed for one request (keys × contents).
     pub macs: usize,
 }
@@ -75,6 +79,8 @@ impl Default for Request {
             body_rate: 1024,
             response: Duration::from_secs(30),
             response_idle: Duration::from_secs(60),
+            tunnel_age: Duration::from_secs(24 * 3600),
+            tunnel_idle: Duration::from_secs(300),
             macs: 8,
         }
     }

@@ -119,6 +119,8 @@ fn limits(raw: &raw::Route, replay: ReplayBy) -> Request {
         limits.body_idle = timeouts.body_idle.get().map_or(limits.body_idle, |Of(time)| *time);
         limits.response = timeouts.response.get().map_or(limits.response, |Of(time)| *time);
         limits.response_idle = timeouts.response_idle.get().map_or(limits.response_idle, |Of(time)| *time);
+        limits.tunnel_age = timeouts.tunnel_age.get().map_or(limits.tunnel_age, |Of(time)| *time);
+        limits.tunnel_idle = timeouts.tunnel_idle.get().map_or(limits.tunnel_idle, |Of(time)| *time);
     }
     if replay != ReplayBy::Off {
         limits.total = limits.total.or(Some(replay::TOTAL));
