@@ -1,14 +1,13 @@
 //! From the tree to typed values without stopping at the first mistake: what is wrong is reported with its place, the rest is read on.
 
-use std::fmt;
-
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    VariantAccess, Visitor,
+    self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected, VariantAccess,
+    Visitor,
 };
 
 use super::field;
+use super::mistake::Mistake;
 use super::report::Report;
 use super::suggest;
 use super::tree::{Entry, Node, Value};
@@ -18,86 +17,6 @@ use super::tree::{Entry, Node, Value};
 pub(crate) struct De<'a> {
     pub(crate) node: &'a Node,
     pub(crate) report: &'a Report,
-}
-
-/// A mistake on its way out to the next [`field::Field`], which catches it.
-#[derive(Debug)]
-pub(crate) enum Mistake {
-    /// It is in the report.
-    Reported,
-    /// It is not, because serde made it and knows no place.
-    Fresh {
-        /// What is wrong.
-        message: String,
-        /// What to write instead.
-        fix: Option<String>,
-    },
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reported => f.write_str("reported"),
-            Self::Fresh { message, .. } => f.write_str(message),
-        }
-    }
-}
-
-impl std::error::Error for Mistake {}
-
-/// **Threat:** serde's own messages quote the value, which may be a secret in the wrong place. Ours do not.
-impl de::Error for Mistake {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::Fresh { message: message.to_string(), fix: None }
-    }
-
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = match found {
-            Unexpected::Bool(_) => "a boolean",
-            Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => "a number",
-            Unexpected::Seq => "a list",
-            Unexpected::Map => "a mapping",
-            Unexpected::Unit | Unexpected::Option => "nothing",
-            _ => "text",
-        };
-        Self::custom(format!("expected {}, found {found}", plainly(expected)))
-    }
-
-    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(format!("expected {}", plainly(expected)))
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::Fresh {
-            message: format!("unknown value {}", suggest::quoted(variant)),
-            fix: suggest::fix(variant, expected.iter().copied()),
-        }
-    }
-
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::Fresh {
-            message: format!("unknown field {}", suggest::quoted(field)),
-            fix: suggest::fix(field, expected.iter().copied()),
-        }
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::Fresh { message: format!("`{field}` is missing"), fix: None }
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Self::custom(format!("`{field}` is written twice"))
-    }
-}
-
-/// Rust's names for numbers mean nothing to who writes YAML.
-fn plainly(expected: &dyn Expected) -> String {
-    match expected.to_string().as_str() {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
-        "a boolean" => "`true` or `false`".to_owned(),
-        "a string" => "text".to_owned(),
-        other => other.strip_prefix("struct ").map_or_else(|| other.to_owned(), |_| "a mapping".to_owned()),
-    }
 }
 
 impl De<'_> {
@@ -118,7 +37,7 @@ impl De<'_> {
             Value::Signed(value) => visitor.visit_i64(*value),
             Value::Float(value) => visitor.visit_f64(*value),
             Value::Text(text) => visitor.visit_str(text),
-            Value::List(items) => visitor.visit_seq(Items { items: items.iter(), report: self.report }),
+            Value::List(items) => visitor.visit_seq(Items { rest: items.iter(), report: self.report }),
             Value::Map(entries) => visitor.visit_map(Entries::new(entries, None, self.report)),
         }
     }
@@ -260,7 +179,7 @@ impl<'de> Deserializer<'de> for De<'_> {
 }
 
 struct Items<'a> {
-    items: std::slice::Iter<'a, Node>,
+    rest: std::slice::Iter<'a, Node>,
     report: &'a Report,
 }
 
@@ -269,13 +188,13 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Mistake> {
         let report = self.report;
-        self.items.next().map(|node| seed.deserialize(De { node, report })).transpose()
+        self.rest.next().map(|node| seed.deserialize(De { node, report })).transpose()
     }
 }
 
 /// The entries of a mapping; with `fields`, others are reported and passed over.
 struct Entries<'a> {
-    entries: std::slice::Iter<'a, Entry>,
+    rest: std::slice::Iter<'a, Entry>,
     fields: Option<&'static [&'static str]>,
     value: Option<&'a Node>,
     report: &'a Report,
@@ -283,12 +202,12 @@ struct Entries<'a> {
 
 impl<'a> Entries<'a> {
     fn new(entries: &'a [Entry], fields: Option<&'static [&'static str]>, report: &'a Report) -> Self {
-        Self { entries: entries.iter(), fields, value: None, report }
+        Self { rest: entries.iter(), fields, value: None, report }
     }
 
     fn next_known(&mut self) -> Option<&'a Entry> {
         loop {
-            let entry = self.entries.next()?;
+            let entry = self.rest.next()?;
             match self.fields {
                 Some(fields) if !fields.contains(&entry.key.as_str()) => {
                     let fix = suggest::fix(&entry.key, fields.iter().copied());

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::value::UsizeDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
-use super::de::{De, Mistake};
+use super::de::De;
+use super::mistake::Mistake;
 use super::report::Spot;
 
 /// Asks [`De`] for a value together with its place.
@@ -51,6 +52,13 @@ impl<T> Field<T> {
     /// Its place, or `otherwise`.
     pub(crate) fn spot_or(&self, otherwise: Spot) -> Spot {
         self.spot.unwrap_or(otherwise)
+    }
+}
+
+impl<T> Field<Many<T>> {
+    /// The values that are right, each with its place.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&T, Spot)> {
+        self.value.iter().flat_map(Many::iter)
     }
 }
 

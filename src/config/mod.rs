@@ -7,6 +7,7 @@ mod compile;
 mod de;
 pub mod environment;
 mod field;
+mod mistake;
 mod print;
 mod raw;
 mod report;

@@ -77,7 +77,7 @@ impl Reader<'_> {
         match root.field("version").map(|node| (&node.value, node.spot)) {
             Some((Value::Unsigned(1), _)) => {}
             Some((_, spot)) => {
-                self.report.error(spot, "this version of countersign reads version 1", Some("write `version: 1`"))
+                self.report.error(spot, "this version of countersign reads version 1", Some("write `version: 1`"));
             }
             None => self.report.error_in(
                 root.spot,

@@ -67,7 +67,7 @@ pub(crate) fn parse(text: &str, file: usize, report: &mut Report) -> Option<Node
         return None;
     }
     match serde_yaml::from_str_with_options::<Spanned<Raw>>(text, options()) {
-        Ok(root) => Some(Planter { file, report }.plant(root, String::new())),
+        Ok(root) => Some(Planter { file, report }.plant(root, "")),
         Err(error) => {
             let spot = error.location().map_or(Spot::file(file), |at| report.place(file, position(at), String::new()));
             report.error(spot, &syntax_message(&error), None);
@@ -124,18 +124,18 @@ struct Planter<'a> {
 }
 
 impl Planter<'_> {
-    fn plant(&mut self, raw: Spanned<Raw>, path: String) -> Node {
-        let spot = self.report.place(self.file, position(raw.referenced), path.clone());
+    fn plant(&mut self, raw: Spanned<Raw>, path: &str) -> Node {
+        let spot = self.report.place(self.file, position(raw.referenced), path.to_owned());
         let value = match raw.value {
             Raw::Leaf(value) => value,
             Raw::List(items) => Value::List(
                 items
                     .into_iter()
                     .enumerate()
-                    .map(|(place, item)| self.plant(item, format!("{path}[{place}]")))
+                    .map(|(place, item)| self.plant(item, &format!("{path}[{place}]")))
                     .collect(),
             ),
-            Raw::Map(entries) => Value::Map(self.entries(entries, &path)),
+            Raw::Map(entries) => Value::Map(self.entries(entries, path)),
         };
         Node { spot, value, resolved: false }
     }
@@ -160,7 +160,7 @@ impl Planter<'_> {
                 );
                 continue;
             }
-            let node = self.plant(value, inner);
+            let node = self.plant(value, &inner);
             self.report.key(node.spot, at);
             entries.push(Entry { key, node });
         }

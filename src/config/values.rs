@@ -170,8 +170,8 @@ mod tests {
         assert_eq!(Size::from_text("1MiB").map(|size| size.0), Some(1 << 20));
         assert_eq!(Size::from_number(7).map(|size| size.0), Some(7));
         assert!(Size::from_text("lots").is_none());
-        assert_eq!(Duration::from_text("5m"), Some(Duration::from_secs(300)));
-        assert_eq!(Duration::from_text("90d"), Some(Duration::from_secs(90 * 86_400)));
+        assert_eq!(Duration::from_text("5m"), Some(Duration::from_mins(5)));
+        assert_eq!(Duration::from_text("90d"), Some(Duration::from_hours(90 * 24)));
         assert!(Duration::from_text("5").is_none() && Duration::from_number(5).is_none());
     }
 

@@ -2,6 +2,8 @@
 
 use super::Policy;
 use super::route::{Guard, ReplayBy, Route};
+use crate::sig::mac::Algorithm;
+use crate::sig::scheme::Scheme;
 
 /// Something worth saying about a route.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,7 +20,7 @@ pub struct Finding {
 pub fn routes(policy: &Policy) -> Vec<Finding> {
     let all = policy.routes.all().iter().enumerate();
     all.flat_map(|(place, route)| {
-        let found = [replay(route), time(route), keep(route)];
+        let found = [replay(route), time(route), keep(route), body(route), stamp(route), hash(route)];
         found.into_iter().flatten().map(move |(message, fix)| Finding { route: place, message, fix: fix.to_owned() })
     })
     .collect()
@@ -43,7 +45,7 @@ fn time(route: &Route) -> Said {
     let Guard::Verify(gate) = &route.guard else { return None };
     let (past, _) = gate.window()?;
     let fix = "a shorter `past` leaves less to replay; 5m is usual";
-    (past > std::time::Duration::from_secs(3600))
+    (past > std::time::Duration::from_hours(1))
         .then(|| (format!("signatures are good for {}", humantime::format_duration(past)), fix))
 }
 
@@ -53,4 +55,27 @@ fn keep(route: &Route) -> Said {
     let short = route.replay.by != ReplayBy::Off && route.replay.keep.is_some_and(|keep| keep < past);
     short
         .then(|| ("`keep` is shorter than the time a signature is good for and is ignored".to_owned(), "remove `keep`"))
+}
+
+fn body(route: &Route) -> Said {
+    let fix = "choose a scheme that covers the body where the sender can";
+    say(route, |scheme| !scheme.covers_body(), "does not cover the body: anybody on the way can change it", fix)
+}
+
+fn stamp(route: &Route) -> Said {
+    let bare = |scheme: &Scheme| scheme.window().is_some() && !scheme.covers_timestamp();
+    let fix = "put `{timestamp}` into the message where the sender can";
+    say(route, bare, "does not cover its timestamp: a captured request can be given a new one", fix)
+}
+
+fn hash(route: &Route) -> Said {
+    let fix = "sha256 or better where the sender can";
+    say(route, |scheme| scheme.algorithm() == Algorithm::Sha1, "uses SHA-1, which is kept for old senders", fix)
+}
+
+/// The first scheme of the route's gate that is so.
+fn say(route: &Route, is_so: impl Fn(&Scheme) -> bool, what: &str, fix: &'static str) -> Said {
+    let Guard::Verify(gate) = &route.guard else { return None };
+    let scheme = gate.schemes().find(|scheme| is_so(scheme))?;
+    Some((format!("scheme `{}` {what}", scheme.name()), fix))
 }

@@ -32,7 +32,7 @@ const FRAMING: [&str; 9] = [
 /// Header changes.
 pub(crate) fn headers(raw: &Field<raw::Edits>, scope: &Scope<'_>) -> Edits {
     let Some(raw) = raw.get() else { return Edits::default() };
-    let remove = raw.remove.get().into_iter().flat_map(|many| many.iter());
+    let remove = raw.remove.each();
     let remove = remove.filter_map(|(Of(HeaderName(name)), at)| not_framing(name.clone(), at, scope)).collect();
     let set = raw.set.get().into_iter().flat_map(|named| named.0.iter());
     let set = set.filter_map(|(name, value)| {
@@ -123,20 +123,14 @@ pub(crate) fn preflight(raw: &raw::Route, scope: &Scope<'_>) -> Preflight {
             answer
         }
     };
-    let headers = answer.headers.get().into_iter().flat_map(|many| many.iter());
+    let headers = answer.headers.each();
     let headers = headers.map(|(Of(HeaderName(name)), _)| String::from_utf8_lossy(name).as_ref().into());
-    let methods = answer.methods.get().into_iter().flat_map(|many| many.iter());
+    let methods = answer.methods.each();
     Preflight::Answer {
-        origins: answer
-            .origins
-            .get()
-            .into_iter()
-            .flat_map(|many| many.iter())
-            .map(|(text, _)| text.as_str().into())
-            .collect(),
+        origins: answer.origins.each().map(|(text, _)| text.as_str().into()).collect(),
         methods: methods.map(|(Of(MethodName(method)), _)| method.as_str().into()).collect(),
         headers: headers.collect(),
-        max_age: answer.max_age.get().map_or(Duration::from_secs(600), |Of(age)| *age),
+        max_age: answer.max_age.get().map_or(Duration::from_mins(10), |Of(age)| *age),
     }
 }
 

@@ -99,15 +99,15 @@ impl<'a> Files<'a> {
     fn read(&self, path: &Path, spot: Spot) -> Option<Vec<u8>> {
         self.watch(path);
         let real = self.generation(path);
-        let read = || {
-            let metadata = std::fs::metadata(&real)?;
+        let whole = || {
+            let file = std::fs::metadata(&real)?;
             // Opening a FIFO would wait for its writer.
-            if !metadata.is_file() || metadata.len() > MAX_BYTES {
+            if !file.is_file() || file.len() > MAX_BYTES {
                 return Err(std::io::ErrorKind::InvalidInput.into());
             }
             std::fs::read(&real)
         };
-        match read() {
+        match whole() {
             Ok(bytes) => Some(bytes),
             Err(error) => {
                 self.report.error(spot, &format!("`{}` cannot be read: {}", path.display(), error.kind()), None);

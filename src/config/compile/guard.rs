@@ -83,8 +83,8 @@ fn alternative(
 ) -> Option<Alternative> {
     let scheme = scheme(&raw.scheme, &raw.overrides, spot, scope);
     let (name, at) = keys(&raw.keys, route, spot, scope)?;
-    check_captures(name, at, matches, scope);
-    let keys: Option<Keys> = scope.keyrings.keys(name, at);
+    let keys: Option<Keys> =
+        if check_captures(name, at, matches, scope) { scope.keyrings.keys(name, at) } else { None };
     Some(Alternative { scheme: scheme?, keys: keys? })
 }
 
@@ -110,14 +110,16 @@ fn keys<'a>(own: &'a Field<String>, route: &'a raw::Route, spot: Spot, scope: &S
     field.found().map(|(name, at)| (name.as_str(), at))
 }
 
-/// Every `{name}` in `pattern` is captured by every path of the route.
-pub(crate) fn check_captures(pattern: &str, at: Spot, matches: &[Match], scope: &Scope<'_>) {
-    let mut rest = pattern;
+/// Whether every `{name}` in `pattern` is captured by every path of the route.
+pub(crate) fn check_captures(pattern: &str, at: Spot, matches: &[Match], scope: &Scope<'_>) -> bool {
+    let (mut rest, mut captured_all) = (pattern, true);
     while let Some((name, after)) = rest.split_once('{').and_then(|(_, after)| after.split_once('}')) {
         if !matches.iter().all(|one| one.path.names().any(|captured| **captured == *name)) {
             let fix = format!("write `{{{name}}}` as a segment of `path`");
             scope.report.error(at, &format!("the path captures no `{name}`"), Some(&fix));
+            captured_all = false;
         }
         rest = after;
     }
+    captured_all
 }

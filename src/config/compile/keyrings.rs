@@ -20,7 +20,7 @@ use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
 
 /// A key older than this is worth a warning where the ring does not say otherwise.
-const MAX_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
+const MAX_AGE: Duration = Duration::from_hours(90 * 24);
 
 /// The keyrings that routes can name.
 pub(crate) struct Keyrings<'a> {
@@ -69,7 +69,9 @@ impl<'a> Keyrings<'a> {
         if let Some((directory, _)) = &self.directory {
             // A new tenant is a new directory.
             self.files.watch(directory.clone());
-            name.split('/').next().into_iter().for_each(|first| self.files.watch(directory.join(first)));
+            if let Some((parent, _)) = name.split_once('/') {
+                self.files.watch(directory.join(parent));
+            }
         }
         let mut rings = HashMap::new();
         for ring in self.names().filter(|ring| fits(name, ring)) {
@@ -157,12 +159,16 @@ impl<'a> Keyrings<'a> {
         match keys::load(name, source) {
             Ok(loaded) => {
                 loaded.watched.into_iter().for_each(|path| self.files.watch(path));
-                loaded.warnings.into_iter().for_each(|warning| self.report.foreign_warning(self.placed(warning, spot)));
+                for warning in loaded.warnings {
+                    self.report.foreign_warning(self.placed(warning, spot));
+                }
                 self.warn_of_age(&loaded.ring, max_age, spot);
                 Some(Arc::new(loaded.ring))
             }
             Err(problems) => {
-                problems.into_iter().for_each(|problem| self.report.foreign_error(self.placed(problem, spot)));
+                for problem in problems {
+                    self.report.foreign_error(self.placed(problem, spot));
+                }
                 None
             }
         }
@@ -179,9 +185,9 @@ impl<'a> Keyrings<'a> {
 
     fn warn_of_age(&self, ring: &Keyring, max_age: Duration, spot: Spot) {
         let oldest = self.now.minus(max_age);
+        let days = max_age.as_secs() / 86_400;
         for key in ring.keys().iter().filter(|key| key.created.is_some_and(|created| created < oldest)) {
-            let message =
-                format!("key `{}` of `{}` is older than {}", key.id, ring.name(), humantime::format_duration(max_age));
+            let message = format!("key `{}` of `{}` is older than {days} days", key.id, ring.name());
             self.report.warn(spot, &message, Some("rotate it, or raise `max_age`"));
         }
     }

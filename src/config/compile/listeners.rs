@@ -126,12 +126,9 @@ fn tls_of(raw: &raw::Tls, spot: Spot, scope: &Scope<'_>) -> Option<Tls> {
 }
 
 fn certificates(raw: &raw::Tls, spot: Spot, scope: &Scope<'_>) -> Option<Vec<Certificate>> {
-    let own = raw::Certificate {
-        certificate: raw.certificate.clone(),
-        key: raw.key.clone(),
-        directory: raw.directory.clone(),
-    };
-    let own_is_written = own.certificate.is_written() || own.key.is_written() || own.directory.is_written();
+    let own =
+        raw::Certificate { chain: raw.certificate.clone(), key: raw.key.clone(), directory: raw.directory.clone() };
+    let own_is_written = own.chain.is_written() || own.key.is_written() || own.directory.is_written();
     let mut made: Vec<Option<Certificate>> = Vec::new();
     if own_is_written {
         made.push(certificate(&own, spot, scope));
@@ -148,10 +145,10 @@ fn certificates(raw: &raw::Tls, spot: Spot, scope: &Scope<'_>) -> Option<Vec<Cer
 }
 
 fn certificate(raw: &raw::Certificate, spot: Spot, scope: &Scope<'_>) -> Option<Certificate> {
-    let pair = (raw.certificate.is_written(), raw.key.is_written(), raw.directory.is_written());
+    let pair = (raw.chain.is_written(), raw.key.is_written(), raw.directory.is_written());
     match pair {
         (true, true, false) => {
-            let ((chain, at), (key, key_at)) = (raw.certificate.found()?, raw.key.found()?);
+            let ((chain, at), (key, key_at)) = (raw.chain.found()?, raw.key.found()?);
             scope.files.certificate((chain, at), (key, key_at))
         }
         (false, false, true) => {

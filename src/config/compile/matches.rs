@@ -16,13 +16,7 @@ use crate::policy::routes::{HostPattern, Match, PathPattern};
 pub(crate) fn compile(raw: &raw::Route, spot: Spot, file: &File, scope: &Scope<'_>) -> Vec<Match> {
     let paths = paths(raw, spot, scope);
     let hosts = hosts(raw, scope);
-    let methods: Vec<_> = raw
-        .methods
-        .get()
-        .into_iter()
-        .flat_map(|many| many.iter())
-        .map(|(Of(MethodName(name)), _)| name.clone())
-        .collect();
+    let methods: Vec<_> = raw.methods.each().map(|(Of(MethodName(name)), _)| name.clone()).collect();
     let listeners = listeners(raw, file, scope);
     let every = |path: &PathPattern| {
         let path = path.clone();
@@ -54,7 +48,7 @@ pub(crate) fn name(matches: &[Match]) -> Arc<str> {
         Some(HostPattern::Exact(host)) => host.to_string(),
         Some(HostPattern::Below(suffix)) => format!("*.{suffix}"),
     };
-    let methods: Vec<_> = first.methods.iter().map(|method| method.as_str()).collect();
+    let methods: Vec<_> = first.methods.iter().map(crate::sig::message::Method::as_str).collect();
     let methods = if methods.is_empty() { String::new() } else { format!("{} ", methods.join(",")) };
     format!("{methods}{host}{}", first.path.text()).into()
 }
@@ -63,7 +57,7 @@ fn paths(raw: &raw::Route, spot: Spot, scope: &Scope<'_>) -> Vec<PathPattern> {
     if !raw.path.is_written() {
         scope.report.error_in(spot, "path", "`path` is missing", Some("write `path: \"/**\"` for every path"));
     }
-    let written = raw.path.get().into_iter().flat_map(|many| many.iter());
+    let written = raw.path.each();
     let parsed = written.filter_map(|(text, at)| match PathPattern::new(text) {
         Ok(pattern) => Some(pattern),
         Err(error) => {

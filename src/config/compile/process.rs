@@ -39,6 +39,12 @@ pub(crate) fn operations(raw: &File, scope: &Scope<'_>) -> Operations {
     {
         scope.report.error(at, "files would be looked at without a pause", Some("write a duration such as `2s`"));
     }
+    let filter = log.and_then(|log| log.filter.found());
+    if let Some((filter, at)) = filter
+        && tracing_subscriber::EnvFilter::try_new(filter).is_err()
+    {
+        scope.report.error(at, "not a log filter", Some("write `info` or `info,countersign=debug`"));
+    }
     Operations {
         health: raw.health.get().and_then(|short| short.0.address.get()).map(|Of(address)| address.clone()),
         admin: admin(raw, scope),
@@ -46,7 +52,7 @@ pub(crate) fn operations(raw: &File, scope: &Scope<'_>) -> Operations {
         poll: raw.poll.get().map_or(std::time::Duration::from_secs(2), |Of(poll)| *poll),
         replay: replay(raw, scope),
         audit: audit(raw, scope),
-        log_filter: log.and_then(|log| log.filter.get()).map_or("info", String::as_str).to_owned(),
+        log_filter: filter.map_or("info", |(filter, _)| filter).to_owned(),
         log_format: match log.and_then(|log| log.format.get()) {
             None | Some(raw::LogFormat::Auto) => LogFormat::Auto,
             Some(raw::LogFormat::Text) => LogFormat::Text,

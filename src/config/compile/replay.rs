@@ -10,7 +10,7 @@ use super::guard::Verified;
 use crate::policy::route::{Replay, ReplayBy};
 
 /// Deadline of a request where replay protection is on and nothing else is said: an entry must outlive every request it judges.
-pub(crate) const TOTAL: Duration = Duration::from_secs(60);
+pub(crate) const TOTAL: Duration = Duration::from_mins(1);
 
 /// The rule of one route.
 pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>, scope: &Scope<'_>) -> Replay {
@@ -18,37 +18,17 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
     let nonces = verified.is_some_and(|verified| verified.nonce);
     let stamped = verified.is_some_and(|verified| verified.gate.window().is_some());
     let keep = settings.and_then(|settings| settings.keep.get()).map(|Of(keep)| *keep);
+    let default = if nonces && stamped { ReplayBy::Nonce } else { ReplayBy::Off };
     let by = match settings.and_then(|settings| settings.by.get()) {
         Some(raw::ReplayBy::Off) => ReplayBy::Off,
         Some(raw::ReplayBy::Nonce) => ReplayBy::Nonce,
         Some(raw::ReplayBy::Signature) => ReplayBy::Signature,
-        None if nonces && stamped => ReplayBy::Nonce,
-        None => ReplayBy::Off,
+        None => default,
     };
     let at = raw.replay.spot_or(spot);
-    match (by, verified) {
-        (ReplayBy::Off, _) => {}
-        // What is wrong with it was said.
-        (ReplayBy::Nonce | ReplayBy::Signature, None) if raw.verify.is_written() => {}
-        (ReplayBy::Nonce | ReplayBy::Signature, None) => {
-            scope.report.error(
-                at,
-                "without `verify` nothing tells a repetition",
-                Some("remove `replay`, or add `verify`"),
-            );
-        }
-        (ReplayBy::Nonce, Some(_)) if !nonces || !stamped => {
-            let message = "`nonce` needs a scheme whose signature covers a nonce and a timestamp";
-            scope.report.error(at, message, Some("write `replay: {by: signature}` or `replay: off`"));
-        }
-        (ReplayBy::Signature, Some(_)) if !stamped && keep.is_none() => {
-            let message = "the signature covers no timestamp, so nothing says how long to remember it";
-            scope.report.error(at, message, Some("add `keep: 1h`, or write `replay: off`"));
-        }
-        (ReplayBy::Nonce | ReplayBy::Signature, Some(_)) => {}
-    }
-    let methods = settings.and_then(|settings| settings.methods.get()).into_iter().flat_map(|many| many.iter());
-    let release_on = settings.and_then(|settings| settings.release_on.get()).into_iter().flat_map(|many| many.iter());
+    check(by, verified.map(|_| (nonces, stamped, keep)), raw.verify.is_written(), at, scope);
+    let methods = settings.into_iter().flat_map(|settings| settings.methods.each());
+    let release_on = settings.into_iter().flat_map(|settings| settings.release_on.each());
     Replay {
         by,
         methods: methods.map(|(Of(MethodName(method)), _)| method.clone()).collect(),
@@ -57,4 +37,23 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
         release_on: release_on.map(|(Of(Status(status)), _)| *status).collect(),
         chosen: settings.is_some_and(|settings| settings.by.is_written()),
     }
+}
+
+/// Whether the signature covers what the rule needs: a nonce, a timestamp; or for how long it is kept.
+fn check(by: ReplayBy, covered: Option<(bool, bool, Option<Duration>)>, verifies: bool, at: Spot, scope: &Scope<'_>) {
+    let (message, fix) = match (by, covered) {
+        (ReplayBy::Nonce | ReplayBy::Signature, None) if !verifies => {
+            ("without `verify` nothing tells a repetition", "remove `replay`, or add `verify`")
+        }
+        (ReplayBy::Nonce, Some((false, _, _) | (_, false, _))) => (
+            "`nonce` needs a scheme whose signature covers a nonce and a timestamp",
+            "write `replay: {by: signature}` or `replay: off`",
+        ),
+        (ReplayBy::Signature, Some((_, false, None))) => (
+            "the signature covers no timestamp, so nothing says how long to remember it",
+            "add `keep: 1h`, or write `replay: off`",
+        ),
+        (ReplayBy::Off | ReplayBy::Nonce | ReplayBy::Signature, _) => return,
+    };
+    scope.report.error(at, message, Some(fix));
 }

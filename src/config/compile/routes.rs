@@ -47,11 +47,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
     let rewrite = edits::rewrite(raw, &matches, scope);
     let statuses = edits::statuses(raw, scope);
     let preflight = edits::preflight(raw, scope);
-    let body = if raw.body.get().is_some_and(|short| short.0.mode.get() == Some(&raw::BodyMode::Stream)) {
-        BodyMode::Stream
-    } else {
-        BodyMode::Hold
-    };
+    let body = body_mode(raw);
     check_mode(raw, scope);
     check_body(raw, body, verified.as_ref(), seal.as_ref().map(crate::policy::Seal::need), scope);
     check_unsupported(raw, scope);
@@ -75,21 +71,26 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             connect_retries: retry.map_or(0, |retry| retry.attempts.or(2).saturating_sub(1)),
             errors: if raw.errors.get() == Some(&raw::Errors::Drf) { ErrorShape::Drf } else { ErrorShape::Problem },
             statuses,
-            sources: raw.sources.get().into_iter().flat_map(|many| many.iter()).map(|(Of(net), _)| *net).collect(),
+            sources: raw.sources.each().map(|(Of(net), _)| *net).collect(),
             client_certificate: certificate.is_some_and(demands),
             subject_header: certificate.and_then(|one| one.subject.get()).map(|Of(HeaderName(name))| name.clone()),
             websocket: raw.upgrade.get().is_some_and(|many| many.iter().next().is_some()),
             preflight,
-            trailers: if raw.trailers.get() == Some(&raw::Trailers::Refuse) {
-                Trailers::Refuse
-            } else {
-                Trailers::Drop
-            },
+            trailers: trailers(raw),
             public_url: raw.public_url.get().map(|Of(Origin(url))| url.as_str().into()),
         },
         matches,
         spot,
     })
+}
+
+fn body_mode(raw: &raw::Route) -> BodyMode {
+    let mode = raw.body.get().and_then(|short| short.0.mode.get());
+    if mode == Some(&raw::BodyMode::Stream) { BodyMode::Stream } else { BodyMode::Hold }
+}
+
+fn trailers(raw: &raw::Route) -> Trailers {
+    if raw.trailers.get() == Some(&raw::Trailers::Refuse) { Trailers::Refuse } else { Trailers::Drop }
 }
 
 fn is_observed(raw: &raw::Route) -> bool {
@@ -118,6 +119,8 @@ fn limits(raw: &raw::Route, replay: ReplayBy) -> Request {
         limits.body_idle = timeouts.body_idle.get().map_or(limits.body_idle, |Of(time)| *time);
         limits.response = timeouts.response.get().map_or(limits.response, |Of(time)| *time);
         limits.response_idle = timeouts.response_idle.get().map_or(limits.response_idle, |Of(time)| *time);
+        limits.tunnel_age = timeouts.tunnel_age.get().map_or(limits.tunnel_age, |Of(time)| *time);
+        limits.tunnel_idle = timeouts.tunnel_idle.get().map_or(limits.tunnel_idle, |Of(time)| *time);
     }
     if replay != ReplayBy::Off {
         limits.total = limits.total.or(Some(replay::TOTAL));
@@ -164,6 +167,8 @@ fn guard_of(raw: &raw::Route, spot: Spot, gate: Option<Gate>, scope: &Scope<'_>)
         None if raw.verify.is_written() => None,
         None if restricted || raw.sign.is_written() => Some(Guard::Restricted),
         None if public => Some(Guard::Public),
+        // What is wrong with it was said.
+        None if raw.public.is_written() && raw.public.get().is_none() => None,
         None => {
             let fix =
                 "add `verify:`, or say `public: true`, or restrict the callers with `sources` or `client_certificate`";
@@ -205,7 +210,7 @@ fn check_unsupported(raw: &raw::Route, scope: &Scope<'_>) {
         scope.report.error(at, "`challenge` is not supported in this version", Some("remove it"));
     }
     if let Some((retry, at)) = raw.retry.found()
-        && !retry.on.get().is_some_and(|many| many.iter().next().is_some())
+        && retry.on.get().is_none_or(|many| many.iter().next().is_none())
     {
         let fix = "write `on: [connect]`: nothing else may be sent twice";
         scope.report.error_in(at, "on", "`on` is missing", Some(fix));

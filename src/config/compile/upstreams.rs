@@ -45,7 +45,7 @@ fn blank(name: &str) -> Upstream {
         max_connections: None,
         queue: Duration::from_secs(5),
         connect: Duration::from_secs(2),
-        idle: Duration::from_secs(60),
+        idle: Duration::from_mins(1),
         resolve: Duration::from_secs(10),
     }
 }
@@ -146,19 +146,12 @@ fn tls(raw: &raw::Upstream, wanted: bool, scope: &Scope<'_>) -> Option<Tls> {
         );
         return None;
     }
-    let client = match (settings.certificate.found(), settings.key.found()) {
-        (Some(chain), Some(key)) => scope.files.certificate((chain.0, chain.1), (key.0, key.1)),
-        _ => {
-            if settings.certificate.is_written() != settings.key.is_written() {
-                scope.report.error(
-                    at,
-                    "a certificate and its key belong together",
-                    Some("write both `certificate:` and `key:`"),
-                );
-            }
-            None
-        }
-    };
+    if settings.certificate.is_written() != settings.key.is_written() {
+        let fix = "write both `certificate:` and `key:`";
+        scope.report.error(at, "a certificate and its key belong together", Some(fix));
+    }
+    let pair = settings.certificate.found().zip(settings.key.found());
+    let client = pair.and_then(|(chain, key)| scope.files.certificate((chain.0, chain.1), (key.0, key.1)));
     Some(Tls {
         ca: settings.ca.found().and_then(|(path, at)| scope.files.authorities(path, at)),
         client,

@@ -37,7 +37,8 @@ pub(crate) struct Tls {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Certificate {
-    pub(crate) certificate: Field<String>,
+    #[serde(rename = "certificate")]
+    pub(crate) chain: Field<String>,
     pub(crate) key: Field<String>,
     pub(crate) directory: Field<String>,
 }

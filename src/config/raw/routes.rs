@@ -113,6 +113,8 @@ pub(crate) struct Timeouts {
     pub(crate) body_idle: Field<Of<Duration>>,
     pub(crate) response: Field<Of<Duration>>,
     pub(crate) response_idle: Field<Of<Duration>>,
+    pub(crate) tunnel_age: Field<Of<Duration>>,
+    pub(crate) tunnel_idle: Field<Of<Duration>>,
 }
 
 #[derive(Deserialize, Default)]

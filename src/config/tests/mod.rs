@@ -1,7 +1,12 @@
+//! A place with files, in which configurations are loaded.
+
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::policy::route::{Guard, ReplayBy};
+
+mod examples;
+mod files;
+mod problems;
 
 /// A directory with a certificate, keys and configuration files.
 struct Place {
@@ -30,6 +35,10 @@ impl Place {
         path
     }
 
+    fn warnings(&self, text: &str) -> String {
+        shown(&good(self.load(text)).warnings)
+    }
+
     fn load(&self, text: &str) -> Result<Loaded, Vec<Problem>> {
         load_at(&self.write("config.yaml", text))
     }
@@ -46,30 +55,14 @@ fn load_at(path: &Path) -> Result<Loaded, Vec<Problem>> {
     load_with(path, &environment, Moment::from_secs(1_790_000_000))
 }
 
+fn good(loaded: Result<Loaded, Vec<Problem>>) -> Loaded {
+    loaded.unwrap_or_else(|problems| panic!("{}", shown(&problems)))
+}
+
+fn bad(loaded: Result<Loaded, Vec<Problem>>) -> Vec<Problem> {
+    loaded.err().expect("it loads")
+}
+
 fn shown(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("{problem}\n")).collect()
-}
-
-#[test]
-fn a_legacy_service_loads() {
-    let place = Place::new();
-    let text = include_str!("../../docs/examples/legacy-service.yaml");
-    let text = text.replace("/tls/", "tls/").replace("/keys", "keys/partners");
-    let loaded = place.load(&text).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
-    let [health, all] = loaded.policy.routes.all() else { panic!() };
-    assert!(matches!(health.guard, Guard::Public) && matches!(all.guard, Guard::Verify(_)));
-    assert_eq!(all.replay.by, ReplayBy::Signature);
-    println!("{}", shown(&loaded.warnings));
-    for watched in ["config.yaml", "tls/tls.crt", "tls/tls.key", "keys/partners"] {
-        assert!(loaded.watched.contains(&place.path(watched)), "{watched}");
-    }
-}
-
-#[test]
-fn scratch() {
-    let place = Place::new();
-    let text = std::fs::read_to_string("/tmp/bad.yaml").unwrap();
-    let Err(problems) = place.load(&text) else { panic!() };
-    println!("{}", shown(&problems).replace(place.directory.path().to_str().unwrap(), ""));
-    panic!();
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -1,0 +1,88 @@
+//! The configurations of the documentation mean what they say.
+
+use std::time::Duration;
+
+use super::*;
+use crate::policy::route::{Guard, ReplayBy};
+
+/// The example with its absolute paths turned to this place.
+fn example(place: &Place, text: &str) -> Result<Loaded, Vec<Problem>> {
+    place.write("tls/partner.pem", &std::fs::read_to_string(place.path("tls/tls.crt")).unwrap());
+    place.write("keys/partner.yaml", "version: 1\nkeys: [{id: one, secret: 0123456789abcdef0123456789abcdef}]\n");
+    for ring in ["stripe", "github", "slack", "twilio", "shopify/acme", "shopify/other", "internal", "demo"] {
+        place.write(&format!("keys/{ring}/one"), "0123456789abcdef0123456789abcdef");
+    }
+    let text =
+        text.replace(": /tls", ": tls").replace("directory: /keys, max_age", "directory: /keys/partners, max_age");
+    place.load(&text.replace(": /keys", ": keys"))
+}
+
+#[test]
+fn a_legacy_service_loads() {
+    let place = Place::new();
+    let loaded = good(example(&place, include_str!("../../../docs/examples/legacy-service.yaml")));
+    let [health, all] = loaded.policy.routes.all() else { panic!() };
+    assert!(matches!(health.guard, Guard::Public) && matches!(all.guard, Guard::Verify(_)));
+    assert_eq!((all.replay.by, all.limits.total), (ReplayBy::Signature, Some(Duration::from_mins(1))));
+    assert_eq!(loaded.policy.upstreams[0].max_connections, Some(8));
+    for watched in ["config.yaml", "tls/tls.crt", "tls/tls.key", "keys/partners"] {
+        assert!(loaded.watched.contains(&place.path(watched)), "{watched}");
+    }
+}
+
+#[test]
+fn five_vendors_load() {
+    let place = Place::new();
+    let loaded = good(example(&place, include_str!("../../../docs/examples/five-vendors.yaml")));
+    let routes = loaded.policy.routes.all();
+    assert_eq!(routes.len(), 5);
+    assert!(routes.iter().all(|route| route.limits.body_max == 1 << 20 && route.replay.duplicate == Some(200)));
+    assert_eq!(routes[1].replay.keep, Some(Duration::from_hours(1)));
+    let Guard::Verify(gate) = &routes[4].guard else { panic!() };
+    assert_eq!(gate.rings().count(), 2, "every tenant's ring is loaded");
+    assert!(shown(&loaded.warnings).contains("routes[0]: a captured request can be sent again for 10m"));
+}
+
+#[test]
+fn an_outbound_signer_loads_and_takes_only_local_hosts() {
+    let place = Place::new();
+    let loaded = good(example(&place, include_str!("../../../docs/examples/outbound-signer.yaml")));
+    let hosts = loaded.policy.listeners[0].signing_hosts.clone().unwrap();
+    assert_eq!(hosts.iter().map(|host| &**host).collect::<Vec<_>>(), ["localhost", "127.0.0.1", "[::1]"]);
+    let [route] = loaded.policy.routes.all() else { panic!() };
+    assert!(route.seal.is_some() && matches!(route.guard, Guard::Restricted));
+    assert_eq!((route.connect_retries, route.request.remove.len()), (1, 2));
+}
+
+#[test]
+fn a_translation_loads() {
+    let place = Place::new();
+    let loaded = good(example(&place, include_str!("../../../docs/examples/translate.yaml")));
+    let [route] = loaded.policy.routes.all() else { panic!() };
+    let Guard::Verify(gate) = &route.guard else { panic!() };
+    assert_eq!(gate.window(), Some((Duration::from_mins(10), Duration::from_mins(5))), "`past` is overridden");
+    assert!(route.seal.is_some() && loaded.policy.listeners[0].signing_hosts.is_none());
+}
+
+#[test]
+fn a_roll_out_loads() {
+    let place = Place::new();
+    let loaded = good(example(&place, include_str!("../../../docs/examples/roll-out.yaml")));
+    assert!(loaded.policy.routes.all()[0].observe);
+}
+
+#[test]
+fn the_example_of_every_field_loads_without_a_warning() {
+    let place = Place::new();
+    let text = include_str!("../../../config.example.yaml").replace("${COUNTERSIGN_DEMO_DIR:-./demo}", ".");
+    for file in ["tls/tls.key", "keys/demo/one"] {
+        let path = place.write(
+            file,
+            &std::fs::read_to_string(place.path(file)).unwrap_or("0123456789abcdef0123456789abcdef".into()),
+        );
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let loaded = good(place.load(&text));
+    assert_eq!(shown(&loaded.warnings), "");
+    assert_eq!(loaded.policy.routes.all().len(), 4);
+}
