@@ -62,7 +62,7 @@ enum Stage {
 }
 
 impl Check {
-    /// Reads the evidence; refuses form before time, both before any body byte.
+    /// Reads the evidence; refuses what is missing, stale or misspelled, in that order, before any body byte.
     pub fn open(
         scheme: &Arc<Scheme>,
         ring: Option<Arc<PreparedRing>>,
