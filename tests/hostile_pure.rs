@@ -197,7 +197,9 @@ proptest! {
                 _ => head.method = Method::new("DELETE"),
             }
             head.fields = Fields::default();
-            lines.into_iter().for_each(|line| head.fields.append(line.name, line.value));
+            for line in lines {
+                head.fields.append(line.name, line.value);
+            }
             if let Ok(after) = judge(&gate, &head, body) {
                 prop_assert!(after.macs().iter().any(|mac| before.macs().contains(mac)), "{:?}", head);
                 prop_assert_eq!(after.stamp(), before.stamp());

@@ -253,7 +253,7 @@ fn what_is_dated_grows_old() {
     }
 }
 
-/// https://www.twilio.com/docs/usage/security, checked with openssl; the body says nothing about the order of the form.
+/// <https://www.twilio.com/docs/usage/security>, checked with openssl; the body says nothing about the order of the form.
 #[test]
 fn the_request_of_twilios_manual_is_accepted_with_and_without_a_port() {
     let body = "Digits=1234&To=%2B18005551212&From=%2B14158675309&Caller=%2B14158675309&CallSid=CA1234567890ABCDE";

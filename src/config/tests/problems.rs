@@ -142,6 +142,29 @@ fn replay_rules_follow_what_the_signature_covers() {
 }
 
 #[test]
+fn keys_that_are_never_tried_and_proofs_that_count_twice_are_warned_of() {
+    let place = Place::new();
+    for number in 0..9 {
+        place.write(&format!("keys/many/k{number}"), &format!("{number}123456789abcdef0123456789abcdef"));
+    }
+    let text = |verify: &str, more: &str| {
+        let many = HEAD.replace("keyrings:\n", "keyrings:\n  many: {directory: keys/many}\n");
+        format!("{many}  - {{path: /, verify: {verify}, replay: {{by: signature, keep: 1h}}, upstream: app{more}}}\n")
+    };
+    let both = "[{scheme: github, keys: partners}, {scheme: github-legacy-sha1, keys: partners}]";
+    for (verify, more, part) in [
+        ("{scheme: github, keys: many}", "", "9 MACs try every key, but `macs` allows 8"),
+        ("{scheme: github, keys: many}", ", limits: {macs: 9}", ""),
+        ("{scheme: github, keys: partners}", "", ""),
+        (both, "", "once for each of them"),
+    ] {
+        let warnings = place.warnings(&text(verify, more));
+        let warned = warnings.contains("MACs try") || warnings.contains("once for each");
+        assert!(warned != part.is_empty() && warnings.contains(part), "{warnings}");
+    }
+}
+
+#[test]
 fn two_routes_for_the_same_requests_are_an_error_and_name_each_other() {
     let text = format!(
         "{HEAD}  - {{path: \"/{{a}}\", public: true, upstream: app}}\n  - {{path: \"/{{b}}\", public: true, upstream: app}}\n"
