@@ -11,8 +11,8 @@ use super::exchange::{Answer, Exchange};
 use super::held::Held;
 use super::upstream::{Admission, Failure, Outgoing, Patience, Reply};
 use super::visit::{Entered, Visit};
-use super::{client, request_id, tunnel};
-use crate::policy::route::{Edits, Rewrite, RewritePart, Route};
+use super::{client, guard, request_id, tunnel};
+use crate::policy::route::{Edits, Guard, Rewrite, RewritePart, Route};
 use crate::policy::routes::Matched;
 use crate::policy::upstream::{Host, Upstream};
 use crate::reject::{Blame, Code, Rejection};
@@ -96,15 +96,11 @@ fn finish(
 pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange: &mut Exchange) {
     let route = &entered.matched.route;
     let head = &mut exchange.head;
-    let protected = super::guard::identity_names(&route.identity).chain(&route.subject_header);
-    protected.for_each(|name| {
-        head.fields.retain(|field| field.name != *name);
-    });
-    if route.identity.strip_signature
-        && let crate::policy::route::Guard::Verify(gate) = &route.guard
-    {
-        head.fields.retain(|field| !gate.carriers().contains(&field.name));
-    }
+    let carriers = match &route.guard {
+        Guard::Verify(gate) if route.identity.strip_signature => gate.carriers(),
+        Guard::Verify(_) | Guard::Public | Guard::Restricted => &[],
+    };
+    head.fields.retain(|field| !guard::is_identity(route, &field.name) && !carriers.contains(&field.name));
     // Answered here: the body is complete before the upstream sees the head, or streams without a further question.
     head.fields.remove("expect");
     client::forwarded(head, &exchange.connection);
@@ -112,7 +108,7 @@ pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange
     head.fields.set(request_id::HEADER, Bytes::copy_from_slice(visit.request_id().as_bytes()));
     edit(&mut head.fields, &route.request);
     if let (Some(name), Some(subject)) = (&route.subject_header, &exchange.connection.subject) {
-        head.fields.append(name.clone(), subject.clone());
+        head.fields.set(name.clone(), subject.clone());
     }
     identify(head, route, admission);
     if let Some(upstream) = visit.generation.policy.upstreams.get(route.upstream) {
@@ -137,11 +133,11 @@ fn identify(head: &mut Head, route: &Route, admission: &Admission) {
             let (key, identity) = (permit.key(), &route.identity);
             for (name, value) in [(&identity.key, &key.id), (&identity.principal, &key.principal)] {
                 if let Some(name) = name {
-                    head.fields.append(name.clone(), Bytes::copy_from_slice(value.as_bytes()));
+                    head.fields.set(name.clone(), Bytes::copy_from_slice(value.as_bytes()));
                 }
             }
             if route.observe || key.observe {
-                head.fields.append(identity.verdict.clone(), "verified");
+                head.fields.set(identity.verdict.clone(), "verified");
             }
         }
         Admission::Observed(rejection) => {
@@ -149,7 +145,7 @@ fn identify(head: &mut Head, route: &Route, admission: &Admission) {
                 Code::BodyTooLarge => "unjudged",
                 code => code.reason().code,
             };
-            head.fields.append(route.identity.verdict.clone(), verdict);
+            head.fields.set(route.identity.verdict.clone(), verdict);
         }
         Admission::Public => {}
     }
