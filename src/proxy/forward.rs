@@ -17,6 +17,7 @@ use crate::policy::routes::Matched;
 use crate::policy::upstream::{Host, Upstream};
 use crate::reject::{Blame, Code, Rejection};
 use crate::sig::message::Head;
+use crate::sig::signing::Signing;
 use crate::sig::{Need, Site};
 
 /// How often a request that provably did not leave may be sent again.
@@ -189,9 +190,7 @@ fn write_rewrite(target: &mut Vec<u8>, rewrite: &Rewrite, matched: &Matched) {
 
 /// Signs the outgoing request as it stands, with a fresh stamp and nonce; once per attempt.
 async fn seal(visit: &Visit, entered: &Entered, outgoing: &mut Outgoing) -> Result<(), Rejection> {
-    let Some(seal) = &entered.matched.route.seal else { return Ok(()) };
-    let site = Site { public_url: None, captures: &entered.matched.captures };
-    let mut signing = seal.start(&mut outgoing.head, site, visit.worker.process.clock.now(), entropy()?)?;
+    let Some(mut signing) = start_seal(visit, entered, &mut outgoing.head)? else { return Ok(()) };
     match (&mut outgoing.body, signing.need()) {
         (_, Need::Head) | (Held::Empty, Need::Feed) => signing.finish(&mut outgoing.head, None),
         (Held::Empty, Need::Whole) => signing.finish(&mut outgoing.head, Some(&[])),
@@ -208,7 +207,20 @@ async fn seal(visit: &Visit, entered: &Entered, outgoing: &mut Outgoing) -> Resu
     }
 }
 
-async fn feed_file(signing: &mut crate::sig::signing::Signing, file: &mut tokio::fs::File) -> std::io::Result<()> {
+/// The signature of a route that signs, with a fresh stamp and nonce. Where it covers a URL, that is the one the upstream is asked for.
+pub fn start_seal(visit: &Visit, entered: &Entered, head: &mut Head) -> Result<Option<Signing>, Rejection> {
+    let Some(seal) = &entered.matched.route.seal else { return Ok(None) };
+    let origin = seal.scheme().needs_public_url().then(|| origin(head));
+    let site = Site { public_url: origin.as_deref(), captures: &entered.matched.captures };
+    seal.start(head, site, visit.worker.process.clock.now(), entropy()?).map(Some)
+}
+
+fn origin(head: &Head) -> String {
+    let scheme = if head.secure { "https" } else { "http" };
+    format!("{scheme}://{}", String::from_utf8_lossy(&head.authority))
+}
+
+async fn feed_file(signing: &mut Signing, file: &mut tokio::fs::File) -> std::io::Result<()> {
     file.rewind().await?;
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -225,7 +237,7 @@ fn unreadable() -> Rejection {
 }
 
 /// Randomness for one nonce.
-pub fn entropy() -> Result<[u8; 16], Rejection> {
+fn entropy() -> Result<[u8; 16], Rejection> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| Rejection::from(Code::SigningFailed).because("no randomness"))?;
     Ok(bytes)

@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 use super::body::{Intake, Received};
 use super::exchange::{Answer, Exchange};
-use super::forward::{self, entropy, patience};
+use super::forward::{self, patience};
 use super::held::Held;
 use super::upstream::{Admission, Line, Provisional, Reply};
 use super::visit::{Entered, Opened, Visit};
 use crate::policy::route::Route;
 use crate::reject::{Code, Rejection};
 use crate::sig::message::Head;
-use crate::sig::{Need, Site};
+use crate::sig::Need;
 
 /// The journey of a request on a route that says `body: stream`. Identity headers cannot be written here: the head leaves before the verdict.
 pub async fn travel(
@@ -109,9 +109,7 @@ impl Behind {
 
 /// A signer of a streamed request covers the head alone; anything else was refused when the configuration was loaded.
 fn seal(visit: &Visit, entered: &Entered, head: &mut Head) -> Result<(), Rejection> {
-    let Some(seal) = &entered.matched.route.seal else { return Ok(()) };
-    let site = Site { public_url: None, captures: &entered.matched.captures };
-    let signing = seal.start(head, site, visit.worker.process.clock.now(), entropy()?)?;
+    let Some(signing) = forward::start_seal(visit, entered, head)? else { return Ok(()) };
     match signing.need() {
         Need::Head => signing.finish(head, None),
         Need::Feed | Need::Whole => {

@@ -6,7 +6,7 @@ const OPEN: &str = "path: /**, public: true, upstream: app";
 
 #[test]
 fn identity_is_ours_on_every_route_also_where_none_is_sent() {
-    for identity in ["identity: off", "identity: {key: X-Who}", "identity: {principal: X-Who}"] {
+    for identity in ["identity: {key: off, principal: off}", "identity: {key: X-Who, verdict: X-What}"] {
         let world = World::with(|config| config.route(&format!("{OPEN}, {identity}")));
         let claims = ["X-Countersign-Key", "X-Countersign-Principal", "X-Countersign-Verdict", "x-countersign-role"];
         let request = claims.iter().fold(get("/"), |request, name| request.header(name, "root"));
@@ -110,4 +110,27 @@ fn answers_without_a_body_end_with_their_head() {
         assert_eq!(connection.exchange(&get("/").by(method)).status.to_string(), status, "{method}");
     }
     assert_eq!(world.upstream.connections(), 1, "a bodiless answer leaves its connection usable");
+}
+
+#[test]
+fn a_signature_that_covers_a_url_covers_the_one_that_the_upstream_is_asked_for() {
+    for body in ["hold", "stream"] {
+        let world = World::with(|config| {
+            let base = format!("based: {{url: \"http://{}/base\", host: upstream}}", config.upstream_address());
+            config
+                .scheme("urls: {algorithm: sha256, signature: {header: X-Sig, encoding: hex}, message: \"{url}\"}")
+                .upstream(&base)
+                .route(&format!("path: /**, sign: {{scheme: urls, keys: partners}}, body: {body}, upstream: based"))
+        });
+        assert_eq!(world.send(post("/a?b", "{}")).status, 200, "{body}");
+        let url = format!("http://{}/base/a?b", world.upstream.address());
+        assert_eq!(world.upstream.next().header("x-sig"), Some(mac_of(&url).as_str()), "{body}");
+    }
+}
+
+fn mac_of(text: &str) -> String {
+    use hmac::{Hmac, KeyInit, Mac};
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(crate::world::SECRET.as_bytes()).unwrap();
+    mac.update(text.as_bytes());
+    data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes())
 }

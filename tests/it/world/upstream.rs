@@ -1,7 +1,7 @@
 //! An upstream that records what reaches it, byte for byte, and answers as a test tells it to.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -30,7 +30,7 @@ enum Script {
     Cut(Vec<u8>),
     /// These bytes right after the head, before any of the body is read.
     Early(Vec<u8>),
-    /// The same, and the connection ends with the body unread.
+    /// The same, and nothing comes after them.
     Rude(Vec<u8>),
     /// Nothing until released, then an echo.
     Held(Arc<Mutex<Receiver<()>>>),
@@ -155,7 +155,7 @@ impl Upstream {
         self.play(Script::Early(bytes.into()))
     }
 
-    /// Answers with these bytes before it has read the body, and closes.
+    /// Answers with these bytes before it has read the body, and ends its side.
     pub(crate) fn answers_early_and_closes(&self, bytes: impl Into<Vec<u8>>) -> &Self {
         self.play(Script::Rude(bytes.into()))
     }
@@ -202,7 +202,11 @@ fn serve(mut socket: TcpStream, shared: &Shared, reporter: &Reporter) {
             let _gone = socket.write_all(bytes);
         }
         if let Script::Rude(bytes) = &script {
-            let _gone = socket.write_all(bytes);
+            let _gone = socket.write_all(bytes).and_then(|()| socket.shutdown(Shutdown::Write));
+            // Lingers, or the reset would overtake the answer.
+            while more(&mut socket, &mut read) {
+                read.clear();
+            }
             return;
         }
         let (body, complete) = read_body(&mut socket, &mut read, &head);
