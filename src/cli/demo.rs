@@ -82,7 +82,7 @@ sig=$(printf '%s.%s' "$ts" "$body" | openssl dgst -sha256 -hmac "$key" | sed 's/
         key = key.display()
     );
     let plain = format!(
-        r"curl -sS --cacert {certificate} -w '%{{http_code}}\n' https://localhost:{port}/hello \
+        r"curl -sS --cacert {certificate} -w '\n%{{http_code}}\n' https://localhost:{port}/hello \
   -H 'Content-Type: application/json'",
         certificate = certificate.display()
     );
