@@ -148,7 +148,7 @@ fn keys_that_are_never_tried_and_proofs_that_count_twice_are_warned_of() {
         place.write(&format!("keys/many/k{number}"), &format!("{number}123456789abcdef0123456789abcdef"));
     }
     let text = |verify: &str, more: &str| {
-        let many = HEAD.replace("keyrings:\n", "keyrings:\n  many: {directory: keys/many}\n");
+        let many = HEAD.replace("keyrings: {", "keyrings: {many: {directory: keys/many}, ");
         format!("{many}  - {{path: /, verify: {verify}, replay: {{by: signature, keep: 1h}}, upstream: app{more}}}\n")
     };
     let both = "[{scheme: github, keys: partners}, {scheme: github-legacy-sha1, keys: partners}]";
