@@ -16,6 +16,8 @@ pub(super) fn judge(
     target(method, uri, bounds)?;
     size(fields, bounds)?;
     names(fields)?;
+    outer_space(version, fields)?;
+    one_length(fields)?;
     transfer(version, fields)?;
     expectation(fields)
 }
@@ -45,6 +47,20 @@ fn size(fields: &HeaderMap, bounds: &Bounds) -> Result<(), Rejection> {
         sum.saturating_add(name.as_str().len()).saturating_add(value.len()).saturating_add(4)
     });
     if bytes > bounds.head || fields.len() > bounds.fields { Err(Code::HeadTooLarge.into()) } else { Ok(()) }
+}
+
+/// HTTP/2 has no white space around a value to strip (RFC 9113 §8.2.1); in HTTP/1.1 it is gone by now.
+fn outer_space(version: Version, fields: &HeaderMap) -> Result<(), Rejection> {
+    let padded = |value: &http::HeaderValue| value.as_bytes() != value.as_bytes().trim_ascii();
+    if version == Version::HTTP_2 && fields.values().any(padded) {
+        return Err(Rejection::from(Code::BadRequest).because("white space around a header value"));
+    }
+    Ok(())
+}
+
+fn one_length(fields: &HeaderMap) -> Result<(), Rejection> {
+    let repeated = fields.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some();
+    if repeated { Err(Rejection::from(Code::BadRequest).because("Content-Length occurs more than once")) } else { Ok(()) }
 }
 
 /// CGI, WSGI and PHP fold `_`, and some `.`, into `-`: a twin of a signed or framing header would arrive as the real one.
