@@ -5,8 +5,6 @@ mod ops;
 mod poll;
 mod reload;
 mod signals;
-#[cfg(test)]
-mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -218,3 +216,6 @@ impl Process {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use crate::sig::time::Moment;
 
 /// Make a key: 32 random bytes, written as 43 characters that both sides use as they stand.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(super) struct Args {
     /// Key id [default: k-YYYYMMDD-xxxx]
     #[arg(long, value_parser = id)]
     id: Option<String>,
@@ -56,7 +56,7 @@ struct Fresh<'a> {
 }
 
 /// Runs the subcommand: 0, 1 when something failed, 2 when the id does not fit the format.
-pub fn run(args: &Args) -> ExitCode {
+pub(super) fn run(args: &Args) -> ExitCode {
     match make(args, Clock::system().now()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,3 +1,5 @@
+//! Loading keyrings: everything a Secret mount can do to a reader.
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 

@@ -20,5 +20,6 @@ pub mod tls;
 pub mod told;
 pub mod tunnel;
 pub mod upstream;
+pub mod verdict;
 pub mod visit;
 pub mod worker;

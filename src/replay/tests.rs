@@ -1,3 +1,5 @@
+//! Claims under races, clocks, full stores and restarts.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 

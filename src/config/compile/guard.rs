@@ -54,8 +54,8 @@ pub(crate) fn sign(raw: &raw::Route, scope: &Scope<'_>) -> Option<Seal> {
     }
     let ring = scope.keyrings.find(name, keys_at);
     let with = match sign.with.get() {
-        None | Some(raw::With::Newest) => With::Newest,
-        Some(raw::With::All) => With::All,
+        None | Some(raw::With::All) => With::All,
+        Some(raw::With::Newest) => With::Newest,
     };
     let scheme = scheme?;
     if let Err(why) = scheme.can_sign() {

@@ -1,3 +1,5 @@
+//! Which route wins, and which paths are refused because two readings lead to two routes.
+
 use std::collections::BTreeMap;
 
 use super::*;

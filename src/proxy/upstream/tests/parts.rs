@@ -222,7 +222,7 @@ fn patience_begins_anew_with_every_piece_that_the_upstream_takes() {
         let progress = Outflow::held(Held::Memory(Bytes::from_static(b"abc"))).progress();
         let slow = async {
             for _ in 0..3 {
-                tokio::time::sleep(Duration::from_secs(9)).await;
+                tokio::time::advance(Duration::from_secs(9)).await;
                 progress.last.set(tokio::time::Instant::now());
             }
         };

@@ -1,0 +1,175 @@
+//! The verdict on one request, in four steps: open, receive, close, claim.
+//!
+//! In observe mode what is wrong with signature, time or replay is noted and not enforced.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::body::{self, Intake, Received};
+use super::budget::Holder;
+use super::exchange::Exchange;
+use super::held::{Held, Holding};
+use super::preflight;
+use super::upstream::Admission;
+use super::visit::{Entered, Visit};
+use crate::policy::route::{Guard, Route};
+use crate::reject::{Code, Rejection};
+use crate::replay::{Attempt, Claim};
+use crate::sig::check::Check;
+use crate::sig::{Need, Site};
+use crate::telemetry::record::Verdict;
+
+/// What is known after the head was read.
+pub enum Opened {
+    /// Evidence is there and well-formed.
+    Checking(Box<Check>),
+    /// It is not, and the route only observes.
+    Observed(Rejection),
+    /// Nothing is demanded.
+    Public,
+}
+
+impl Visit {
+    /// Reads the evidence: form and time, before any byte of the body.
+    pub fn open(&mut self, entered: &Entered, exchange: &Exchange) -> Result<Opened, Rejection> {
+        let route = &entered.matched.route;
+        let Guard::Verify(gate) = &route.guard else { return Ok(Opened::Public) };
+        let head = &exchange.head;
+        if preflight::passes(route, head) {
+            return Ok(Opened::Public);
+        }
+        let public_url = route.public_url.as_deref().or(exchange.connection.listener.public_url.as_deref());
+        let site = Site { public_url, captures: &entered.matched.captures };
+        match gate.open(head, site, self.now, route.limits.macs) {
+            Ok(check) => {
+                self.told.record.scheme = Some(Arc::clone(check.scheme()));
+                self.told.record.skew = check.stamp().map(|stamp| self.now.millis().saturating_sub(stamp.millis()));
+                Ok(Opened::Checking(Box::new(check)))
+            }
+            Err(rejection) if route.observe || gate.observes(head, site, self.now) => Ok(Opened::Observed(rejection)),
+            Err(rejection) => Err(rejection),
+        }
+    }
+
+    /// Receives the body whole; above the bound only an observing route goes on.
+    pub async fn receive(
+        &mut self,
+        entered: &Entered,
+        opened: &mut Opened,
+        exchange: &mut Exchange,
+    ) -> Result<Received, Rejection> {
+        let route = &entered.matched.route;
+        if exchange.body.declared().is_some_and(|declared| declared > route.limits.body_max) && !route.observe {
+            return Err(Code::BodyTooLarge.into());
+        }
+        let mut check = opened.check();
+        if route.observe
+            && let Some(check) = check.as_deref_mut()
+        {
+            check.keep_body();
+        }
+        let known = check.as_deref().is_none_or(Check::names_known_key);
+        let whole = check.as_deref().is_some_and(|check| check.need() == Need::Whole) || signs_whole(route);
+        let threshold = if whole { route.limits.whole_max } else { route.limits.memory };
+        let worker = Rc::clone(&self.worker);
+        let holding = Holding::new(&worker.process.bodies, Holder { source: entered.client, known }, threshold);
+        let mut intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);
+        // With an unknown key the verdict is certain, but an observing route forwards all the same.
+        let received = body::receive(&mut intake, holding, check, known || route.observe).await;
+        self.took(&intake);
+        let received = received?;
+        if received.excess.is_some() && !route.observe {
+            return Err(Code::BodyTooLarge.into());
+        }
+        Ok(received)
+    }
+
+    /// The verdict over head and body.
+    pub fn close(&mut self, route: &Route, opened: Opened, body: &Received) -> Result<Admission, Rejection> {
+        let whole = match &body.held {
+            Held::Memory(bytes) => Some(&bytes[..]),
+            Held::Empty => Some(&[][..]),
+            Held::Spooled(..) => None,
+        };
+        match opened {
+            Opened::Checking(_) if body.excess.is_some() => Ok(Admission::Observed(Code::BodyTooLarge.into())),
+            Opened::Checking(check) => self.judge(route, check, whole),
+            Opened::Observed(rejection) => Ok(Admission::Observed(rejection)),
+            Opened::Public => Ok(Admission::Public),
+        }
+    }
+
+    /// Closes a check and notes what it says.
+    pub fn judge(&mut self, route: &Route, check: Box<Check>, whole: Option<&[u8]>) -> Result<Admission, Rejection> {
+        let observed = route.observe || check.observes();
+        let whole = if check.need() == Need::Whole { whole } else { None };
+        match check.close(whole) {
+            Ok(permit) => {
+                self.told.record.key = Some(Arc::clone(permit.key()));
+                Ok(Admission::Verified(permit))
+            }
+            Err(rejection) if observed => Ok(Admission::Observed(rejection)),
+            Err(rejection) => Err(rejection),
+        }
+    }
+
+    /// Claims a verified request in the replay store; only authentic requests get this far.
+    pub async fn claim(
+        &mut self,
+        route: &Route,
+        admission: Admission,
+    ) -> Result<(Admission, Option<Claim>), Rejection> {
+        let judged = Some(self.told.elapsed());
+        self.told.record.judged = judged;
+        let Admission::Verified(permit) = admission else {
+            self.note(&admission);
+            return Ok((admission, None));
+        };
+        let process = &self.worker.process;
+        let attempt = Attempt {
+            permit: &permit,
+            method: &self.told.record.method,
+            total: route.limits.total.unwrap_or_default(),
+            future: route.guard.window().map_or(Duration::ZERO, |(_, future)| future),
+        };
+        match process.replay.claim(&attempt, &route.replay, self.now, &self.departed).await {
+            Ok(claim) => {
+                let admission = Admission::Verified(permit);
+                self.note(&admission);
+                Ok((admission, Some(claim)))
+            }
+            Err(rejection) if route.observe || permit.key().observe => {
+                let admission = Admission::Observed(rejection);
+                self.note(&admission);
+                Ok((admission, None))
+            }
+            Err(rejection) => Err(rejection),
+        }
+    }
+
+    fn note(&mut self, admission: &Admission) {
+        self.told.record.verdict = match admission {
+            Admission::Verified(_) => Verdict::Verified,
+            Admission::Observed(rejection) => {
+                self.told.record.rejection = Some(rejection.clone());
+                Verdict::Observed
+            }
+            Admission::Public => Verdict::Public,
+        };
+    }
+}
+
+impl Opened {
+    /// The check, where there is one.
+    pub fn check(&mut self) -> Option<&mut Check> {
+        match self {
+            Self::Checking(check) => Some(check),
+            Self::Observed(_) | Self::Public => None,
+        }
+    }
+}
+
+fn signs_whole(route: &Route) -> bool {
+    route.seal.as_ref().is_some_and(|seal| seal.need() == Need::Whole)
+}
