@@ -115,11 +115,11 @@ impl Routes {
     }
 
     /// The methods that the routes of this path take on this listener, for `Allow` (RFC 9110 §15.5.6).
-    pub fn allowed(&self, head: &Head, listener: &str) -> Vec<Method> {
-        let host = host_of(&head.authority);
+    pub fn allowed(&self, authority: &[u8], path: &[u8], listener: &str) -> Vec<Method> {
+        let host = host_of(authority);
         let mut methods = Vec::new();
         for table in self.tables_for(&host) {
-            for method in table.methods(head.path(), listener) {
+            for method in table.methods(path, listener) {
                 if !methods.contains(method) {
                     methods.push(method.clone());
                 }
@@ -141,10 +141,10 @@ impl Routes {
     }
 
     /// The tables that can hold routes of `host`, most specific first.
-    fn tables_for<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Table> {
+    fn tables_for<'a>(&'a self, host: &str) -> impl Iterator<Item = &'a Table> {
         let exact = self.exact_hosts.get(host);
-        let below =
-            host.match_indices('.').filter_map(|(dot, _)| self.host_suffixes.get(host.get(dot.saturating_add(1)..)?));
+        let dots = host.match_indices('.');
+        let below = dots.filter_map(move |(dot, _)| self.host_suffixes.get(host.get(dot.saturating_add(1)..)?));
         exact.into_iter().chain(below).chain([&self.every_host])
     }
 
