@@ -227,7 +227,7 @@ mod tests {
 
     fn touch(path: &Path, seconds: u64) {
         let file = fs::File::options().write(true).open(path).unwrap();
-        let time = std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds)).unwrap();
+        let time = std::time::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap();
         file.set_modified(time).unwrap();
     }
 

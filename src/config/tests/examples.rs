@@ -86,3 +86,27 @@ fn the_example_of_every_field_loads_without_a_warning() {
     assert_eq!(shown(&loaded.warnings), "");
     assert_eq!(loaded.policy.routes.all().len(), 4);
 }
+
+#[test]
+fn every_setting_is_documented_and_in_the_example() {
+    let declared = [
+        include_str!("../raw/mod.rs"),
+        include_str!("../raw/listeners.rs"),
+        include_str!("../raw/process.rs"),
+        include_str!("../raw/routes.rs"),
+        include_str!("../raw/upstreams.rs"),
+    ];
+    let renamed = |name: &str| if name == "chain" { "certificate" } else { name }.replace("overrides", "override");
+    let fields = declared.into_iter().flat_map(str::lines).filter_map(|line| {
+        let (name, kind) = line.trim().strip_prefix("pub(crate) ")?.split_once(": ")?;
+        kind.starts_with("Field<").then(|| renamed(name))
+    });
+    let (manual, example) =
+        (include_str!("../../../docs/configuration.md"), include_str!("../../../config.example.yaml"));
+    let missing = fields.filter(|name| {
+        let spelled = |text: &str| [" ", "{", "`", "#"].iter().any(|before| text.contains(&format!("{before}{name}:")));
+        let told = ["`", ".", ", "].iter().any(|before| manual.contains(&format!("{before}{name}`")));
+        !told || !(spelled(example) || example.contains(&format!("\n{name}:")))
+    });
+    assert_eq!(missing.collect::<Vec<_>>(), ["challenge"], "only what this version refuses is left out");
+}
