@@ -247,7 +247,11 @@ fn check_certificate(raw: &raw::Route, file: &File, scope: &Scope<'_>) {
     let served = |name: &str| !raw.listeners.is_written() || raw.listeners.each().any(|(served, _)| served == name);
     let asks = |listener: &listeners::Listener| {
         let Some(tls) = listener.tls.get() else { return listener.tls.is_written() };
-        tls.clients.is_written() || tls.hosts.is_written()
+        let asked = |clients: &Field<listeners::Clients>| {
+            let ignored = clients.get().is_some_and(|one| one.mode.get() == Some(&listeners::ClientMode::Ignored));
+            clients.is_written() && !ignored
+        };
+        asked(&tls.clients) || tls.hosts.get().is_some_and(|named| named.0.iter().any(|(_, clients)| asked(clients)))
     };
     let named = file.listeners.get().map(|named| named.0.as_slice()).unwrap_or_default();
     let mut serving =

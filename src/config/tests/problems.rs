@@ -85,12 +85,13 @@ fn a_signing_oracle_is_refused_unless_its_callers_are_few() {
         "routes[0]",
         "signs for everybody",
     );
+    let asking = "{address: \"0.0.0.0:0\", tls: {directory: tls, clients: {mode: optional, ca: tls/tls.crt}}}";
     for (listener, extra) in [
         ("{address: \"127.0.0.1:0\"}", ""),
         ("{address: \"[::1]:0\"}", ""),
         ("{address: \"unix:/run/x.sock\"}", ""),
         (open, ", sources: [10.0.0.0/8]"),
-        (open, ", client_certificate: true"),
+        (asking, ", client_certificate: true"),
         (&format!("{{address: \"0.0.0.0:0\", {tls}, clients: {{ca: tls/tls.crt}}}}}}"), ""),
     ] {
         let loaded = good(Place::new().load(&text(listener, extra)));

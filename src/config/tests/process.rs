@@ -32,7 +32,7 @@ fn a_file_that_is_no_configuration_is_told_once() {
         (format!("version: 1\n{right}include: 5\n"), 5, "include", "a list of files"),
         (format!("version: 1\n{LISTENERS}\n{ROUTES}\nupstreams: {{}}\n"), 1, "upstreams", "there is no upstream"),
         (String::new(), 1, "", "the file is empty"),
-        ("# nothing\n".to_owned(), 1, "", "the file is empty"),
+        ("# nothing\n".to_owned(), 2, "", "the file is empty"),
         ("- a\n".to_owned(), 1, "", "not a mapping"),
         ("hello\n".to_owned(), 1, "", "not a mapping"),
         (format!("version: 1\n{right}---\nversion: 1\n"), 6, "", "a second document begins"),
