@@ -35,7 +35,7 @@ fn a_file_that_is_no_configuration_is_told_once() {
         ("# nothing\n".to_owned(), 2, "", "the file is empty"),
         ("- a\n".to_owned(), 1, "", "not a mapping"),
         ("hello\n".to_owned(), 1, "", "not a mapping"),
-        (format!("version: 1\n{right}---\nversion: 1\n"), 6, "", "a second document begins"),
+        (format!("version: 1\n{right}---\nversion: 1\n"), 5, "", "a second document begins"),
         ("version: 1\nlisteners: {m: ${X}}\n".to_owned(), 2, "", "needs quotes"),
     ] {
         let problems = bad(Place::new().load(&text));
