@@ -48,12 +48,8 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
     let statuses = edits::statuses(raw, scope);
     let preflight = edits::preflight(raw, scope);
     let body = body_mode(raw);
-    check_mode(raw, scope);
     check_body(raw, body, verified.as_ref(), seal.as_ref().map(crate::policy::Seal::need), scope);
-    check_retry(raw, scope);
-    check_lists(raw, scope);
-    check_bounds(raw, scope);
-    check_certificate(raw, file, scope);
+    check_settings(raw, file, scope);
     let guard = guard_of(raw, spot, verified.map(|verified| verified.gate), scope);
     let certificate = raw.client_certificate.get().map(|short| &short.0);
     let retry = raw.retry.get();
@@ -179,6 +175,15 @@ fn guard_of(raw: &raw::Route, spot: Spot, gate: Option<Gate>, scope: &Scope<'_>)
             None
         }
     }
+}
+
+/// What is wrong whatever the route is for.
+fn check_settings(raw: &raw::Route, file: &File, scope: &Scope<'_>) {
+    check_mode(raw, scope);
+    check_retry(raw, scope);
+    check_lists(raw, scope);
+    check_bounds(raw, scope);
+    check_certificate(raw, file, scope);
 }
 
 fn check_mode(raw: &raw::Route, scope: &Scope<'_>) {
