@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools import Processes, Tally, answers, echo_upstream, free_port, request, signed, wait_until
+from tools import Processes, Tally, answers, echo_upstream, free_port, memory, request, signed, wait_until
 
 SECRET = secrets.token_hex(32)
 REST = 30
@@ -122,11 +122,6 @@ def quiet(tally, log):
 def cpu_seconds(pid):
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory(pid, name):
-    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return int(lines[name].split()[0]) << 10
 
 
 if __name__ == "__main__":

@@ -34,12 +34,12 @@ def wait_until(what, ready, process=None):
     raise RuntimeError(f"{what} was not ready within {PATIENCE} s")
 
 
-def answers(port, path="/readyz"):
+def answers(port, path="/readyz", status=200):
     def ask():
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
             connection.request("GET", path)
-            return connection.getresponse().status == 200
+            return connection.getresponse().status == status
         except OSError:
             return False
         finally:

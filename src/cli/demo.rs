@@ -52,10 +52,10 @@ impl Demo {
 }
 
 fn print(app: &App, stage: &Stage) -> io::Result<()> {
-    let port = app.addresses().iter().find_map(|(_, address)| port(address)).unwrap_or_default();
+    let port = app.addresses().iter().filter(|(name, _)| **name == *"public").find_map(|(_, address)| port(address));
     let policy = &app.process().generation.load().policy;
     let status = policy.operations.admin.as_ref().map(status).unwrap_or_default();
-    io::stdout().write_all(text(&stage.key(), &stage.certificate(), port, &status).as_bytes())
+    io::stdout().write_all(text(&stage.key(), &stage.certificate(), port.unwrap_or_default(), &status).as_bytes())
 }
 
 fn port(address: &Address) -> Option<u16> {
@@ -82,7 +82,7 @@ sig=$(printf '%s.%s' "$ts" "$body" | openssl dgst -sha256 -hmac "$key" | sed 's/
         key = key.display()
     );
     let plain = format!(
-        r"curl -sS --cacert {certificate} -w '%{{http_code}}\n' https://localhost:{port}/hello \
+        r"curl -sS --cacert {certificate} -w '\n%{{http_code}}\n' https://localhost:{port}/hello \
   -H 'Content-Type: application/json'",
         certificate = certificate.display()
     );

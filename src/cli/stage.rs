@@ -20,9 +20,11 @@ impl Stage {
         let stage = Self { directory: tempfile::Builder::new().prefix("countersign-demo-").tempdir()? };
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).map_err(Error::other)?;
-        std::fs::create_dir(stage.path("keys"))?;
+        for directory in ["tls", "keys", "keys/demo"] {
+            std::fs::create_dir(stage.path(directory))?;
+        }
         write(&stage.certificate(), &made.cert.pem())?;
-        write(&stage.path("tls.key"), &made.signing_key.serialize_pem())?;
+        write(&stage.path("tls/tls.key"), &made.signing_key.serialize_pem())?;
         write(&stage.key(), &fresh_key()?)?;
         write(&stage.configuration(), &stage.place(example, upstream))?;
         Ok(stage)
@@ -35,12 +37,12 @@ impl Stage {
 
     /// What `curl --cacert` takes.
     pub(super) fn certificate(&self) -> PathBuf {
-        self.path("tls.crt")
+        self.path("tls/tls.crt")
     }
 
     /// The file with the key: its text is the key, without a line feed.
     pub(super) fn key(&self) -> PathBuf {
-        self.path("keys/demo")
+        self.path("keys/demo/demo")
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -110,7 +112,7 @@ mod tests {
         let example = "dir: ${COUNTERSIGN_DEMO_DIR:-./demo}\nport: ${COUNTERSIGN_DEMO_UPSTREAM:-8000}\n";
         let stage = Stage::set(example, upstream).unwrap();
         let root = stage.directory.path().to_owned();
-        for file in [stage.configuration(), stage.certificate(), stage.key(), stage.path("tls.key")] {
+        for file in [stage.configuration(), stage.certificate(), stage.key(), stage.path("tls/tls.key")] {
             assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0, "{}", file.display());
         }
         assert_eq!(std::fs::read_to_string(stage.key()).unwrap().len(), 64);

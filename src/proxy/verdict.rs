@@ -47,7 +47,7 @@ impl Visit {
                 self.told.record.skew = check.stamp().map(|stamp| self.now.millis().saturating_sub(stamp.millis()));
                 Ok(Opened::Checking(Box::new(check)))
             }
-            Err(rejection) if route.observe || gate.observes(head, site) => Ok(Opened::Observed(rejection)),
+            Err(rejection) if route.observe || gate.observes(head, site, self.now) => Ok(Opened::Observed(rejection)),
             Err(rejection) => Err(rejection),
         }
     }
@@ -63,7 +63,12 @@ impl Visit {
         if exchange.body.declared().is_some_and(|declared| declared > route.limits.body_max) && !route.observe {
             return Err(Code::BodyTooLarge.into());
         }
-        let check = opened.check();
+        let mut check = opened.check();
+        if route.observe
+            && let Some(check) = check.as_deref_mut()
+        {
+            check.keep_body();
+        }
         let known = check.as_deref().is_none_or(Check::names_known_key);
         let whole = check.as_deref().is_some_and(|check| check.need() == Need::Whole) || signs_whole(route);
         let threshold = if whole { route.limits.whole_max } else { route.limits.memory };
