@@ -28,7 +28,10 @@ impl Process {
             status: Box::new(move || status.status(&addresses)),
             keyrings: Box::new(move || keyrings.generation.load().policy.keyrings.clone()),
             reload: Box::new(move || reload.reload()),
-            drain: Box::new(move || drain.state.leave.cancel()),
+            drain: Box::new(move || {
+                drain.state.readiness.draining();
+                drain.state.leave.cancel();
+            }),
         }
     }
 
