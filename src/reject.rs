@@ -96,7 +96,6 @@ reasons! {
     Replayed "replayed" 409 Replay "Conflict", "This request was already received", "Sign anew: a fresh timestamp or nonce makes a fresh request.";
     ReplayPending "replay_pending" 503 Replay "Service unavailable", "The same request is still being processed", "Retry after the first one was answered.";
     ReplayFull "replay_full" 503 Gateway "Service unavailable", "The replay store is full", "Raise replay.capacity, shorten the window, or find the flood.";
-    ReplayUnavailable "replay_unavailable" 503 Gateway "Service unavailable", "The replay store does not answer", "Check the replay store.";
     ReplayGuard "replay_guard" 503 Gateway "Service unavailable", "The gateway has just started and cannot tell this request from a replay", "Sign anew and retry; or keep replay.persist so that restarts remember.";
     // The gateway.
     Overloaded "overloaded" 503 Gateway "Service unavailable", "The gateway holds as many request bodies as it may", "Raise memory or spool budgets, or slow the senders.";

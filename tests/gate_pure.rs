@@ -78,12 +78,12 @@ fn timestamp_body() -> Gate {
 }
 
 #[test]
-fn form_is_judged_before_time_and_time_before_truth() {
+fn presence_is_judged_before_time_time_before_spelling_and_spelling_before_truth() {
     let gate = timestamp_body();
     let (stamp, stale) = (NOW.to_string(), (NOW - 61).to_string());
     let good = mac("k1", &format!("{stamp}.body"));
     let (upper, zeros) = (good.to_ascii_uppercase(), "0".repeat(64));
-    let table: [(&[(&str, &str)], Option<Code>); 15] = [
+    let table: [(&[(&str, &str)], Option<Code>); 19] = [
         (&[("x-hmac-timestamp", &stamp), ("x-hmac-signature", &good)], None),
         (&[("x-hmac-timestamp", &stamp)], Some(Code::SignatureMissing)),
         (&[("x-hmac-signature", &good)], Some(Code::SignatureMissing)),
@@ -96,14 +96,21 @@ fn form_is_judged_before_time_and_time_before_truth() {
             &[("x-hmac-timestamp", &stamp), ("x-hmac-timestamp", &stamp), ("x-hmac-signature", &good)],
             Some(Code::SignatureRepeated),
         ),
-        (&[("x-hmac-timestamp", &stamp), ("x-hmac-signature", "")], Some(Code::SignatureMalformed)),
+        (&[("x-hmac-timestamp", &stamp), ("x-hmac-signature", "")], Some(Code::SignatureMissing)),
+        (&[("x-hmac-timestamp", ""), ("x-hmac-signature", &good)], Some(Code::SignatureMissing)),
+        (&[("x-hmac-timestamp", ""), ("x-hmac-signature", "zz")], Some(Code::SignatureMissing)),
+        (
+            &[("x-hmac-timestamp", &stamp), ("x-hmac-signature", ""), ("x-hmac-signature", &good)],
+            Some(Code::SignatureRepeated),
+        ),
         (&[("x-hmac-timestamp", &stamp), ("x-hmac-signature", &upper)], Some(Code::SignatureMalformed)),
         (&[("x-hmac-timestamp", &stamp), ("x-hmac-signature", &good[..62])], Some(Code::SignatureMalformed)),
         (&[("x-hmac-timestamp", &stamp), ("x-hmac-signature", &zeros)], Some(Code::SignatureInvalid)),
         (&[("x-hmac-timestamp", "soon"), ("x-hmac-signature", &zeros)], Some(Code::TimestampInvalid)),
         (&[("x-hmac-timestamp", "01760000000"), ("x-hmac-signature", &zeros)], Some(Code::TimestampInvalid)),
         (&[("x-hmac-timestamp", "+1760000000"), ("x-hmac-signature", &zeros)], Some(Code::TimestampInvalid)),
-        (&[("x-hmac-timestamp", &stale), ("x-hmac-signature", "zz")], Some(Code::SignatureMalformed)),
+        (&[("x-hmac-timestamp", &stale), ("x-hmac-signature", "zz")], Some(Code::TimestampOutsideWindow)),
+        (&[("x-hmac-timestamp", "soon"), ("x-hmac-signature", "zz")], Some(Code::TimestampInvalid)),
         (&[("x-hmac-timestamp", &stale), ("x-hmac-signature", &zeros)], Some(Code::TimestampOutsideWindow)),
     ];
     for (headers, expected) in table {
@@ -206,9 +213,14 @@ fn sixteen_candidates_are_looked_at_and_eight_kibibytes() {
         let list = format!("{good},{}", "x".repeat(length - good.len() - 1));
         assert_eq!(code(judge(&gate, &request(&[("s", &list)]), b"", Moment::from_secs(NOW), 8)), expected, "{length}");
     }
-    for empty in ["", ",", ",,", "x,y"] {
+    for (empty, expected) in [
+        ("", Code::SignatureMissing),
+        (",", Code::SignatureMalformed),
+        (",,", Code::SignatureMalformed),
+        ("x,y", Code::SignatureMalformed),
+    ] {
         let verdict = judge(&gate, &request(&[("s", empty)]), b"", Moment::from_secs(NOW), 8);
-        assert_eq!(code(verdict), Some(Code::SignatureMalformed), "{empty:?}");
+        assert_eq!(code(verdict), Some(expected), "{empty:?}");
     }
 }
 

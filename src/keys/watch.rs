@@ -28,6 +28,8 @@ pub struct Watch {
     /// Whether `latest` differs from what was reported and waits for a second look.
     settling: bool,
     failed: bool,
+    /// What [`Watch::touched_since`] told already: a load that began afterwards has read it.
+    told: BTreeMap<PathBuf, Stat>,
 }
 
 /// What is there at one moment.
@@ -62,7 +64,7 @@ impl Watch {
     /// Watches `paths` from now on. Of a directory the files in it are watched too, and the names of directories, but not what is in those.
     pub fn new(paths: Vec<PathBuf>) -> Self {
         let reported = View::of(&paths, &View::default());
-        Self { paths, latest: reported.clone(), reported, settling: false, failed: false }
+        Self { paths, latest: reported.clone(), reported, settling: false, failed: false, told: BTreeMap::new() }
     }
 
     /// Whether there is something new since the last time this said so. A mount that was swapped in one step is reported at once; anything
@@ -82,11 +84,16 @@ impl Watch {
         differs && ripe
     }
 
-    /// Whether anything was changed at or after `moment`, as far as the file system's clock can tell.
-    pub fn touched_since(&self, moment: Moment) -> bool {
+    /// Whether anything was changed at or after `moment`, as far as the file system's clock can tell, that this has not told before: a file
+    /// server whose clock is ahead must not cause one load after another.
+    pub fn touched_since(&mut self, moment: Moment) -> bool {
         let since = moment.minus(COARSE).millis();
         let changed = |stat: &Stat| stat.changed.0.saturating_mul(1000).saturating_add(stat.changed.1 / 1_000_000);
-        self.latest.seen.values().filter_map(|(stat, _)| stat.as_ref()).any(|stat| changed(stat) >= since)
+        let stats = self.latest.seen.iter().filter_map(|(path, (stat, _))| Some((path.clone(), (*stat)?)));
+        let touched: BTreeMap<_, _> = stats.filter(|(_, stat)| changed(stat) >= since).collect();
+        let new = touched.iter().any(|(path, stat)| self.told.get(path) != Some(stat));
+        self.told = touched;
+        new
     }
 
     /// What was reported could not be loaded: from now on a mere touch counts as a change, since the cause may have been a passing one.
@@ -354,6 +361,19 @@ mod tests {
         assert_eq!(scene.looks(), [false, true, false]);
         touch(&scene.path("k"), 2);
         assert_eq!(scene.looks(), [false; 2], "the second load was not said to have failed");
+    }
+
+    #[test]
+    fn what_was_touched_during_a_load_is_told_once_even_by_a_clock_that_is_ahead() {
+        let mut scene = Scene::new();
+        let (before, after) = (Moment::from_secs(0), Moment::from_secs(i64::MAX / 1000));
+        assert!(!scene.watch.touched_since(after), "nothing changed after the load began");
+        assert!(scene.watch.touched_since(before));
+        assert!(!scene.watch.touched_since(before), "the load that this caused has read it");
+        scene.write("k", "two");
+        assert!(!scene.watch.changed());
+        assert!(scene.watch.touched_since(before), "it was written once more");
+        assert!(!scene.watch.touched_since(before));
     }
 
     #[test]

@@ -85,10 +85,10 @@ impl Gate {
         Check::open(&door.scheme, door.keys.ring(site), head, Terms { site, now, macs })
     }
 
-    /// Whether the request names a key that only observes; asked when [`Gate::open`] refused.
-    pub fn observes(&self, head: &Head, site: Site<'_>) -> bool {
+    /// Whether the request names a usable key that only observes; asked when [`Gate::open`] refused.
+    pub fn observes(&self, head: &Head, site: Site<'_>, now: Moment) -> bool {
         let door = self.doors.iter().find(|door| door.scheme.is_chosen(head));
-        door.is_some_and(|door| door.keys.ring(site).is_some_and(|ring| ring.observes(&door.scheme, head)))
+        door.is_some_and(|door| door.keys.ring(site).is_some_and(|ring| ring.observes(&door.scheme, head, now)))
     }
 
     /// The most that any alternative needs of the body.

@@ -1,5 +1,8 @@
 //! Receiving a body within bounds, feeding the MAC as it arrives.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,8 +21,14 @@ pub struct Intake<'a> {
     receiving: &'a mut Receiving,
     limits: &'a limits::Request,
     trailers: Trailers,
-    started: Instant,
+    pace: Pace,
+}
+
+/// How much came, and how long the client let us wait for it. What the upstream or the disk takes is not the client's fault.
+#[derive(Clone, Copy, Default)]
+struct Pace {
     received: u64,
+    waited: Duration,
 }
 
 /// A body that was received, or as much of it as may be held.
@@ -33,14 +42,9 @@ pub struct Received {
 }
 
 impl<'a> Intake<'a> {
-    /// Starts the clock; nothing is read before the first [`Intake::chunk`].
+    /// Nothing is read before the first [`Intake::chunk`].
     pub fn new(receiving: &'a mut Receiving, limits: &'a limits::Request, trailers: Trailers) -> Self {
-        Self { receiving, limits, trailers, started: Instant::now(), received: 0 }
-    }
-
-    /// How long the upstream may take nothing of what is passed on.
-    pub fn upstream_patience(&self) -> Duration {
-        self.limits.response
+        Self { receiving, limits, trailers, pace: Pace::default() }
     }
 
     /// Most bytes the route takes.
@@ -50,20 +54,18 @@ impl<'a> Intake<'a> {
 
     /// Bytes received so far.
     pub fn received(&self) -> u64 {
-        self.received
+        self.pace.received
     }
 
     /// The next non-empty bytes, `None` at the end; refused when they take too long.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Rejection> {
         loop {
-            let arrival = timeout(self.limits.body_idle, self.receiving.chunk()).await;
-            let chunk = arrival.map_err(|_| Code::BodyTimeout)?.map_err(|_| Code::BodyIncomplete)?;
-            let Some(chunk) = chunk else {
+            let Some(chunk) = self.arrival().await? else {
                 self.refuse_trailers()?;
                 return Ok(None);
             };
-            self.received = self.received.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-            self.keep_pace()?;
+            let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+            self.pace.received = self.pace.received.saturating_add(length);
             if !chunk.is_empty() {
                 return Ok(Some(chunk));
             }
@@ -80,34 +82,48 @@ impl<'a> Intake<'a> {
         self.receiving.is_end()
     }
 
+    /// What is there already costs no look at the clock.
+    async fn arrival(&mut self) -> Result<Option<Bytes>, Rejection> {
+        let patience = self.pace.patience(self.limits);
+        let mut arrival = pin!(self.receiving.chunk());
+        if let Poll::Ready(arrived) = poll_fn(|cx| Poll::Ready(arrival.as_mut().poll(cx))).await {
+            return Ok(arrived.map_err(|_| Code::BodyIncomplete)?);
+        }
+        let began = Instant::now();
+        let arrived = timeout(patience, arrival).await;
+        self.pace.waited = self.pace.waited.saturating_add(began.elapsed());
+        let late = |_| Rejection::from(Code::BodyTimeout).because("it paused, or was slower than the minimum rate");
+        Ok(arrived.map_err(late)?.map_err(|_| Code::BodyIncomplete)?)
+    }
+
     fn refuse_trailers(&self) -> Result<(), Rejection> {
         match self.trailers {
             Trailers::Refuse if self.receiving.saw_trailers() => Err(Code::TrailersRefused.into()),
             Trailers::Refuse | Trailers::Drop => Ok(()),
         }
     }
+}
 
-    /// A body may be slow for `body_idle`; after that it must have kept the minimum rate since its start.
-    fn keep_pace(&self) -> Result<(), Rejection> {
-        let late = self.started.elapsed().saturating_sub(self.limits.body_idle);
-        if late > Duration::ZERO && self.received < self.limits.body_rate.saturating_mul(late.as_secs()) {
-            return Err(Rejection::from(Code::BodyTimeout).because("slower than the minimum rate"));
-        }
-        Ok(())
+impl Pace {
+    /// How long the next bytes may take: `body_idle`, and over all waits no more than that beyond what the minimum rate grants.
+    fn patience(self, limits: &limits::Request) -> Duration {
+        let granted = self.received.saturating_mul(1000).checked_div(limits.body_rate);
+        let granted = granted.map_or(Duration::MAX, Duration::from_millis);
+        limits.body_idle.min(limits.body_idle.saturating_add(granted).saturating_sub(self.waited))
     }
 }
 
 /// Receives the body whole. `check` is fed on the way, unless it needs the body in one piece.
 ///
 /// At most `body_max` bytes are held (`whole_max` where the check needs the body whole); what comes next is the caller's decision.
-/// With `hopeless` the bytes are read and judged, but not kept: they can never be forwarded.
+/// Without `keep` the bytes are read and judged like any others, but not kept: they will never be forwarded.
 pub async fn receive(
     intake: &mut Intake<'_>,
     mut holding: Holding<'_>,
     mut check: Option<&mut Check>,
+    keep: bool,
 ) -> Result<Received, Rejection> {
     let bound = bound(intake.limits, check.as_deref());
-    let keep = check.as_deref().is_none_or(|check| !check.is_hopeless());
     while let Some(chunk) = intake.chunk().await? {
         if intake.received() > bound {
             let (held, kept) = holding.finish().await?;
@@ -130,4 +146,30 @@ pub async fn receive(
 fn bound(limits: &limits::Request, check: Option<&Check>) -> u64 {
     let whole = check.is_some_and(|check| check.need() == Need::Whole);
     if whole { limits.body_max.min(u64::try_from(limits.whole_max).unwrap_or(u64::MAX)) } else { limits.body_max }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_may_pause_but_not_drip() {
+        let limits = limits::Request { body_idle: Duration::from_secs(30), body_rate: 1000, ..Default::default() };
+        let cases = [
+            ("nothing yet", 0, 0, 30_000),
+            ("a byte after 29 s does not buy another 30", 1, 29_000, 1_001),
+            ("nothing is left", 1, 30_001, 0),
+            ("long over", 1, 99_000, 0),
+            ("as fast as demanded, and 30 s behind", 60_000, 90_000, 0),
+            ("as fast as demanded, and 29 s behind", 60_000, 89_000, 1_000),
+            ("faster than demanded", 600_000, 60_000, 30_000),
+        ];
+        for (name, received, waited, patience) in cases {
+            let pace = Pace { received, waited: Duration::from_millis(waited) };
+            assert_eq!(pace.patience(&limits), Duration::from_millis(patience), "{name}");
+        }
+        let unbounded = limits::Request { body_rate: 0, ..limits };
+        let pace = Pace { received: 1, waited: Duration::from_secs(9999) };
+        assert_eq!(pace.patience(&unbounded), Duration::from_secs(30));
+    }
 }

@@ -34,11 +34,8 @@ pub fn address(connection: &Connection, fields: &Fields) -> Option<IpAddr> {
 pub fn forwarded(head: &mut Head, connection: &Connection) {
     let trusted = is_trusted(connection);
     if !trusted {
-        for name in
-            ["forwarded", "x-real-ip", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"]
-        {
-            head.fields.remove(name);
-        }
+        let claims = |name: &[u8]| name.starts_with(b"x-forwarded-") || name == b"forwarded" || name == b"x-real-ip";
+        head.fields.retain(|field| !claims(&field.name));
     }
     if let Some(peer) = connection.peer {
         let mut chain = Vec::new();

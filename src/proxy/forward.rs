@@ -11,12 +11,13 @@ use super::exchange::{Answer, Exchange};
 use super::held::Held;
 use super::upstream::{Admission, Failure, Outgoing, Patience, Reply};
 use super::visit::{Entered, Visit};
-use super::{client, request_id, tunnel};
-use crate::policy::route::{Edits, Rewrite, RewritePart, Route};
+use super::{client, guard, request_id, tunnel};
+use crate::policy::route::{Edits, Guard, Rewrite, RewritePart, Route};
 use crate::policy::routes::Matched;
 use crate::policy::upstream::{Host, Upstream};
 use crate::reject::{Blame, Code, Rejection};
 use crate::sig::message::Head;
+use crate::sig::signing::Signing;
 use crate::sig::{Need, Site};
 
 /// How often a request that provably did not leave may be sent again.
@@ -96,15 +97,11 @@ fn finish(
 pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange: &mut Exchange) {
     let route = &entered.matched.route;
     let head = &mut exchange.head;
-    let protected = super::guard::identity_names(&route.identity).chain(&route.subject_header);
-    protected.for_each(|name| {
-        head.fields.retain(|field| field.name != *name);
-    });
-    if route.identity.strip_signature
-        && let crate::policy::route::Guard::Verify(gate) = &route.guard
-    {
-        head.fields.retain(|field| !gate.carriers().contains(&field.name));
-    }
+    let carriers = match &route.guard {
+        Guard::Verify(gate) if route.identity.strip_signature => gate.carriers(),
+        Guard::Verify(_) | Guard::Public | Guard::Restricted => &[],
+    };
+    head.fields.retain(|field| !guard::is_identity(route, &field.name) && !carriers.contains(&field.name));
     // Answered here: the body is complete before the upstream sees the head, or streams without a further question.
     head.fields.remove("expect");
     client::forwarded(head, &exchange.connection);
@@ -112,7 +109,7 @@ pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange
     head.fields.set(request_id::HEADER, Bytes::copy_from_slice(visit.request_id().as_bytes()));
     edit(&mut head.fields, &route.request);
     if let (Some(name), Some(subject)) = (&route.subject_header, &exchange.connection.subject) {
-        head.fields.append(name.clone(), subject.clone());
+        head.fields.set(name.clone(), subject.clone());
     }
     identify(head, route, admission);
     if let Some(upstream) = visit.generation.policy.upstreams.get(route.upstream) {
@@ -137,11 +134,11 @@ fn identify(head: &mut Head, route: &Route, admission: &Admission) {
             let (key, identity) = (permit.key(), &route.identity);
             for (name, value) in [(&identity.key, &key.id), (&identity.principal, &key.principal)] {
                 if let Some(name) = name {
-                    head.fields.append(name.clone(), Bytes::copy_from_slice(value.as_bytes()));
+                    head.fields.set(name.clone(), Bytes::copy_from_slice(value.as_bytes()));
                 }
             }
             if route.observe || key.observe {
-                head.fields.append(identity.verdict.clone(), "verified");
+                head.fields.set(identity.verdict.clone(), "verified");
             }
         }
         Admission::Observed(rejection) => {
@@ -149,7 +146,7 @@ fn identify(head: &mut Head, route: &Route, admission: &Admission) {
                 Code::BodyTooLarge => "unjudged",
                 code => code.reason().code,
             };
-            head.fields.append(route.identity.verdict.clone(), verdict);
+            head.fields.set(route.identity.verdict.clone(), verdict);
         }
         Admission::Public => {}
     }
@@ -193,9 +190,7 @@ fn write_rewrite(target: &mut Vec<u8>, rewrite: &Rewrite, matched: &Matched) {
 
 /// Signs the outgoing request as it stands, with a fresh stamp and nonce; once per attempt.
 async fn seal(visit: &Visit, entered: &Entered, outgoing: &mut Outgoing) -> Result<(), Rejection> {
-    let Some(seal) = &entered.matched.route.seal else { return Ok(()) };
-    let site = Site { public_url: None, captures: &entered.matched.captures };
-    let mut signing = seal.start(&mut outgoing.head, site, visit.worker.process.clock.now(), entropy()?)?;
+    let Some(mut signing) = start_seal(visit, entered, &mut outgoing.head)? else { return Ok(()) };
     match (&mut outgoing.body, signing.need()) {
         (_, Need::Head) | (Held::Empty, Need::Feed) => signing.finish(&mut outgoing.head, None),
         (Held::Empty, Need::Whole) => signing.finish(&mut outgoing.head, Some(&[])),
@@ -212,7 +207,20 @@ async fn seal(visit: &Visit, entered: &Entered, outgoing: &mut Outgoing) -> Resu
     }
 }
 
-async fn feed_file(signing: &mut crate::sig::signing::Signing, file: &mut tokio::fs::File) -> std::io::Result<()> {
+/// The signature of a route that signs, with a fresh stamp and nonce. Where it covers a URL, that is the one the upstream is asked for.
+pub fn start_seal(visit: &Visit, entered: &Entered, head: &mut Head) -> Result<Option<Signing>, Rejection> {
+    let Some(seal) = &entered.matched.route.seal else { return Ok(None) };
+    let origin = seal.scheme().needs_public_url().then(|| origin(head));
+    let site = Site { public_url: origin.as_deref(), captures: &entered.matched.captures };
+    seal.start(head, site, visit.worker.process.clock.now(), entropy()?).map(Some)
+}
+
+fn origin(head: &Head) -> String {
+    let scheme = if head.secure { "https" } else { "http" };
+    format!("{scheme}://{}", String::from_utf8_lossy(&head.authority))
+}
+
+async fn feed_file(signing: &mut Signing, file: &mut tokio::fs::File) -> std::io::Result<()> {
     file.rewind().await?;
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -229,7 +237,7 @@ fn unreadable() -> Rejection {
 }
 
 /// Randomness for one nonce.
-pub fn entropy() -> Result<[u8; 16], Rejection> {
+fn entropy() -> Result<[u8; 16], Rejection> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| Rejection::from(Code::SigningFailed).because("no randomness"))?;
     Ok(bytes)

@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::exchange::Exchange;
 use super::visit::Entered;
 use crate::policy::route::{Guard, Identity, Route};
@@ -54,35 +52,29 @@ pub fn host_of(authority: &[u8]) -> &[u8] {
     authority.get(..end).unwrap_or(authority)
 }
 
-/// Headers that a client must not have dropped by naming them in `Connection`: evidence, covered headers, identity.
-pub fn protected(route: &Route) -> Vec<Bytes> {
-    let mut names: Vec<Bytes> = identity_names(&route.identity).cloned().collect();
-    names.extend(route.subject_header.clone());
-    if let Guard::Verify(gate) = &route.guard {
-        names.extend(gate.protected().iter().cloned());
-    }
-    names
+/// Whether a client must not have dropped this header (lower-case) by naming it in `Connection`: evidence, covered headers, identity.
+pub fn is_protected(route: &Route, name: &[u8]) -> bool {
+    is_identity(route, name)
+        || matches!(&route.guard, Guard::Verify(gate) if gate.protected().iter().any(|known| known == name))
 }
 
-/// The identity headers of a route.
-pub fn identity_names(identity: &Identity) -> impl Iterator<Item = &Bytes> {
-    [identity.key.as_ref(), identity.principal.as_ref(), Some(&identity.verdict)].into_iter().flatten()
+/// Whether this header (lower-case) is ours to set: the client's copy is removed on every route, also where we send none.
+pub fn is_identity(route: &Route, name: &[u8]) -> bool {
+    let Identity { key, principal, verdict, strip_signature: _ } = &route.identity;
+    let renamed = [key.as_ref(), principal.as_ref(), Some(verdict), route.subject_header.as_ref()];
+    name.starts_with(b"x-countersign-") || renamed.into_iter().flatten().any(|known| known == name)
 }
 
 /// CGI, WSGI and PHP read `X_Sig` and `X-Sig` as one variable: a twin of a protected header is refused, not passed on.
 pub fn refuse_twins(route: &Route, fields: &Fields) -> Result<(), Rejection> {
-    let suspicious = |name: &[u8]| name.iter().any(|byte| matches!(byte, b'_' | b'.'));
-    if !fields.iter().any(|field| suspicious(&field.name)) {
-        return Ok(());
-    }
-    let protected = protected(route);
-    let twin = |name: &[u8]| {
-        let dashed: Vec<u8> = name.iter().map(|byte| if matches!(byte, b'_' | b'.') { b'-' } else { *byte }).collect();
-        protected.iter().any(|known| *known == dashed) || dashed.starts_with(b"x-forwarded-")
+    let ambiguous = |byte: &u8| matches!(byte, b'_' | b'.');
+    let is_twin = |name: &[u8]| {
+        let dashed: Vec<u8> = name.iter().map(|byte| if ambiguous(byte) { b'-' } else { *byte }).collect();
+        is_protected(route, &dashed) || dashed.starts_with(b"x-forwarded-")
     };
-    match fields.iter().find(|field| suspicious(&field.name) && twin(&field.name)) {
-        Some(_) => Err(Code::FieldForbidden.into()),
-        None => Ok(()),
+    match fields.iter().any(|field| field.name.iter().any(ambiguous) && is_twin(&field.name)) {
+        true => Err(Code::FieldForbidden.into()),
+        false => Ok(()),
     }
 }
 

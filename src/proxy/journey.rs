@@ -35,9 +35,9 @@ async fn within_deadline(visit: &mut Visit, entered: Entered, exchange: Exchange
 
 /// The journey.
 async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> Result<Answer, Rejection> {
-    let route = &entered.matched.route.clone();
+    let route = &*entered.matched.route;
     guard::admit(route, &exchange, &entered)?;
-    hop::strip_request(&mut exchange.head.fields, &guard::protected(route))?;
+    hop::strip_request(&mut exchange.head.fields, |name| guard::is_protected(route, name))?;
     guard::refuse_twins(route, &exchange.head.fields)?;
     if let Some(answer) = preflight::answer(route, &exchange.head) {
         visit.unasked();

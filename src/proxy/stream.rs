@@ -11,14 +11,15 @@ use tokio::time::Instant;
 
 use super::body::{Intake, Received};
 use super::exchange::{Answer, Exchange};
-use super::forward::{self, entropy, patience};
+use super::forward::{self, patience};
 use super::held::Held;
-use super::upstream::{Admission, Provisional, Reply};
+use super::upstream::{Admission, Line, Provisional, Reply};
 use super::verdict::Opened;
 use super::visit::{Entered, Visit};
+use crate::policy::route::Route;
 use crate::reject::{Code, Rejection};
 use crate::sig::message::Head;
-use crate::sig::{Need, Site};
+use crate::sig::Need;
 
 /// The journey of a request on a route that says `body: stream`. Identity headers cannot be written here: the head leaves before the verdict.
 pub async fn travel(
@@ -36,19 +37,19 @@ pub async fn travel(
     let upstream = visit.upstream(route)?;
     let line = visit.worker.upstreams.line(&upstream, route.connect_retries).await?;
     let asked = Instant::now();
-    let mut provisional = line.begin(exchange.head, exchange.body.declared(), &visit.departed).await?;
+    let mut outflow = Behind::begin(line, (exchange.head, exchange.body.declared()), visit, route).await?;
 
     let mut intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);
-    let last = relay(&mut intake, opened.check(), &mut provisional).await;
+    let relayed = relay(&mut intake, opened.check(), &mut outflow).await;
     visit.took(&intake);
-    let last = last?;
+    relayed?;
     let admission = match opened {
         Opened::Checking(check) => visit.judge(route, check, None)?,
         Opened::Observed(rejection) => Admission::Observed(rejection),
         Opened::Public => Admission::Public,
     };
     let (admission, claim) = visit.claim(route, admission).await?;
-    let reply = provisional.finish(&admission, last, patience(route)).await?;
+    let reply = outflow.finish(&admission, route).await?;
     visit.answered(reply.answer.status, asked.elapsed());
     if let Some(claim) = claim {
         claim.settle(reply.answer.status);
@@ -56,13 +57,12 @@ pub async fn travel(
     Ok(reply.answer)
 }
 
-/// Passes on every chunk but the last non-empty one, which is returned: it waits for the verdict.
+/// Feeds the check and passes on what arrives.
 async fn relay(
     intake: &mut Intake<'_>,
     mut check: Option<&mut crate::sig::check::Check>,
-    provisional: &mut Provisional,
-) -> Result<Bytes, Rejection> {
-    let mut kept_back = Bytes::new();
+    outflow: &mut Behind,
+) -> Result<(), Rejection> {
     while let Some(chunk) = intake.chunk().await? {
         if intake.received() > intake.max() {
             return Err(Code::BodyTooLarge.into());
@@ -70,25 +70,47 @@ async fn relay(
         if let Some(check) = check.as_deref_mut() {
             check.feed(&chunk);
         }
-        let before = std::mem::replace(&mut kept_back, chunk);
-        if !before.is_empty() {
-            pass_on(provisional, before, intake.upstream_patience()).await?;
-        }
+        outflow.pass(chunk).await?;
     }
-    Ok(kept_back)
+    Ok(())
 }
 
-/// An upstream that takes nothing any more, because it wants to answer first or is stuck, must not hold the request for ever.
-async fn pass_on(provisional: &mut Provisional, chunk: Bytes, patience: Duration) -> Result<(), Rejection> {
-    let sent = tokio::time::timeout(patience, provisional.send(chunk)).await;
-    Ok(sent.map_err(|_| Code::UpstreamTimeout)??)
+/// Bytes on their way out, one piece behind: the last non-empty one waits for the verdict.
+struct Behind {
+    provisional: Provisional,
+    kept_back: Bytes,
+    patience: Duration,
+}
+
+impl Behind {
+    async fn begin(
+        line: Line,
+        (head, length): (Head, Option<u64>),
+        visit: &Visit,
+        route: &Route,
+    ) -> Result<Self, Rejection> {
+        let provisional = line.begin(head, length, &visit.departed).await?;
+        Ok(Self { provisional, kept_back: Bytes::new(), patience: route.limits.response })
+    }
+
+    /// An upstream that takes nothing any more, because it wants to answer first or is stuck, must not hold the request for ever.
+    async fn pass(&mut self, chunk: Bytes) -> Result<(), Rejection> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut self.kept_back, chunk);
+        let sent = tokio::time::timeout(self.patience, self.provisional.send(before)).await;
+        Ok(sent.map_err(|_| Code::UpstreamTimeout)??)
+    }
+
+    async fn finish(self, admission: &Admission, route: &Route) -> Result<Reply, Code> {
+        self.provisional.finish(admission, self.kept_back, patience(route)).await
+    }
 }
 
 /// A signer of a streamed request covers the head alone; anything else was refused when the configuration was loaded.
 fn seal(visit: &Visit, entered: &Entered, head: &mut Head) -> Result<(), Rejection> {
-    let Some(seal) = &entered.matched.route.seal else { return Ok(()) };
-    let site = Site { public_url: None, captures: &entered.matched.captures };
-    let signing = seal.start(head, site, visit.worker.process.clock.now(), entropy()?)?;
+    let Some(signing) = forward::start_seal(visit, entered, head)? else { return Ok(()) };
     match signing.need() {
         Need::Head => signing.finish(head, None),
         Need::Feed | Need::Whole => {
@@ -108,23 +130,22 @@ pub async fn overflow(
     let upstream = visit.upstream(route)?;
     let line = visit.worker.upstreams.line(&upstream, route.connect_retries).await?;
     let asked = Instant::now();
-    let mut provisional = line.begin(exchange.head, exchange.body.declared(), &visit.departed).await?;
-    let patience_to_send = route.limits.response;
-    replay_held(body.held, &mut provisional, patience_to_send).await?;
-    pass_on(&mut provisional, body.excess.unwrap_or_default(), patience_to_send).await?;
+    let mut outflow = Behind::begin(line, (exchange.head, exchange.body.declared()), visit, route).await?;
+    replay_held(body.held, &mut outflow).await?;
+    outflow.pass(body.excess.unwrap_or_default()).await?;
     let mut intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);
     while let Some(chunk) = intake.chunk().await? {
-        pass_on(&mut provisional, chunk, patience_to_send).await?;
+        outflow.pass(chunk).await?;
     }
-    let reply: Reply = provisional.finish(admission, Bytes::new(), patience(route)).await?;
+    let reply = outflow.finish(admission, route).await?;
     visit.answered(reply.answer.status, asked.elapsed());
     Ok(reply.answer)
 }
 
-async fn replay_held(held: Held, provisional: &mut Provisional, patience: Duration) -> Result<(), Rejection> {
+async fn replay_held(held: Held, outflow: &mut Behind) -> Result<(), Rejection> {
     match held {
         Held::Empty => Ok(()),
-        Held::Memory(bytes) => pass_on(provisional, bytes, patience).await,
+        Held::Memory(bytes) => outflow.pass(bytes).await,
         Held::Spooled(mut file, _) => {
             let unreadable = |_| Rejection::from(Code::Internal).because("cannot read the spool file back");
             file.rewind().await.map_err(unreadable)?;
@@ -133,7 +154,7 @@ async fn replay_held(held: Held, provisional: &mut Provisional, patience: Durati
                 if file.read_buf(&mut buffer).await.map_err(unreadable)? == 0 {
                     return Ok(());
                 }
-                pass_on(provisional, buffer.freeze(), patience).await?;
+                outflow.pass(buffer.freeze()).await?;
             }
         }
     }

@@ -60,8 +60,7 @@ impl Told {
             }
             AnswerBody::Stream(inner) => {
                 let deadline = self.total.and_then(|total| self.started.checked_add(total));
-                let deadline = deadline.map(|at| Box::pin(tokio::time::sleep_until(at)));
-                AnswerBody::Stream(Box::new(Followed { inner, deadline, told: self }))
+                AnswerBody::Stream(Box::new(Followed { inner, deadline, timer: None, told: self }))
             }
         }
     }
@@ -82,20 +81,36 @@ impl Drop for Told {
 /// A response body on its way, counted and bounded in time.
 struct Followed {
     inner: Box<dyn Streaming>,
-    deadline: Option<Pin<Box<Sleep>>>,
+    deadline: Option<Instant>,
+    /// Made when a piece lets us wait.
+    timer: Option<Pin<Box<Sleep>>>,
     told: Told,
+}
+
+impl Followed {
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.deadline else { return Poll::Pending };
+        self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline))).as_mut().poll(cx)
+    }
 }
 
 impl Streaming for Followed {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, Broken>>> {
+        // An upstream that always has more must not outrun the deadline.
+        if self.is_late() {
+            return Poll::Ready(Some(Err(Broken)));
+        }
         let polled = self.inner.poll_piece(cx);
         match &polled {
             Poll::Ready(Some(Ok(Piece::Data(bytes)))) => self.told.sent(bytes.len()),
             Poll::Ready(Some(Ok(Piece::Trailers(_))) | None) => self.told.complete = true,
             Poll::Ready(Some(Err(_))) => {}
             Poll::Pending => {
-                let late = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready());
-                return if late { Poll::Ready(Some(Err(Broken))) } else { Poll::Pending };
+                return self.poll_deadline(cx).map(|()| Some(Err(Broken)));
             }
         }
         if self.inner.remaining() == Some(0) {

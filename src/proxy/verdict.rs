@@ -2,6 +2,7 @@
 //!
 //! In observe mode what is wrong with signature, time or replay is noted and not enforced.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ impl Visit {
                 self.told.record.skew = check.stamp().map(|stamp| self.now.millis().saturating_sub(stamp.millis()));
                 Ok(Opened::Checking(Box::new(check)))
             }
-            Err(rejection) if route.observe || gate.observes(head, site) => Ok(Opened::Observed(rejection)),
+            Err(rejection) if route.observe || gate.observes(head, site, self.now) => Ok(Opened::Observed(rejection)),
             Err(rejection) => Err(rejection),
         }
     }
@@ -62,14 +63,20 @@ impl Visit {
         if exchange.body.declared().is_some_and(|declared| declared > route.limits.body_max) && !route.observe {
             return Err(Code::BodyTooLarge.into());
         }
-        let check = opened.check();
+        let mut check = opened.check();
+        if route.observe
+            && let Some(check) = check.as_deref_mut()
+        {
+            check.keep_body();
+        }
         let known = check.as_deref().is_none_or(Check::names_known_key);
         let whole = check.as_deref().is_some_and(|check| check.need() == Need::Whole) || signs_whole(route);
         let threshold = if whole { route.limits.whole_max } else { route.limits.memory };
-        let process = Arc::clone(&self.worker.process);
-        let holding = Holding::new(&process.bodies, Holder { source: entered.client, known }, threshold);
+        let worker = Rc::clone(&self.worker);
+        let holding = Holding::new(&worker.process.bodies, Holder { source: entered.client, known }, threshold);
         let mut intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);
-        let received = body::receive(&mut intake, holding, check).await;
+        // With an unknown key the verdict is certain, but an observing route forwards all the same.
+        let received = body::receive(&mut intake, holding, check, known || route.observe).await;
         self.took(&intake);
         let received = received?;
         if received.excess.is_some() && !route.observe {

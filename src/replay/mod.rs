@@ -91,7 +91,7 @@ impl Store {
         memory.write(path, now).map(|_| ())
     }
 
-    /// Claims the request that `attempt` proves, or says why not: replayed, pending, full, unavailable, guarded.
+    /// Claims the request that `attempt` proves, or says why not: replayed, pending, full, guarded.
     /// With [`ReplayBy::Off`] or a method outside `rule.methods` the claim is empty and always succeeds.
     #[expect(clippy::unused_async, reason = "a shared store answers over a network")]
     pub async fn claim(

@@ -43,6 +43,8 @@ pub struct Check {
     digests: Vec<(Algorithm, Mac)>,
     demanded: Option<Vec<u8>>,
     body: bool,
+    /// Whether the body is kept whatever the verdict will be.
+    keeps: bool,
     stage: Stage,
 }
 
@@ -62,7 +64,7 @@ enum Stage {
 }
 
 impl Check {
-    /// Reads the evidence; refuses form before time, both before any body byte.
+    /// Reads the evidence; refuses what is missing, stale or misspelled, in that order, before any body byte.
     pub fn open(
         scheme: &Arc<Scheme>,
         ring: Option<Arc<PreparedRing>>,
@@ -83,6 +85,7 @@ impl Check {
             digests: scheme.digests.iter().map(|algorithm| (*algorithm, Mac::plain(*algorithm))).collect(),
             demanded: None,
             body: false,
+            keeps: false,
             stage: Stage::Waiting,
             claims,
         };
@@ -110,24 +113,30 @@ impl Check {
         self.claims.stamp
     }
 
-    /// No key can make this hold (unknown key id): it is fed and closed like any other, but nothing needs to be kept for it.
+    /// No key can make this hold (unknown or unusable key id), and nothing needs to be kept for it. Never true under [`Need::Whole`]: there the
+    /// evidence in the body is read for every id alike, or the answer would tell which ids exist.
     pub fn is_hopeless(&self) -> bool {
+        !self.keeps && self.scheme.need != Need::Whole && !self.names_known_key()
+    }
+
+    /// The verdict will not decide whether the request is forwarded: from now on its body is to be kept.
+    pub fn keep_body(&mut self) {
+        self.keeps = true;
+    }
+
+    /// Whether the request names a key that we have and may use; also true where the scheme has no key ids.
+    pub fn names_known_key(&self) -> bool {
         match (&self.ring, &self.claims.key_id) {
-            (None, _) => true,
-            (Some(ring), Some(id)) => ring.named(id).is_none_or(|key| !key.verify.contains(self.now)),
-            (Some(_), None) => false,
+            (None, _) => false,
+            (Some(ring), Some(id)) => ring.usable(id, self.now).is_some(),
+            (Some(_), None) => true,
         }
     }
 
-    /// Whether the request names a key that we have; also true where the scheme has no key ids.
-    pub fn names_known_key(&self) -> bool {
-        !self.is_hopeless()
-    }
-
-    /// Whether the request names a key that only observes.
+    /// Whether the request names a usable key that only observes.
     pub fn observes(&self) -> bool {
         let named = self.ring.as_ref().zip(self.claims.key_id.as_ref());
-        named.and_then(|(ring, id)| ring.named(id)).is_some_and(|key| key.observe)
+        named.and_then(|(ring, id)| ring.usable(id, self.now)).is_some_and(|key| key.observe)
     }
 
     /// The next bytes of the body, in order. Under [`Need::Head`] they only reach a covered digest; under [`Need::Whole`] nothing is fed.

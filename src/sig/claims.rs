@@ -35,7 +35,9 @@ pub(in crate::sig) struct Claims {
     pub(in crate::sig) candidates: Vec<Candidate>,
 }
 
-/// Reads what sits in the head (`in_body` false) or in the body (true), beside what `scope` knows already: presence first, then form, then time.
+/// Reads what sits in the head (`in_body` false) or in the body (true), beside what `scope` knows already.
+/// Presence first (an empty value is no evidence), then the stamp and its time, then the spelling of the signature: that order is what services that check by
+/// hand do, and it tells nothing, since a stamp is judged by the clock alone.
 pub(in crate::sig) fn read(scope: Scope<'_>, now: Moment, in_body: bool) -> Result<Claims, Rejection> {
     let parts = &scope.scheme.parts;
     let mut claims = scope.claims.clone();
@@ -68,12 +70,12 @@ fn read_fields(scope: Scope<'_>, in_body: bool, now: Moment, mut claims: Claims)
     };
     let fields: Vec<_> = parts.signatures.iter().filter(|field| here(&field.source)).collect();
     let texts = fields.iter().map(|field| signature_texts(scope, field)).collect::<Result<Vec<_>, _>>()?;
-    if !fields.is_empty() && texts.iter().all(Vec::is_empty) {
+    if !fields.is_empty() && texts.iter().flatten().all(Bytes::is_empty) {
         return Err(missing());
     }
     let stamp_field = parts.timestamp.as_ref().filter(|field| here(&field.source));
     if let Some(field) = stamp_field {
-        let text = one(scope, &field.source)?.ok_or_else(missing)?;
+        let text = one(scope, &field.source)?.filter(|text| !text.is_empty()).ok_or_else(missing)?;
         claims.stamp = Some(field.format.parse(&text).ok_or(Code::TimestampInvalid)?);
         claims.stamp_text = Some(text);
     }
@@ -87,14 +89,14 @@ fn read_fields(scope: Scope<'_>, in_body: bool, now: Moment, mut claims: Claims)
         let nonce = one(scope, &field.source)?.filter(|nonce| is_nonce(nonce));
         claims.nonce = Some(nonce.ok_or(Code::NonceInvalid)?);
     }
+    if let (Some(field), Some(stamp)) = (stamp_field, claims.stamp) {
+        field.bounds.judge(stamp, field.format, now)?;
+    }
     for (field, found) in fields.iter().zip(&texts) {
         decode(scope.scheme, field, found, &mut claims.candidates)?;
     }
     if !fields.is_empty() && claims.candidates.is_empty() {
         return Err(malformed());
-    }
-    if let (Some(field), Some(stamp)) = (stamp_field, claims.stamp) {
-        field.bounds.judge(stamp, field.format, now)?;
     }
     Ok(claims)
 }

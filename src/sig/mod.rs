@@ -5,6 +5,7 @@
 mod analysis;
 pub mod check;
 mod claims;
+mod date;
 pub mod encoding;
 mod facts;
 mod faults;

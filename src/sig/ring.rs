@@ -102,16 +102,17 @@ impl PreparedRing {
         &self.ring
     }
 
-    /// The key with this id, whatever its state.
-    pub(in crate::sig) fn named(&self, id: &[u8]) -> Option<&Arc<Key>> {
-        std::str::from_utf8(id).ok().and_then(|id| self.ring.by_id(id))
+    /// The key with this id, if it may verify now.
+    pub(in crate::sig) fn usable(&self, id: &[u8], now: Moment) -> Option<&Arc<Key>> {
+        let key = std::str::from_utf8(id).ok().and_then(|id| self.ring.by_id(id));
+        key.filter(|key| key.verify.contains(now))
     }
 
-    /// Whether the request names a key of this ring that only observes.
-    pub(crate) fn observes(&self, scheme: &Scheme, head: &Head) -> bool {
+    /// Whether the request names a usable key of this ring that only observes. One that has expired forgives nothing any more.
+    pub(crate) fn observes(&self, scheme: &Scheme, head: &Head, now: Moment) -> bool {
         let claims = Claims::default();
         let scope = Scope { scheme, head, public_url: None, claims: &claims, seen: Seen::Nothing };
-        claims::key_id(scope).is_some_and(|id| self.named(&id).is_some_and(|key| key.observe))
+        claims::key_id(scope).is_some_and(|id| self.usable(&id, now).is_some_and(|key| key.observe))
     }
 
     /// Keys that cannot be used with `scheme`.

@@ -1,7 +1,8 @@
 //! Timestamps as text: read in one spelling, written in the same, judged in their own unit.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use super::date;
 use super::time::Moment;
 use crate::reject::{Code, Rejection};
 
@@ -52,8 +53,8 @@ impl Format {
             Self::Unix => digits(text).map(Moment::from_secs),
             Self::UnixMs => digits(text).map(Moment::from_millis),
             Self::UnixUs => digits(text).map(|micros| Moment::from_millis(micros.div_euclid(1000))),
-            Self::Rfc3339 => rfc3339(text),
-            Self::HttpDate => http_date(text),
+            Self::Rfc3339 => date::parse_rfc3339(text),
+            Self::HttpDate => date::parse_http(text),
             Self::Base62 => base62(text),
             Self::Be64 => be64(text),
         }
@@ -67,9 +68,9 @@ impl Format {
             Self::UnixMs => moment.millis().max(0).to_string(),
             Self::UnixUs => moment.millis().max(0).saturating_mul(1000).to_string(),
             Self::Rfc3339 => {
-                humantime::format_rfc3339_millis(system(Moment::from_millis(moment.millis().max(0)))).to_string()
+                date::print_rfc3339(Moment::from_millis(moment.millis().clamp(0, LATEST.saturating_mul(1000))))
             }
-            Self::HttpDate => httpdate::fmt_http_date(system(Moment::from_secs(secs))),
+            Self::HttpDate => date::print_http(secs),
             Self::Base62 => print_base62(secs),
             Self::Be64 => {
                 let bytes = secs.to_be_bytes();
@@ -131,18 +132,6 @@ fn digits(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-fn rfc3339(text: &[u8]) -> Option<Moment> {
-    let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= 30 && text.ends_with('Z'))?;
-    let moment = humantime::parse_rfc3339(text).ok()?;
-    millis_since_epoch(moment)
-}
-
-fn http_date(text: &[u8]) -> Option<Moment> {
-    let text = std::str::from_utf8(text).ok()?;
-    let moment = httpdate::parse_http_date(text).ok()?;
-    (httpdate::fmt_http_date(moment) == text).then(|| millis_since_epoch(moment)).flatten()
-}
-
 fn base62(text: &[u8]) -> Option<Moment> {
     if text.is_empty() || text.len() > 8 || (text.len() > 1 && text.first() == Some(&b'0')) {
         return None;
@@ -173,16 +162,6 @@ fn be64(text: &[u8]) -> Option<Moment> {
     }
     let value = bytes.iter().fold(0_i64, |sum, byte| sum.saturating_mul(256).saturating_add(i64::from(*byte)));
     (value <= LATEST).then(|| Moment::from_secs(value))
-}
-
-fn system(moment: Moment) -> SystemTime {
-    let millis = u64::try_from(moment.millis()).unwrap_or(0);
-    UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH)
-}
-
-fn millis_since_epoch(time: SystemTime) -> Option<Moment> {
-    let millis = time.duration_since(UNIX_EPOCH).ok()?.as_millis();
-    i64::try_from(millis).ok().map(Moment::from_millis)
 }
 
 #[cfg(test)]

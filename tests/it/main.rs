@@ -21,6 +21,14 @@ mod operations;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod paths_fault;
+#[cfg(test)]
+mod paths_head;
+#[cfg(test)]
+mod paths_observe;
+#[cfg(test)]
+mod paths_stream;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod replay;

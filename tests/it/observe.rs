@@ -53,3 +53,17 @@ fn limits_are_enforced_all_the_same() {
     });
     assert_eq!(world.send(get(&format!("/{}", "x".repeat(200)))).refusal(), (414, "target_too_long".to_owned()));
 }
+
+#[test]
+fn a_body_that_no_key_can_prove_is_forwarded_whole() {
+    let world = World::with(|config| {
+        config
+            .scheme("named: {algorithm: sha256, signature: {header: S, encoding: hex}, key_id: {header: K}, message: '{body}'}")
+            .route("path: /**, mode: observe, sources: [127.0.0.0/8], verify: {scheme: named, keys: partners}, upstream: app")
+    });
+    for id in ["k1", "nobody"] {
+        let request = post("/", "the body").header("S", &"0".repeat(64)).header("K", id);
+        assert_eq!(world.send(request).status, 200, "{id}");
+        assert_eq!(world.upstream.next().body, b"the body", "{id}");
+    }
+}

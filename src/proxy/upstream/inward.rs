@@ -162,6 +162,8 @@ impl Streaming for Inflow {
                 Err(Ok(trailers)) => {
                     let mut trailers = copied(&trailers);
                     hop::strip_trailers(&mut trailers);
+                    // Nothing follows trailers, and nobody may ask again.
+                    self.settle();
                     return Poll::Ready(Some(Ok(Piece::Trailers(trailers))));
                 }
                 Err(Err(_)) => {}

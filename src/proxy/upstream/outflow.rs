@@ -16,6 +16,8 @@ use crate::proxy::held::Held;
 
 /// A spooled body is read in pieces of this many bytes.
 pub(super) const PIECE: usize = 64 << 10;
+/// A body in memory is handed over in pieces of this many bytes: in one piece nobody could tell how far it is.
+const SLICE: usize = 256 << 10;
 
 /// The body that hyper sends.
 pub(super) struct Outflow {
@@ -26,7 +28,7 @@ pub(super) struct Outflow {
 }
 
 enum Source {
-    Memory { bytes: Bytes, sent: bool },
+    Memory { bytes: Bytes, sent: usize },
     Spooled { file: tokio::fs::File, length: u64, piece: Vec<u8> },
     Fed(mpsc::Receiver<Feed>),
 }
@@ -51,10 +53,10 @@ impl Outflow {
     /// A held body.
     pub(super) fn held(body: Held) -> Self {
         let (source, length) = match body {
-            Held::Empty => (Source::Memory { bytes: Bytes::new(), sent: true }, 0),
+            Held::Empty => (Source::Memory { bytes: Bytes::new(), sent: 0 }, 0),
             Held::Memory(bytes) => {
                 let length = length_of(&bytes);
-                (Source::Memory { bytes, sent: false }, length)
+                (Source::Memory { bytes, sent: 0 }, length)
             }
             Held::Spooled(mut file, length) => {
                 file.set_max_buf_size(PIECE);
@@ -92,7 +94,9 @@ impl Outflow {
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         match &mut self.source {
             Source::Memory { bytes, sent } => {
-                let piece = (!std::mem::replace(sent, true)).then(|| bytes.clone());
+                let end = sent.saturating_add(SLICE).min(bytes.len());
+                let piece = (*sent < end).then(|| bytes.slice(*sent..end));
+                *sent = end;
                 Poll::Ready(piece.map(Ok))
             }
             Source::Spooled { file, piece, .. } => {

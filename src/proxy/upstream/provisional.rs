@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use tokio::sync::mpsc;
 
 use super::line::{Line, within};
@@ -20,7 +21,7 @@ use crate::sig::message::Head;
 /// A request that the upstream must not see completed before the verdict. Dropped, it is aborted: on HTTP/1.1 the connection ends
 /// before the final chunk or short of the announced length, on HTTP/2 the stream is reset.
 ///
-/// **Invariant:** the answer is not looked at before [`Provisional::finish`].
+/// **Invariant:** the answer is not given out before [`Provisional::finish`].
 pub struct Provisional {
     answer: Stage,
     feed: mpsc::Sender<Feed>,
@@ -36,6 +37,8 @@ enum Stage {
     /// A request without body is complete with its head: it waits here.
     Waiting(Box<Request<Outflow>>),
     Launched(Pin<Box<dyn Future<Output = Outcome>>>),
+    /// The upstream answered early and takes no more: what still comes is judged, and goes nowhere.
+    Answered(Response<Incoming>),
 }
 
 impl Provisional {
@@ -54,7 +57,7 @@ impl Provisional {
         Ok(Self { answer, feed, progress, left: length, departed: departed.clone(), line })
     }
 
-    /// Sends the next body bytes; waits for the upstream to take them. The last non-empty bytes must be kept back for [`Provisional::finish`].
+    /// Sends the next body bytes; waits for the upstream to take them, unless it has answered and takes no more. The last non-empty bytes must be kept back for [`Provisional::finish`].
     pub async fn send(&mut self, chunk: Bytes) -> Result<(), Code> {
         if chunk.is_empty() {
             return Ok(());
@@ -65,7 +68,19 @@ impl Provisional {
             return Err(Code::Internal);
         }
         self.left = left.flatten();
-        self.feed.send(Feed::Data(chunk)).await.map_err(|_| Code::UpstreamClosed)
+        match self.feed.send(Feed::Data(chunk)).await {
+            Ok(()) => Ok(()),
+            Err(_) => self.deaf().await,
+        }
+    }
+
+    /// The upstream takes no more. Without an answer that explains it the request is lost.
+    async fn deaf(&mut self) -> Result<(), Code> {
+        if let Stage::Launched(answer) = &mut self.answer {
+            let response = answer.as_mut().await.map_err(|failure| blame(failure.error()))?;
+            self.answer = Stage::Answered(response);
+        }
+        Ok(())
     }
 
     /// The verdict is in: sends the bytes that were kept back, completes the message and waits for the answer's head.
@@ -80,6 +95,7 @@ impl Provisional {
                 departed.mark();
                 Box::pin(line.launch(*request).ok_or(Code::Internal)?)
             }
+            Stage::Answered(response) => return line.answer(response, false, progress, patience.idle),
         };
         // Beside the answer: an upstream that answers early may never take the rest. Ends with the connection at the latest.
         tokio::task::spawn_local(complete(feed, last));

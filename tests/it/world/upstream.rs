@@ -1,7 +1,7 @@
 //! An upstream that records what reaches it, byte for byte, and answers as a test tells it to.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -30,6 +30,8 @@ enum Script {
     Cut(Vec<u8>),
     /// These bytes right after the head, before any of the body is read.
     Early(Vec<u8>),
+    /// The same, and nothing comes after them.
+    Rude(Vec<u8>),
     /// Nothing until released, then an echo.
     Held(Arc<Mutex<Receiver<()>>>),
     /// The connection is closed without an answer.
@@ -153,6 +155,11 @@ impl Upstream {
         self.play(Script::Early(bytes.into()))
     }
 
+    /// Answers with these bytes before it has read the body, and ends its side.
+    pub(crate) fn answers_early_and_closes(&self, bytes: impl Into<Vec<u8>>) -> &Self {
+        self.play(Script::Rude(bytes.into()))
+    }
+
     /// Echoes.
     pub(crate) fn echoes(&self) -> &Self {
         self.play(Script::Echo)
@@ -194,6 +201,14 @@ fn serve(mut socket: TcpStream, shared: &Shared, reporter: &Reporter) {
         if let Script::Early(bytes) = &script {
             let _gone = socket.write_all(bytes);
         }
+        if let Script::Rude(bytes) = &script {
+            let _gone = socket.write_all(bytes).and_then(|()| socket.shutdown(Shutdown::Write));
+            // Lingers, or the reset would overtake the answer.
+            while more(&mut socket, &mut read) {
+                read.clear();
+            }
+            return;
+        }
         let (body, complete) = read_body(&mut socket, &mut read, &head);
         if complete {
             shared.completed.fetch_add(1, Ordering::SeqCst);
@@ -212,6 +227,7 @@ fn answer(socket: &mut TcpStream, script: Script, body: &[u8]) -> bool {
         Script::Raw(bytes) => socket.write_all(&bytes).is_ok(),
         Script::Cut(bytes) => socket.write_all(&bytes).is_err(),
         Script::Early(_) => true,
+        Script::Rude(_) => false,
         Script::Held(released) => {
             let _released_or_dropped = released.lock().unwrap().recv_timeout(PATIENCE);
             echo(socket, body)

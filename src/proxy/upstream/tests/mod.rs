@@ -4,6 +4,7 @@ mod cap;
 mod framing;
 mod http2;
 mod parts;
+mod reset;
 mod reuse;
 
 use std::future::{Future, poll_fn};
