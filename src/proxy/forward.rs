@@ -49,9 +49,10 @@ pub async fn send(
     let mut attempts = 0;
     let reply = loop {
         let (upstreams, retries) = (&visit.worker.upstreams, entered.matched.route.connect_retries);
-        let line = match outgoing.upgrade {
-            true => upstreams.upgradeable(&upstream, retries).await?,
-            false => upstreams.line(&upstream, retries).await?,
+        let line = if outgoing.upgrade {
+            upstreams.upgradeable(&upstream, retries).await?
+        } else {
+            upstreams.line(&upstream, retries).await?
         };
         seal(visit, entered, &mut outgoing).await?;
         let asked = Instant::now();

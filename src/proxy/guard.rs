@@ -76,10 +76,10 @@ pub fn refuse_twins(route: &Route, fields: &Fields) -> Result<(), Rejection> {
         let dashed: Vec<u8> = name.iter().map(|byte| if ambiguous(byte) { b'-' } else { *byte }).collect();
         is_protected(route, &dashed) || dashed.starts_with(b"x-forwarded-")
     };
-    match fields.iter().any(|field| field.name.iter().any(ambiguous) && is_twin(&field.name)) {
-        true => Err(Code::FieldForbidden.into()),
-        false => Ok(()),
+    if fields.iter().any(|field| field.name.iter().any(ambiguous) && is_twin(&field.name)) {
+        return Err(Code::FieldForbidden.into());
     }
+    Ok(())
 }
 
 #[cfg(test)]
