@@ -52,7 +52,8 @@ impl Process {
             generation: generation.number,
             loaded: generation.loaded,
             connections: connections().into_iter().map(|(name, count)| (name, wide(count))).collect(),
-            upstream_connections: Vec::new(),
+            upstream_in_flight: self.upstreams.in_flight(),
+            connect_failures: self.upstreams.failures(),
             replay,
             rings: Vec::new(),
             budgets: vec![("memory", fill(&self.bodies.memory)), ("spool", fill(&self.bodies.spool))],
@@ -71,6 +72,7 @@ impl Process {
             started: self.started,
             problems: self.state.problems.load().to_vec(),
             warnings: generation.warnings.clone(),
+            pending: self.state.pending.load().to_vec(),
             listeners: addresses.iter().map(listener).collect(),
             upstreams: generation.policy.upstreams.iter().map(|upstream| described(upstream)).collect(),
         }
