@@ -18,8 +18,8 @@ use super::verdict::Opened;
 use super::visit::{Entered, Visit};
 use crate::policy::route::Route;
 use crate::reject::{Code, Rejection};
-use crate::sig::message::Head;
 use crate::sig::Need;
+use crate::sig::message::Head;
 
 /// The journey of a request on a route that says `body: stream`. Identity headers cannot be written here: the head leaves before the verdict.
 pub async fn travel(

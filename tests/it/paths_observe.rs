@@ -20,7 +20,10 @@ fn an_unknown_key_does_not_cost_an_observed_request_its_body() {
     let answer = world.send(request.header("X-Sig", "0".repeat(64)));
     assert_eq!((answer.status, answer.body.as_slice()), (200, &b"precious"[..]));
     let seen = world.upstream.next();
-    assert_eq!((seen.body.as_slice(), seen.header("x-countersign-verdict")), (&b"precious"[..], Some("signature_invalid")));
+    assert_eq!(
+        (seen.body.as_slice(), seen.header("x-countersign-verdict")),
+        (&b"precious"[..], Some("signature_invalid"))
+    );
 }
 
 #[test]
