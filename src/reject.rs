@@ -69,6 +69,7 @@ reasons! {
     ExpectationFailed "expectation_failed" 417 Request "Expectation failed", "Only Expect: 100-continue is supported", "Drop the Expect header.";
     HeadTooLarge "head_too_large" 431 Request "Request header fields too large", "The request head is too large", "Send fewer or smaller headers, or raise limits.head.";
     TargetTooLong "target_too_long" 414 Request "URI too long", "The request target is too long", "Shorten the URL, or raise limits.target.";
+    HeadTimeout "head_timeout" 408 Request "Request timeout", "The request head did not arrive in time", "Send the head at once, or raise timeouts.head of the listener.";
     BodyTooLarge "body_too_large" 413 Request "Content too large", "The request body is too large", "Send less, or raise body.max of the route.";
     BodyIncomplete "body_incomplete" 400 Request "Bad request", "The request body ended early or was malformed", "The client or something between cut the body.";
     BodyTimeout "body_timeout" 408 Request "Request timeout", "The request body did not arrive in time", "Send faster, or raise the route's body timeouts.";

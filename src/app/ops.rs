@@ -28,11 +28,14 @@ impl Process {
             status: Box::new(move || status.status(&addresses)),
             keyrings: Box::new(move || keyrings.generation.load().policy.keyrings.clone()),
             reload: Box::new(move || reload.reload()),
-            drain: Box::new(move || {
-                drain.state.readiness.draining();
-                drain.state.leave.cancel();
-            }),
+            drain: Box::new(move || drain.leave()),
         }
+    }
+
+    /// Not ready from this moment on, and on the way out.
+    fn leave(&self) {
+        self.state.readiness.draining();
+        self.state.leave.cancel();
     }
 
     fn gauges(&self, connections: &Connections) -> Gauges {

@@ -114,12 +114,23 @@ impl Routes {
         &self.all
     }
 
+    /// The methods that the routes of this path take on this listener, for `Allow` (RFC 9110 §15.5.6).
+    pub fn allowed(&self, authority: &[u8], path: &[u8], listener: &str) -> Vec<Method> {
+        let host = host_of(authority);
+        let mut methods = Vec::new();
+        for table in self.tables_for(&host) {
+            for method in table.methods(path, listener) {
+                if !methods.contains(method) {
+                    methods.push(method.clone());
+                }
+            }
+        }
+        methods
+    }
+
     fn search(&self, host: &str, path: &[u8], method: &Method, listener: &str) -> Result<&Entry, Rejection> {
-        let exact = self.exact_hosts.get(host);
-        let below =
-            host.match_indices('.').filter_map(|(dot, _)| self.host_suffixes.get(host.get(dot.saturating_add(1)..)?));
         let mut code = Code::RouteNotFound;
-        for table in exact.into_iter().chain(below).chain([&self.every_host]) {
+        for table in self.tables_for(host) {
             match table.find(path, method, listener) {
                 Found::Entry(entry) => return Ok(entry),
                 Found::OtherMethod => code = Code::MethodNotAllowed,
@@ -127,6 +138,14 @@ impl Routes {
             }
         }
         Err(code.into())
+    }
+
+    /// The tables that can hold routes of `host`, most specific first.
+    fn tables_for<'a>(&'a self, host: &str) -> impl Iterator<Item = &'a Table> {
+        let exact = self.exact_hosts.get(host);
+        let dots = host.match_indices('.');
+        let below = dots.filter_map(move |(dot, _)| self.host_suffixes.get(host.get(dot.saturating_add(1)..)?));
+        exact.into_iter().chain(below).chain([&self.every_host])
     }
 
     fn tables(&mut self) -> impl Iterator<Item = &mut Table> {

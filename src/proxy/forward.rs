@@ -107,7 +107,10 @@ pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange
     head.fields.remove("expect");
     client::forwarded(head, &exchange.connection);
     client::via(&mut head.fields, exchange.http2);
-    head.fields.set(request_id::HEADER, Bytes::copy_from_slice(visit.request_id().as_bytes()));
+    // Where it is the client's nonce, what was verified is what is forwarded.
+    if !guard::is_covered(route, request_id::HEADER.as_bytes()) {
+        head.fields.set(request_id::HEADER, Bytes::copy_from_slice(visit.request_id().as_bytes()));
+    }
     edit(&mut head.fields, &route.request);
     if let (Some(name), Some(subject)) = (&route.subject_header, &exchange.connection.subject) {
         head.fields.set(name.clone(), subject.clone());

@@ -54,8 +54,12 @@ pub fn host_of(authority: &[u8]) -> &[u8] {
 
 /// Whether a client must not have dropped this header (lower-case) by naming it in `Connection`: evidence, covered headers, identity.
 pub fn is_protected(route: &Route, name: &[u8]) -> bool {
-    is_identity(route, name)
-        || matches!(&route.guard, Guard::Verify(gate) if gate.protected().iter().any(|known| known == name))
+    is_identity(route, name) || is_covered(route, name)
+}
+
+/// Whether this header (lower-case) is evidence, or covered by the signature.
+pub fn is_covered(route: &Route, name: &[u8]) -> bool {
+    matches!(&route.guard, Guard::Verify(gate) if gate.protected().iter().any(|known| known == name))
 }
 
 /// Whether this header (lower-case) is ours to set: the client's copy is removed on every route, also where we send none.

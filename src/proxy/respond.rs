@@ -7,7 +7,7 @@ use super::exchange::{Answer, AnswerBody};
 use super::request_id;
 use crate::policy::route::{ErrorShape, Guard, Route};
 use crate::reject::{Blame, Code, Rejection};
-use crate::sig::message::Fields;
+use crate::sig::message::{Fields, Method};
 
 /// The answer to a refused request. The client learns the code, never the note.
 pub fn refusal(rejection: &Rejection, route: Option<&Route>, id: &str) -> Answer {
@@ -27,6 +27,12 @@ pub fn refusal(rejection: &Rejection, route: Option<&Route>, id: &str) -> Answer
         fields.append("retry-after", "1");
     }
     Answer { status, fields, body: AnswerBody::Bytes(body(rejection.code(), status, shape, id)) }
+}
+
+/// Says which methods are allowed, as a 405 must (RFC 9110 §15.5.6).
+pub fn allow(answer: &mut Answer, methods: &[Method]) {
+    let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    answer.fields.append("allow", Bytes::from(names.join(", ")));
 }
 
 /// A webhook sender that repeats a processed request wants to hear that it was processed.

@@ -116,6 +116,11 @@ impl Visit {
     pub fn refuse(mut self, rejection: &Rejection) -> Answer {
         let record = &mut self.told.record;
         let mut answer = respond::refusal(rejection, record.route.as_deref(), &record.request_id);
+        if rejection.code() == Code::MethodNotAllowed {
+            let path = record.target.split(|byte| *byte == b'?').next().unwrap_or_default();
+            let routes = &self.generation.policy.routes;
+            respond::allow(&mut answer, &routes.allowed(&record.authority, path, &record.listener.name));
+        }
         record.verdict = Verdict::Refused;
         record.rejection = Some(rejection.clone());
         record.status = answer.status;

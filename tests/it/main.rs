@@ -14,6 +14,7 @@ mod hop;
 mod identity;
 #[cfg(test)]
 mod limits;
+mod malformed;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]

@@ -25,7 +25,9 @@ fn the_most_specific_route_wins_whatever_the_order() {
 fn a_method_without_a_route_is_405() {
     let world = World::with(|config| config.route("path: /a, methods: [GET], public: true, upstream: app"));
     assert_eq!(world.send(get("/a")).status, 200);
-    assert_eq!(world.send(post("/a", "")).refusal(), (405, "method_not_allowed".to_owned()));
+    let refused = world.send(post("/a", ""));
+    assert_eq!(refused.refusal(), (405, "method_not_allowed".to_owned()));
+    assert_eq!(refused.header("allow").as_deref(), Some("GET"));
 }
 
 #[test]

@@ -54,6 +54,13 @@ impl Table {
         }
         if other_method { Found::OtherMethod } else { Found::Nothing }
     }
+
+    /// Every method that some route of this path names on this listener.
+    pub(super) fn methods(&self, path: &[u8], listener: &str) -> impl Iterator<Item = &Method> {
+        let exact = self.exact.get(path).into_iter().flatten();
+        let patterns = self.patterns.iter().filter(move |entry| entry.rule.path.matches(path));
+        exact.chain(patterns).filter(move |entry| entry.is_on(listener)).flat_map(|entry| &entry.rule.methods)
+    }
 }
 
 impl Entry {

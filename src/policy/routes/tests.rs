@@ -278,3 +278,15 @@ fn equal_matches_collide_and_narrower_ones_do_not() {
         assert_eq!(rule(right).collides(&rule(left)), collide, "{right} {left}");
     }
 }
+
+#[test]
+fn the_methods_of_a_path_are_those_of_every_route_that_takes_it() {
+    let routes = routes(&["GET,HEAD a.b/x", "POST *.b/x", "PUT,GET /**", "PATCH /x@other", "/any"]);
+    let allowed = |host: &str, path: &str| {
+        let methods = routes.allowed(host.as_bytes(), path.as_bytes(), "public");
+        methods.iter().map(|method| method.as_str().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(allowed("a.b:80", "/x"), "GET HEAD POST PUT");
+    assert_eq!(allowed("c", "/x"), "PUT GET");
+    assert_eq!(allowed("c", "/y"), "PUT GET");
+}

@@ -16,6 +16,8 @@ pub(super) fn judge(
     target(method, uri, bounds)?;
     size(fields, bounds)?;
     names(fields)?;
+    outer_space(version, fields)?;
+    one_length(fields)?;
     transfer(version, fields)?;
     expectation(fields)
 }
@@ -45,6 +47,24 @@ fn size(fields: &HeaderMap, bounds: &Bounds) -> Result<(), Rejection> {
         sum.saturating_add(name.as_str().len()).saturating_add(value.len()).saturating_add(4)
     });
     if bytes > bounds.head || fields.len() > bounds.fields { Err(Code::HeadTooLarge.into()) } else { Ok(()) }
+}
+
+/// HTTP/2 has no white space around a value to strip (RFC 9113 §8.2.1); in HTTP/1.1 it is gone by now.
+fn outer_space(version: Version, fields: &HeaderMap) -> Result<(), Rejection> {
+    let padded = |value: &http::HeaderValue| value.as_bytes() != value.as_bytes().trim_ascii();
+    if version == Version::HTTP_2 && fields.values().any(padded) {
+        return Err(Rejection::from(Code::BadRequest).because("white space around a header value"));
+    }
+    Ok(())
+}
+
+fn one_length(fields: &HeaderMap) -> Result<(), Rejection> {
+    let repeated = fields.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some();
+    if repeated {
+        Err(Rejection::from(Code::BadRequest).because("Content-Length occurs more than once"))
+    } else {
+        Ok(())
+    }
 }
 
 /// CGI, WSGI and PHP fold `_`, and some `.`, into `-`: a twin of a signed or framing header would arrive as the real one.
@@ -131,7 +151,7 @@ mod tests {
     #[test]
     fn a_head_that_can_be_read_in_two_ways_is_refused() {
         let long = "v".repeat(200);
-        let cases: [Case<'_>; 21] = [
+        let cases: [Case<'_>; 22] = [
             ("GET", "/", &[], None),
             ("GET", "/123456789", &[], None),
             ("GET", "/1234567890", &[], Some(Code::TargetTooLong)),
@@ -154,6 +174,7 @@ mod tests {
                 &[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
                 Some(Code::BadRequest),
             ),
+            ("POST", "/", &[("content-length", "1"), ("content-length", "1")], Some(Code::BadRequest)),
             ("POST", "/", &[("expect", "100-Continue")], None),
             ("POST", "/", &[("expect", "200-ok")], Some(Code::ExpectationFailed)),
             ("GET", "/", &[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")], Some(Code::HeadTooLarge)),
@@ -161,6 +182,18 @@ mod tests {
         ];
         for (method, uri, fields, expected) in cases {
             assert_eq!(code(method, uri, fields), expected, "{method} {uri} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn over_http2_white_space_around_a_value_is_malformed() {
+        for (value, accepted) in
+            [("a b", true), ("", true), (" a", false), ("a ", false), ("\ta", false), ("a\t", false)]
+        {
+            let fields = HeaderMap::from_iter([(header::ACCEPT, http::HeaderValue::from_static(value))]);
+            let judged = |version| judge(&Method::GET, version, &Uri::from_static("/"), &fields, &BOUNDS);
+            assert_eq!(judged(Version::HTTP_2).is_ok(), accepted, "{value:?}");
+            assert!(judged(Version::HTTP_11).is_ok(), "{value:?}");
         }
     }
 

@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{Request, Version, header};
 use hyper::body::Incoming;
 
+use super::head::Refused;
 use super::{authority, framing};
 use crate::policy::limits;
 use crate::proxy::exchange::{Connection, Exchange, Receiving, Upgrade};
@@ -22,6 +23,13 @@ pub(in crate::proxy) struct Bounds {
     pub(super) fields: usize,
     /// Bytes of the target.
     pub(super) target: usize,
+}
+
+impl Bounds {
+    /// Bytes of a whole head: more are not looked at.
+    pub(in crate::proxy) fn room(&self) -> usize {
+        self.head.saturating_add(self.target).max(8192)
+    }
 }
 
 impl From<&limits::Connection> for Bounds {
@@ -46,6 +54,14 @@ pub(in crate::proxy) fn exchange(mut request: Request<Incoming>, connection: Rc<
     let defect = defect.or_else(|| misdirected(&head, &connection));
     let upgrade = websocket.then_some(Upgrade { inner: pending });
     Exchange { head, body, connection, http2: parts.version == Version::HTTP_2, upgrade, defect }
+}
+
+/// The exchange of a head that was refused unseen: it is told as it was sent.
+pub(in crate::proxy) fn instead(mut exchange: Exchange, refused: &Refused) -> Exchange {
+    exchange.head.method = message::Method::new(&refused.method);
+    exchange.head.target = refused.target.clone();
+    exchange.defect = Some(refused.rejection.clone());
+    exchange
 }
 
 fn misdirected(head: &Head, connection: &Connection) -> Option<Rejection> {

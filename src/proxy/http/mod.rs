@@ -2,12 +2,13 @@
 
 mod authority;
 mod framing;
+mod head;
 mod inbound;
 mod outbound;
 mod raw;
 mod receiving;
 mod screened;
 
-pub(in crate::proxy) use inbound::{Bounds, exchange};
+pub(in crate::proxy) use inbound::{Bounds, exchange, instead};
 pub(in crate::proxy) use outbound::{Outbound, response};
-pub(in crate::proxy) use screened::{Screened, TakenOver};
+pub(in crate::proxy) use screened::{Screened, Seam};

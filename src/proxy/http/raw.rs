@@ -1,9 +1,14 @@
 //! A strict look at raw HTTP/1.1 bytes before hyper reads them: what hyper would smooth over cannot be refused afterwards.
 //!
 //! hyper drops a Content-Length beside Transfer-Encoding, folds equal Content-Lengths, cuts a fragment off the target, takes a bare LF for a
-//! line end and skips chunk extensions. Here such bytes are overwritten with NUL, which hyper answers with 400 and a closed connection.
+//! line end and skips chunk extensions. A head is withheld until it is complete and strict; what breaks the framing of a body is
+//! overwritten with NUL, which hyper takes for a broken body.
 //!
-//! **Invariant:** bytes are never added, removed or moved, and framing is followed exactly or poisoned.
+//! **Invariant:** no byte of a refused head, and none behind it, is passed; framing is followed exactly or poisoned.
+
+use super::Bounds;
+use super::head::{Framing, Reader, Refused};
+use crate::reject::{Code, Rejection};
 
 /// Longest chunk-size line: 16 hex digits.
 const SIZE_DIGITS: u32 = 16;
@@ -11,10 +16,22 @@ const SIZE_DIGITS: u32 = 16;
 /// Follows the requests of one connection.
 pub(super) struct Screen {
     place: Place,
+    reader: Reader,
     /// What came of an unfinished head; empty when heads arrive whole, as they nearly always do.
     partial: Vec<u8>,
-    /// More than hyper takes of a head: it will refuse by itself.
-    most: usize,
+    bounds: Bounds,
+    heads: u64,
+}
+
+/// What becomes of the bytes that were looked at.
+#[derive(Default)]
+pub(super) struct Passage {
+    /// Withheld before, now to be passed first.
+    pub(super) withheld: Vec<u8>,
+    /// How many of the bytes may pass.
+    pub(super) passed: usize,
+    /// The head behind them, when it is refused. Nothing follows.
+    pub(super) refused: Option<Refused>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,17 +57,10 @@ enum Place {
     Lost,
 }
 
-/// What follows a head.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Framing {
-    Sized(u64),
-    Chunked,
-}
-
 impl Screen {
-    /// The beginning of a connection whose heads hyper takes up to `most` bytes.
-    pub(super) const fn new(most: usize) -> Self {
-        Self { place: Place::Head, partial: Vec::new(), most }
+    /// The beginning of a connection.
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self { place: Place::Head, reader: Reader::default(), partial: Vec::new(), bounds, heads: 0 }
     }
 
     /// Whether the connection has left strict HTTP/1.1 for good.
@@ -58,53 +68,86 @@ impl Screen {
         self.place == Place::Lost
     }
 
-    /// Looks at the next bytes of the connection; those that must not be understood are NUL afterwards.
-    pub(super) fn pass(&mut self, mut bytes: &mut [u8]) {
-        while !bytes.is_empty() {
+    /// How many heads were passed.
+    pub(super) fn heads(&self) -> u64 {
+        self.heads
+    }
+
+    /// Whether a head began that has not ended.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.place == Place::Head && self.reader.has_begun(&self.partial)
+    }
+
+    /// Refuses the head that has not ended.
+    pub(super) fn give_up(&mut self, rejection: Rejection) -> Option<Refused> {
+        let waiting = self.is_waiting();
+        self.place = Place::Lost;
+        waiting.then(|| Refused::new(rejection, &std::mem::take(&mut self.partial)))
+    }
+
+    /// Looks at the next bytes of the connection; those of a body that must not be understood are NUL afterwards.
+    pub(super) fn pass(&mut self, bytes: &mut [u8]) -> Passage {
+        let mut passage = Passage::default();
+        while let Some(rest) = bytes.get_mut(passage.passed..).filter(|rest| !rest.is_empty()) {
             let taken = match self.place {
                 Place::Lost => {
-                    bytes.fill(0);
-                    return;
+                    rest.fill(0);
+                    Some(rest.len())
                 }
-                Place::Head => self.head(bytes),
-                Place::Body(left) => self.data(left, bytes.len(), Place::Body, Place::Head),
-                Place::Chunk(left) => self.data(left, bytes.len(), Place::Chunk, Place::DataCr),
-                _ => bytes.first().and_then(|byte| self.line(*byte)),
+                Place::Head => match self.head(rest) {
+                    Ok(None) => break,
+                    Ok(Some((withheld, taken))) => {
+                        passage.withheld.extend(withheld);
+                        Some(taken)
+                    }
+                    Err(refused) => {
+                        self.place = Place::Lost;
+                        passage.refused = Some(refused);
+                        break;
+                    }
+                },
+                Place::Body(left) => self.data(left, rest.len(), Place::Body, Place::Head),
+                Place::Chunk(left) => self.data(left, rest.len(), Place::Chunk, Place::DataCr),
+                _ => rest.first().and_then(|byte| self.line(*byte)),
             };
-            match taken.and_then(|taken| std::mem::take(&mut bytes).get_mut(taken..)) {
-                Some(rest) => bytes = rest,
+            match taken {
+                Some(taken) => passage.passed = passage.passed.saturating_add(taken),
                 None => self.place = Place::Lost,
             }
         }
+        passage
     }
 
-    /// Takes a head, or all there is of one; `None` when it is refused.
-    fn head(&mut self, bytes: &[u8]) -> Option<usize> {
+    /// Takes a head: what was withheld of it, and how many of `bytes` complete it; `None` when all of them are withheld.
+    fn head(&mut self, bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, Refused> {
         let known = self.partial.len();
-        if known == 0 {
-            // Empty lines before a request are skipped (RFC 9112 §2.2).
-            if bytes.starts_with(b"\r\n") {
-                return Some(2);
+        if known > 0 {
+            self.partial.extend_from_slice(bytes);
+        }
+        let whole = if known > 0 { &self.partial } else { bytes };
+        let most = self.bounds.room();
+        let read = self.reader.read(whole, &self.bounds);
+        let end = match read {
+            Err(rejection) => Err(rejection),
+            Ok(Some(head)) if head.end > most => Err(self.reader.too_long()),
+            Ok(None) if whole.len() > most => Err(self.reader.too_long()),
+            Ok(Some(head)) if head.upgrade && whole.len() > head.end => {
+                Err(Rejection::from(Code::UpgradeRefused).because("bytes came before the upgrade was granted"))
             }
-            if let Some(end) = end_of_head(bytes) {
-                self.place = Place::after(framing(bytes.get(..end)?)?);
-                return Some(end);
+            Ok(head) => Ok(head),
+        };
+        let Some(head) = end.map_err(|rejection| Refused::new(rejection, whole))? else {
+            if known == 0 {
+                self.partial.extend_from_slice(bytes);
             }
-        }
-        if known.saturating_add(bytes.len()) > self.most.saturating_mul(2) {
-            return None;
-        }
-        self.partial.extend_from_slice(bytes);
-        if self.partial == b"\r\n" {
-            self.partial.clear();
-            return Some(bytes.len());
-        }
-        let Some(end) = end_of_head(&self.partial) else { return Some(bytes.len()) };
-        let framing = framing(self.partial.get(..end)?)?;
-        self.partial.clear();
-        self.partial.shrink_to_fit();
-        self.place = Place::after(framing);
-        end.checked_sub(known)
+            return Ok(None);
+        };
+        let mut withheld = std::mem::take(&mut self.partial);
+        withheld.truncate(known);
+        self.reader = Reader::default();
+        self.place = Place::after(head.framing);
+        self.heads = self.heads.saturating_add(1);
+        Ok(Some((withheld, head.end.saturating_sub(known))))
     }
 
     fn data(&mut self, left: u64, there: usize, more: fn(u64) -> Place, then: Place) -> Option<usize> {
@@ -145,63 +188,23 @@ impl Place {
     }
 }
 
-/// Just behind the empty line that ends a head. hyper would also take bare LF: such a head is refused, wherever it is thought to end.
-fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    let mut line = 0_usize;
-    while let Some(length) = bytes.get(line..)?.iter().position(|byte| *byte == b'\n') {
-        let next = line.checked_add(length)?.checked_add(1)?;
-        let text = bytes.get(line..next)?;
-        if text == b"\r\n" || text == b"\n" {
-            return Some(next);
-        }
-        line = next;
-    }
-    None
-}
-
-/// What follows a complete head; `None` when it is not strict HTTP/1.1.
-fn framing(head: &[u8]) -> Option<Framing> {
-    let mut lines = head.split_inclusive(|byte| *byte == b'\n');
-    let request = lines.next()?.strip_suffix(b"\r\n")?;
-    let target = request.split(|byte| *byte == b' ').nth(1)?;
-    if target.contains(&b'#') {
-        return None;
-    }
-    let (mut length, mut chunked) = (None, false);
-    for line in lines {
-        let line = line.strip_suffix(b"\r\n")?;
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
-        let (name, value) = (line.get(..colon)?, line.get(colon.checked_add(1)?..)?);
-        if name.eq_ignore_ascii_case(b"content-length") && length.replace(digits(value.trim_ascii())?).is_some() {
-            return None;
-        }
-        chunked |= name.eq_ignore_ascii_case(b"transfer-encoding");
-    }
-    match (length, chunked) {
-        (Some(_), true) => None,
-        (Some(length), false) => Some(Framing::Sized(length)),
-        (None, true) => Some(Framing::Chunked),
-        (None, false) => Some(Framing::Sized(0)),
-    }
-}
-
-/// A Content-Length in its one spelling.
-fn digits(value: &[u8]) -> Option<u64> {
-    let canonical = value == b"0" || value.first().is_some_and(|first| (b'1'..=b'9').contains(first));
-    let plain = canonical && value.iter().all(u8::is_ascii_digit);
-    plain.then(|| std::str::from_utf8(value).ok()?.parse().ok())?
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What is left unpoisoned when `text` arrives in pieces of `size` bytes.
-    fn passed(text: &str, size: usize) -> String {
-        let mut screen = Screen::new(1000);
-        let mut bytes = text.as_bytes().to_vec();
-        bytes.chunks_mut(size).for_each(|piece| screen.pass(piece));
-        String::from_utf8(bytes).unwrap().trim_end_matches('\0').to_owned()
+    /// What is passed, without poison, when `text` arrives in pieces of `size` bytes, and why the rest is refused.
+    fn passed(text: &str, size: usize) -> (String, Option<Code>) {
+        let mut screen = Screen::new(Bounds { head: 1000, fields: 10, target: 100 });
+        let (mut out, mut bytes) = (Vec::new(), text.as_bytes().to_vec());
+        for piece in bytes.chunks_mut(size) {
+            let passage = screen.pass(piece);
+            out.extend(passage.withheld);
+            out.extend_from_slice(&piece[..passage.passed]);
+            if let Some(refused) = passage.refused {
+                return (String::from_utf8(out).unwrap(), Some(refused.rejection.code()));
+            }
+        }
+        (String::from_utf8(out).unwrap().trim_end_matches('\0').to_owned(), None)
     }
 
     #[test]
@@ -216,32 +219,45 @@ mod tests {
         ];
         for text in good {
             for size in 1..=text.len() {
-                assert_eq!(passed(text, size), text, "in pieces of {size}");
+                assert_eq!(passed(text, size), (text.to_owned(), None), "in pieces of {size}");
             }
         }
     }
 
     #[test]
-    fn what_hyper_would_smooth_over_is_poisoned_before_it_is_complete() {
-        let bad = [
-            "GET /#f HTTP/1.1\r\n\r\n",
-            "GET / HTTP/1.1\nHost: a\r\n\r\n",
-            "GET / HTTP/1.1\r\nHost: a\n\r\n",
-            "GET / HTTP/1.1\r\nHost: a\r\n\n",
-            "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
-            "POST / HTTP/1.1\r\nContent-Length: 01\r\n\r\na",
-            "POST / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\na",
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: x\r\n\r\n",
-            "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        ];
-        for text in bad {
+    fn no_byte_of_a_refused_head_is_passed() {
+        let before = "POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\na";
+        for bad in ["GET /#f HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\n"] {
+            let text = format!("{before}{bad}GET /smuggled HTTP/1.1\r\n\r\n");
             for size in 1..=text.len() {
-                assert!(passed(text, size).len() < text.trim_end_matches('a').len(), "{text} in pieces of {size}");
+                let (out, code) = passed(&text, size);
+                assert_eq!(out, before, "{bad} in pieces of {size}");
+                assert!(code.is_some(), "{bad} in pieces of {size}");
             }
         }
+    }
+
+    #[test]
+    fn chunks_that_hyper_would_smooth_over_are_poisoned() {
         for body in ["1;x\r\na", "\r\n", "1\n", "1 \r\n", "11111111111111111\r\n", "1\r\nab", "0\r\nX\n", "0\r\n\n"] {
             let text = format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
-            assert!(passed(&text, 1).len() < text.len(), "{body:?}");
+            assert!(passed(&text, 1).0.len() < text.len(), "{body:?}");
         }
+    }
+
+    #[test]
+    fn a_head_has_its_bound_whether_it_ends_or_not() {
+        let field = |length: usize| format!("GET / HTTP/1.1\r\nX: {}", "v".repeat(length));
+        assert_eq!(passed(&format!("{}\r\n\r\n", field(8000)), 100).1, None);
+        assert_eq!(passed(&format!("{}\r\n\r\n", field(8200)), 10_000).1, Some(Code::HeadTooLarge));
+        assert_eq!(passed(&field(8200), 100).1, Some(Code::HeadTooLarge));
+        assert_eq!(passed(&format!("GET /{}", "a".repeat(8200)), 100).1, Some(Code::TargetTooLong));
+    }
+
+    #[test]
+    fn bytes_before_an_upgrade_is_granted_are_refused() {
+        let ask = "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+        assert_eq!(passed(ask, 100).1, None);
+        assert_eq!(passed(&format!("{ask}\u{1}"), 100).1, Some(Code::UpgradeRefused));
     }
 }

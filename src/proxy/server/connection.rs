@@ -1,5 +1,6 @@
 //! One client connection, from the handshake to its last answer.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -20,7 +21,7 @@ use super::watch::{Activity, InFlight, Pulse};
 use super::{Door, Serve, detect};
 use crate::policy::limits;
 use crate::proxy::exchange::{Connection, Exchange};
-use crate::proxy::http::{self, Outbound, Screened, TakenOver};
+use crate::proxy::http::{self, Bounds, Outbound, Screened, Seam};
 use crate::proxy::tls::Handshake;
 use crate::reject::Code;
 
@@ -89,19 +90,23 @@ impl<S: Serve> Link<S> {
             subject: handshake.as_ref().and_then(|handshake| handshake.subject().cloned()),
             handshake,
         });
-        let taken_over = TakenOver::default();
-        let desk =
-            Desk { site: Rc::clone(&site), connection, activity: Rc::clone(&activity), taken_over: taken_over.clone() };
-        let desk = Rc::new(desk);
+        let seam = Seam::default();
+        let desk = Rc::new(Desk {
+            site: Rc::clone(&site),
+            connection,
+            activity: Rc::clone(&activity),
+            seam: seam.clone(),
+            begun: Cell::new(0),
+        });
         let service = service_fn(move |request| {
             let desk = Rc::clone(&desk);
             async move { Ok::<_, Infallible>(desk.answer(request).await) }
         });
-        let lasting = Lasting { site: &site, activity: &activity, limits: &limits, heads: !http2 };
+        let lasting = Lasting { site: &site, activity: &activity, limits: &limits, heads: !http2, seam: &seam };
         let ended = if http2 {
             lasting.until_done(http2_builder(&limits).serve_connection(TokioIo::new(io), service)).await
         } else {
-            let io = TokioIo::new(Screened::new(io, head_room(&limits), taken_over));
+            let io = TokioIo::new(Screened::new(io, Bounds::from(&limits), seam.clone()));
             lasting.until_done(http1_builder(&limits).serve_connection(io, service).with_upgrades()).await
         };
         ended.map_err(io::Error::other)
@@ -113,19 +118,25 @@ struct Desk<S> {
     site: Rc<Site<S>>,
     connection: Rc<Connection>,
     activity: Rc<Activity>,
-    taken_over: TakenOver,
+    seam: Seam,
+    /// How many requests there were before this one.
+    begun: Cell<u64>,
 }
 
 impl<S: Serve> Desk<S> {
     async fn answer(&self, request: hyper::Request<hyper::body::Incoming>) -> hyper::Response<Outbound<InFlight>> {
         let in_flight = self.activity.begin();
+        let earlier = self.begun.replace(self.begun.get().saturating_add(1));
         let mut exchange = http::exchange(request, Rc::clone(&self.connection));
+        if let Some(refused) = self.seam.refused(earlier) {
+            exchange = http::instead(exchange, refused);
+        }
         if exchange.defect.is_none() && self.is_outdated(&exchange) {
             exchange.defect = Some(Code::Misdirected.into());
         }
         let answer = self.site.serve.serve(exchange).await;
         if answer.status == 101 {
-            self.taken_over.set();
+            self.seam.take_over();
         }
         http::response(answer, in_flight)
     }
@@ -139,14 +150,14 @@ impl<S: Serve> Desk<S> {
     }
 }
 
-/// What hyper may buffer of a head: the exact limits are judged on the parsed head.
-fn head_room(limits: &limits::Connection) -> usize {
-    limits.head_max.saturating_add(limits.target_max).max(8192)
+/// hyper may hold a whole head and what is pipelined behind it.
+fn room(limits: &limits::Connection) -> usize {
+    Bounds::from(limits).room().saturating_mul(2)
 }
 
 fn http1_builder(limits: &limits::Connection) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.half_close(true).max_headers(limits.fields_max).max_buf_size(head_room(limits)).header_read_timeout(None);
+    builder.half_close(true).max_headers(limits.fields_max).max_buf_size(room(limits)).header_read_timeout(None);
     builder
 }
 

@@ -4,23 +4,18 @@ use std::pin::{Pin, pin};
 
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::accept::Site;
 use super::watch::{Activity, Advice};
 use crate::policy::limits;
-use crate::proxy::http::Screened;
-
-const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+use crate::proxy::http::{Screened, Seam};
 
 /// Both versions of a hyper connection.
 pub(super) trait Graceful: Future<Output = hyper::Result<()>> + Unpin {
     /// No further requests; those in flight are answered.
     fn finish(self: Pin<&mut Self>);
-
-    /// A head did not end in time: says so, where that is possible.
-    async fn give_up(self);
 }
 
 impl<I, B, S> Graceful for http1::UpgradeableConnection<TokioIo<Screened<I>>, S>
@@ -34,16 +29,6 @@ where
 {
     fn finish(self: Pin<&mut Self>) {
         self.graceful_shutdown();
-    }
-
-    async fn give_up(self) {
-        let Some(parts) = self.into_parts() else { return };
-        // Who has not said anything yet did not ask anything.
-        if !parts.read_buf.is_empty() {
-            let mut io = parts.io.into_inner();
-            let _gone_already = io.write_all(TIMED_OUT).await;
-            let _gone_already = io.shutdown().await;
-        }
     }
 }
 
@@ -60,8 +45,6 @@ where
     fn finish(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
-
-    async fn give_up(self) {}
 }
 
 /// What can end a connection beside itself.
@@ -74,6 +57,8 @@ pub(super) struct Lasting<'a, S> {
     pub(super) limits: &'a limits::Connection,
     /// Whether bytes without a request are a head that began.
     pub(super) heads: bool,
+    /// Where a head is given up.
+    pub(super) seam: &'a Seam,
 }
 
 impl<S> Lasting<'_, S> {
@@ -91,9 +76,11 @@ impl<S> Lasting<'_, S> {
                 }
                 () = alarm.as_mut() => match self.activity.advice(Instant::now(), self.limits, self.heads) {
                     Advice::Wait(until) => alarm.as_mut().reset(until),
+                    // Who has not said anything yet did not ask anything.
+                    Advice::Late if finishing || !self.seam.give_up() => return Ok(()),
                     Advice::Late => {
-                        connection.give_up().await;
-                        return Ok(());
+                        finishing = true;
+                        alarm.set(tokio::time::sleep(self.limits.write));
                     }
                     Advice::Idle if finishing => return Ok(()),
                     Advice::Idle => {

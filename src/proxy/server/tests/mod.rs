@@ -33,6 +33,7 @@ impl Serve for Mirror {
         if exchange.head.path() == b"/early" {
             return answer(401, String::new());
         }
+        assert_ne!(exchange.head.path(), b"/panic");
         let mut received = 0;
         while let Ok(Some(chunk)) = exchange.body.chunk().await {
             received = chunk.len().saturating_add(received);
@@ -306,4 +307,19 @@ async fn http2_is_spoken_with_prior_knowledge_and_cookie_crumbs_are_joined() {
 
     let response = sender.send_request(send("http://a.b/x", &[("host", "c.d")])).await.unwrap();
     assert_eq!(response.status(), 400);
+}
+
+#[test]
+fn a_panic_costs_the_connection_it_happened_on_and_nothing_else() {
+    let running = serve(&listener(limits::Connection { connections: 2, ..Default::default() }));
+    let mut bystander = connect(&running);
+    for _ in 0..8 {
+        assert_eq!(ask(&running, "GET /panic HTTP/1.1\r\nHost: a\r\n\r\n"), "");
+        let again = std::iter::repeat_with(|| ask(&running, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert!(again.take(10_000).any(|response| status(&response) == "200"), "its place is given back");
+    }
+    bystander.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let mut response = String::new();
+    bystander.read_to_string(&mut response).unwrap();
+    assert_eq!(status(&response), "200");
 }
