@@ -146,7 +146,7 @@ mod tests {
                 (at_end, start.elapsed().as_secs())
             };
             let copies = async { tokio::join!(copy(listener, quiet_end, &silence), copy(talker, busy_end, &silence)) };
-            let ((), (), ended) = tokio::join!(talk, async { drop(copies.await) }, ended);
+            let ((), ((), ()), ended) = tokio::join!(talk, copies, ended);
             assert_eq!(ended, (0, 4 * 200 + 300));
         });
     }
