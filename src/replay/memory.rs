@@ -104,7 +104,7 @@ impl Memory {
         }
         let counter = match outcome {
             Ok(()) => &self.counters.claims,
-            Err(Code::Replayed) => &self.counters.replays,
+            Err(Code::Replayed | Code::ReplayUnsettled) => &self.counters.replays,
             Err(Code::ReplayPending) => &self.counters.pending,
             Err(_) => &self.counters.full,
         };
@@ -123,10 +123,10 @@ impl Memory {
     }
 
     /// The upstream has, or may have, seen the request.
-    pub(super) fn complete(&self, digests: &[Digest]) {
+    pub(super) fn complete(&self, digests: &[Digest], state: State) {
         for digest in digests {
             if let Some(shard) = self.shards.get(shard_of(digest)) {
-                lock(shard).complete(digest);
+                lock(shard).complete(digest, state);
             }
         }
     }
@@ -140,7 +140,7 @@ impl Memory {
         self.counters.released.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Every claim that is not dead, as completed: whoever reads it back was not there when it was pending.
+    /// Every claim that is not dead.
     pub(super) fn snapshot(&self, now: Moment) -> Vec<(Digest, Entry)> {
         let now = self.at(now);
         let mut live = Vec::with_capacity(self.len());
@@ -152,10 +152,10 @@ impl Memory {
     }
 
     /// Takes over what a predecessor remembered, even beyond the capacity, and its guard instead of our own.
-    pub(super) fn inherit(&self, claims: impl Iterator<Item = (Digest, Moment, u32)>, guard: i64) {
+    pub(super) fn inherit(&self, claims: impl Iterator<Item = (Digest, Entry)>, guard: i64) {
         let age = self.age();
-        for (digest, wall, left) in claims {
-            let entry = Entry { wall, age: age.saturating_add(left), state: State::Completed };
+        for (digest, entry) in claims {
+            let entry = Entry { age: age.saturating_add(entry.age), ..entry };
             let new = self.shards.get(shard_of(&digest)).is_some_and(|shard| lock(shard).insert(digest, entry));
             self.held.fetch_add(usize::from(new), Ordering::Relaxed);
         }
@@ -181,7 +181,10 @@ impl Memory {
         let mut locked = self.lock(digests, now);
         let live = |digest| locked.entry(digest).filter(|entry| !entry.is_dead(now)).map(|entry| entry.state);
         let states: Vec<_> = digests.iter().filter_map(live).collect();
-        if states.contains(&State::Completed) {
+        if states.contains(&State::Doubtful) {
+            return Err(Code::ReplayUnsettled);
+        }
+        if states.contains(&State::Answered) {
             return Err(Code::Replayed);
         }
         if states.contains(&State::Pending) {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use self::digest::Digest;
 pub use self::memory::{Counters, Memory};
 pub use self::persist::ReadBackError;
+use self::shard::State;
 use crate::policy::operations::ReplayStore;
 use crate::policy::route::{Replay, ReplayBy};
 use crate::reject::{Code, Rejection};
@@ -161,10 +162,15 @@ fn until(attempt: &Attempt<'_>, rule: &Replay, now: Moment) -> Option<Moment> {
 }
 
 impl Claim {
-    /// The upstream answered with `status`: kept as completed, or released when `release_on` says so.
+    /// The upstream answered with `status`: kept, or released when `release_on` says so. Only below 400 was the request taken; a
+    /// repetition of another one is refused, but never told that all is well.
     pub fn settle(mut self, status: u16) {
         if let Some(held) = self.0.take() {
-            held.end(held.release_on.contains(&status));
+            match status {
+                status if held.release_on.contains(&status) => held.memory.release(&held.digests),
+                ..400 => held.memory.complete(&held.digests, State::Answered),
+                _ => held.memory.complete(&held.digests, State::Doubtful),
+            }
         }
     }
 }
@@ -172,17 +178,11 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if let Some(held) = self.0.take() {
-            held.end(!held.departed.is_marked());
-        }
-    }
-}
-
-impl Held {
-    fn end(&self, again: bool) {
-        if again {
-            self.memory.release(&self.digests);
-        } else {
-            self.memory.complete(&self.digests);
+            if held.departed.is_marked() {
+                held.memory.complete(&held.digests, State::Doubtful);
+            } else {
+                held.memory.release(&held.digests);
+            }
         }
     }
 }

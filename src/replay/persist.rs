@@ -11,14 +11,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::digest::Digest;
 use super::memory::Memory;
+use super::shard::{Entry, State};
 use crate::keys::read;
 use crate::sig::time::Moment;
 
-const MAGIC: &[u8; 20] = b"countersign replay 1";
+const MAGIC: &[u8; 20] = b"countersign replay 2";
 /// Magic, the moment of writing, the guard that was still up then; both in milliseconds.
 const HEAD: usize = 36;
-/// Digest, end by the wall clock in milliseconds, seconds left when it was written.
-const ENTRY: usize = 44;
+/// Digest, end by the wall clock in milliseconds, seconds left when it was written, whether it was answered.
+const ENTRY: usize = 45;
 const CHECK: usize = 32;
 /// More than a hundred million claims.
 const MAX: u64 = 5 << 30;
@@ -82,6 +83,7 @@ impl Memory {
             put(digest)?;
             put(&entry.wall.millis().to_be_bytes())?;
             put(&entry.age.saturating_sub(age).to_be_bytes())?;
+            put(&[u8::from(entry.state == State::Answered)])?;
         }
         out.write_all(&hash.finalize())?;
         out.flush()?;
@@ -118,11 +120,14 @@ fn checked(bytes: &[u8], now: Moment) -> Result<(i64, &[[u8; ENTRY]]), ReadBackE
     if recent { Ok((guard, entries)) } else { Err(ReadBackError::Stale) }
 }
 
-fn entry(bytes: &[u8; ENTRY]) -> Option<(Digest, Moment, u32)> {
+/// What was pending when the process ended is doubtful for whoever reads it back.
+fn entry(bytes: &[u8; ENTRY]) -> Option<(Digest, Entry)> {
     let (digest, rest) = bytes.split_first_chunk::<32>()?;
     let (until, rest) = rest.split_first_chunk::<8>()?;
-    let left = rest.first_chunk::<4>()?;
-    Some((*digest, Moment::from_millis(i64::from_be_bytes(*until)), u32::from_be_bytes(*left)))
+    let (left, rest) = rest.split_first_chunk::<4>()?;
+    let state = if rest == [1] { State::Answered } else { State::Doubtful };
+    let wall = Moment::from_millis(i64::from_be_bytes(*until));
+    Some((*digest, Entry { wall, age: u32::from_be_bytes(*left), state }))
 }
 
 #[cfg(test)]
@@ -146,7 +151,7 @@ mod tests {
         for name in 1..=3 {
             memory.claim(&[[name; 32]], until(), NOW).unwrap();
         }
-        memory.complete(&[[1; 32], [2; 32]]);
+        memory.complete(&[[1; 32], [2; 32]], State::Answered);
         assert_eq!(memory.write(&path, NOW).unwrap(), 3);
         (directory, path)
     }

@@ -13,8 +13,10 @@ const SMALL: usize = 1024;
 pub(super) enum State {
     /// The upstream has not answered yet.
     Pending,
-    /// It has, or may have seen the request.
-    Completed,
+    /// It has, and took the request.
+    Answered,
+    /// It may have seen the request, but nobody knows that it took it: no answer came, or one that says no.
+    Doubtful,
 }
 
 /// Both clocks: what the wall shows, and whole seconds since the store was made, which no clock step changes.
@@ -37,7 +39,7 @@ pub(super) struct Entry {
 impl Entry {
     /// A pending claim never dies of age: its owner settles it.
     pub(super) fn is_dead(&self, now: Now) -> bool {
-        self.state == State::Completed && self.wall <= now.wall && self.age <= now.age
+        self.state != State::Pending && self.wall <= now.wall && self.age <= now.age
     }
 }
 
@@ -65,9 +67,9 @@ impl Shard {
     }
 
     /// From now on the claim is kept until its time is over.
-    pub(super) fn complete(&mut self, digest: &Digest) {
+    pub(super) fn complete(&mut self, digest: &Digest, state: State) {
         if let Some(entry) = self.entries.get_mut(digest) {
-            entry.state = State::Completed;
+            entry.state = state;
         }
     }
 
