@@ -94,12 +94,12 @@ def at_rest(tally, pid):
 
 
 def hoard(tally, pid, port):
-    """Many clients that each send almost all of a large signed body and stop."""
+    """Many clients, on many addresses since one may not hold everything, that each send almost all of a large signed body and stop."""
     body = bytes(1 << 20)
     held = []
     for number in range(HOARDERS):
         head = "".join(f"{name}: {value}\r\n" for name, value in signed(SECRET, body).items())
-        hoarder = socket.create_connection(("127.0.0.1", port), timeout=5)
+        hoarder = socket.create_connection(("127.0.0.1", port), timeout=5, source_address=(f"127.0.1.{1 + number % 40}", 0))
         hoarder.settimeout(0.5)
         held.append(hoarder)
         try:
@@ -107,8 +107,10 @@ def hoard(tally, pid, port):
             hoarder.sendall(body[:-1])
         except OSError:
             pass
-    peak = memory(pid, "VmHWM")
-    tally.check("no body load exceeds a 128 MiB pod", peak < POD, f"peak {peak / 2**20:.0f} MiB with {HOARDERS} bodies of 1 MiB")
+    spooled = os.statvfs(f"/proc/{pid}/root/tmp")
+    peak = memory(pid, "VmHWM") + (spooled.f_blocks - spooled.f_bfree) * spooled.f_frsize
+    told = f"peak {peak / 2**20:.0f} MiB, what is on tmpfs included, with {HOARDERS} bodies of 1 MiB"
+    tally.check("no body load exceeds a 128 MiB pod", peak < POD, told)
     for hoarder in held:
         hoarder.close()
     wait_until("room for bodies", lambda: request(port, "POST", "/", signed(SECRET, b"x"), b"x")[0] in (200, 409))

@@ -52,7 +52,7 @@ def protects(tally, configuration, request, setup, binary):
         make, check, run = [line.split("   #")[0] for line in setup.splitlines()]
         tally.check("the key is made", *typed(make, directory))
         tally.check("the configuration is right, without a warning", *typed(check.replace(cargo(check), str(binary)), directory,
-                                                                            expected="countersign.yaml: OK, 1 routes, 0 warnings\n"))
+                                                                            expected="countersign.yaml: OK, 1 route, 0 warnings\n"))
         gateway = running.start("gateway", run.replace(cargo(run), str(binary)).split(), cwd=directory)
         wait_until("the gateway", answers(public, status=401), gateway)
         told = {"KEY": (Path(directory) / "keys" / "my-client").read_text(), "URL": f"http://127.0.0.1:{public}/orders?id=7"}

@@ -201,6 +201,16 @@ fn no_more_macs_are_computed_than_allowed_and_the_newest_keys_come_first() {
 }
 
 #[test]
+fn a_gate_knows_how_many_macs_try_everything() {
+    let two = "{algorithm: sha256, signature: {header: S, encoding: hex}, message: ['{body}', '{path}']}";
+    let named = "{algorithm: sha256, signature: {header: S, encoding: hex}, key_id: {header: K}, message: '{body}'}";
+    let optional = named.replace("K}", "K, optional: true}");
+    for (yaml, macs) in [(builtin("github").unwrap(), 3), (two, 6), (named, 1), (&optional, 3)] {
+        assert_eq!(gate(yaml, Keys::Ring(ring(&["a", "b", "c"]))).macs(), macs, "{yaml}");
+    }
+}
+
+#[test]
 fn sixteen_candidates_are_looked_at_and_eight_kibibytes() {
     let yaml = "{algorithm: sha256, signature: {header: S, list: ',', encoding: hex}, message: '{body}'}";
     let gate = gate(yaml, Keys::Ring(ring(&["k1"])));

@@ -47,8 +47,8 @@ pub struct Running {
 }
 
 pub(super) fn start(health: Option<&Address>, admin: Option<&Address>, ops: Arc<Ops>) -> io::Result<Running> {
-    let health = health.map(|address| Bound::bind(Role::Health, address)).transpose()?;
-    let admin = admin.map(|address| Bound::bind(Role::Admin, address)).transpose()?;
+    let health = health.map(|address| bind(Role::Health, address)).transpose()?;
+    let admin = admin.map(|address| bind(Role::Admin, address)).transpose()?;
     let addresses = (health.as_ref().and_then(Bound::address), admin.as_ref().and_then(Bound::address));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build()?;
     let (stop, stopped) = oneshot::channel();
@@ -57,6 +57,11 @@ pub(super) fn start(health: Option<&Address>, admin: Option<&Address>, ops: Arc<
         runtime.shutdown_background();
     })?;
     Ok(Running { health: addresses.0, admin: addresses.1, stop: Some(stop), thread: Some(thread) })
+}
+
+fn bind(role: Role, address: &Address) -> io::Result<Bound> {
+    let told = |cause: io::Error| io::Error::new(cause.kind(), format!("cannot listen on {address}: {cause}"));
+    Bound::bind(role, address).map_err(told)
 }
 
 impl Drop for Running {

@@ -22,6 +22,8 @@ pub struct Status {
     pub problems: Vec<Problem>,
     /// What the configuration in force is warned about.
     pub warnings: Vec<Problem>,
+    /// What is configured but takes effect only after a restart.
+    pub pending: Vec<String>,
     /// Where requests come in.
     pub listeners: Vec<ListenerStatus>,
     /// Where they go.
@@ -54,7 +56,7 @@ pub struct UpstreamStatus {
 pub(super) fn status(ops: &Ops) -> Value {
     let (now, gauges, status) = (ops.clock.now(), (ops.gauges)(), (ops.status)());
     let connections: HashMap<_, _> = gauges.connections.iter().map(|(name, count)| (&**name, *count)).collect();
-    let calls: HashMap<_, _> = gauges.upstream_connections.iter().map(|(name, count)| (&**name, *count)).collect();
+    let calls: HashMap<_, _> = gauges.upstream_in_flight.iter().map(|(name, count)| (&**name, *count)).collect();
     let listeners = status.listeners.iter().map(|listener| {
         json!({
             "name": &*listener.name, "address": listener.address, "tls": listener.tls,
@@ -64,7 +66,7 @@ pub(super) fn status(ops: &Ops) -> Value {
     let upstreams = status.upstreams.iter().map(|upstream| {
         json!({
             "name": &*upstream.name, "url": upstream.url, "endpoints": upstream.endpoints,
-            "connections": calls.get(&*upstream.name),
+            "in_flight": calls.get(&*upstream.name).copied().unwrap_or(0),
         })
     });
     let budgets = gauges.budgets.iter().map(|(name, budget)| ((*name).to_owned(), fill(*budget)));
@@ -77,6 +79,7 @@ pub(super) fn status(ops: &Ops) -> Value {
         "loaded": rfc3339(gauges.loaded),
         "reload_problems": problems(&status.problems),
         "warnings": problems(&status.warnings),
+        "needs_restart": status.pending,
         "in_flight": ops.telemetry.in_flight(),
         "listeners": listeners.collect::<Vec<_>>(),
         "upstreams": upstreams.collect::<Vec<_>>(),

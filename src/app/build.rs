@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Generation;
 use crate::config::{Loaded, Problem};
+use crate::policy::Policy;
 use crate::policy::listen::Listener;
 use crate::proxy::server::Door;
 use crate::proxy::{tls, upstream};
@@ -18,6 +19,16 @@ pub(super) fn generation(
     now: Moment,
 ) -> Result<Generation, Vec<Problem>> {
     let Loaded { policy, warnings, watched, began } = loaded;
+    let doors = doors(source, &policy, old)?;
+    for warning in &warnings {
+        tracing::warn!(path = warning.path, "{}", warning.message);
+    }
+    let number = old.map_or(1, |old| old.number.saturating_add(1));
+    Ok(Generation { number, loaded: now, policy, doors, warnings, watched, began })
+}
+
+/// The listeners with their TLS settings, or everything that does not fit: a key of another certificate, a name that is none.
+pub(super) fn doors(source: &Path, policy: &Policy, old: Option<&Generation>) -> Result<Vec<Arc<Door>>, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut doors = Vec::with_capacity(policy.listeners.len());
     for listener in &policy.listeners {
@@ -31,14 +42,7 @@ pub(super) fn generation(
             problems.push(problem(source, format!("upstreams.{}.tls", upstream.name), message));
         }
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    for warning in &warnings {
-        tracing::warn!(path = warning.path, "{}", warning.message);
-    }
-    let number = old.map_or(1, |old| old.number.saturating_add(1));
-    Ok(Generation { number, loaded: now, policy, doors, warnings, watched, began })
+    if problems.is_empty() { Ok(doors) } else { Err(problems) }
 }
 
 fn door(listener: &Arc<Listener>, old: Option<&Generation>) -> Result<Door, String> {

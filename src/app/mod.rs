@@ -185,6 +185,11 @@ impl App {
     }
 }
 
+/// Checks what `config` cannot see: whether certificates, keys and names fit together. Works offline.
+pub fn check(source: &Path, policy: &Policy) -> Result<(), Vec<Problem>> {
+    build::doors(source, policy, None).map(drop)
+}
+
 fn everywhere(running: &Running, operations: &admin::Running) -> Vec<(Arc<str>, Address)> {
     let named = [("health", operations.health), ("admin", operations.admin)];
     let bound = named.into_iter().filter_map(|(name, address)| Some((Arc::from(name), Address::Socket(address?))));

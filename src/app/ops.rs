@@ -28,8 +28,14 @@ impl Process {
             status: Box::new(move || status.status(&addresses)),
             keyrings: Box::new(move || keyrings.generation.load().policy.keyrings.clone()),
             reload: Box::new(move || reload.reload()),
-            drain: Box::new(move || drain.state.leave.cancel()),
+            drain: Box::new(move || drain.leave()),
         }
+    }
+
+    /// Not ready from this moment on, and on the way out.
+    fn leave(&self) {
+        self.state.readiness.draining();
+        self.state.leave.cancel();
     }
 
     fn gauges(&self, connections: &Connections) -> Gauges {
@@ -46,7 +52,8 @@ impl Process {
             generation: generation.number,
             loaded: generation.loaded,
             connections: connections().into_iter().map(|(name, count)| (name, wide(count))).collect(),
-            upstream_connections: Vec::new(),
+            upstream_in_flight: self.upstreams.in_flight(),
+            connect_failures: self.upstreams.failures(),
             replay,
             rings: Vec::new(),
             budgets: vec![("memory", fill(&self.bodies.memory)), ("spool", fill(&self.bodies.spool))],
@@ -65,6 +72,7 @@ impl Process {
             started: self.started,
             problems: self.state.problems.load().to_vec(),
             warnings: generation.warnings.clone(),
+            pending: self.state.pending.load().to_vec(),
             listeners: addresses.iter().map(listener).collect(),
             upstreams: generation.policy.upstreams.iter().map(|upstream| described(upstream)).collect(),
         }

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::{Generation, Process};
 use crate::keys::watch::Watch;
@@ -12,27 +13,20 @@ pub(super) struct Poller {
     _end: mpsc::Sender<()>,
 }
 
-/// Starts the thread. It holds the process only while it looks.
+/// Looks once, and starts the thread that goes on looking. It holds the process only while it looks.
 pub(super) fn start(process: &Arc<Process>) -> io::Result<Poller> {
+    let mut watching = Watching { number: 0, watch: Watch::new(Vec::new()) };
+    let pause = watching.look(process);
     let (end, ended) = mpsc::channel();
     let process = Arc::downgrade(process);
-    std::thread::Builder::new().name("watch".into()).spawn(move || poll(&process, &ended))?;
+    std::thread::Builder::new().name("watch".into()).spawn(move || poll(&process, watching, pause, &ended))?;
     Ok(Poller { _end: end })
 }
 
-fn poll(process: &Weak<Process>, ended: &mpsc::Receiver<()>) {
-    let mut watching = Watching { number: 0, watch: Watch::new(Vec::new()) };
-    while let Some(process) = process.upgrade() {
-        let generation = process.generation.load_full();
-        if watching.asks_for_reload(&generation) && process.reload().is_err() {
-            watching.watch.failed();
-        }
-        process.retry();
-        let pause = generation.policy.operations.poll;
-        drop((process, generation));
-        if ended.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
-            return;
-        }
+fn poll(process: &Weak<Process>, mut watching: Watching, mut pause: Duration, ended: &mpsc::Receiver<()>) {
+    while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+        let Some(process) = process.upgrade() else { return };
+        pause = watching.look(&process);
     }
 }
 
@@ -43,6 +37,16 @@ struct Watching {
 }
 
 impl Watching {
+    /// Reloads where something changed; returns how long to wait until the next look.
+    fn look(&mut self, process: &Arc<Process>) -> Duration {
+        let generation = process.generation.load_full();
+        if self.asks_for_reload(&generation) && process.reload().is_err() {
+            self.watch.failed();
+        }
+        process.retry();
+        generation.policy.operations.poll
+    }
+
     /// Whether anything changed since the generation in force was read. What changed while it was read counts, too.
     fn asks_for_reload(&mut self, generation: &Generation) -> bool {
         if self.number == generation.number {

@@ -60,6 +60,7 @@ impl Process {
         self.state.problems.store(Arc::default());
         self.bodies.resize(&new.policy.limits);
         self.generation.store(Arc::new(new));
+        tracing::info!(generation = number, "reloaded");
         number
     }
 }

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::{self, Problem};
-
-/// `EX_CONFIG` of sysexits.h.
-const CONFIGURATION: u8 = 78;
+use super::{CONFIGURATION, explain, fail};
+use crate::app;
+use crate::config::{self, Loaded, Problem};
 
 /// Arguments of `check`.
 #[derive(Args)]
@@ -34,33 +33,42 @@ impl Check {
     /// Says what is wrong, or in one line that nothing is.
     pub(super) fn run(self) -> ExitCode {
         let loaded = config::load(&self.config);
+        let loaded = loaded.and_then(|loaded| app::check(&self.config, &loaded.policy).map(|()| loaded));
         let shown = if self.print { config::print(&self.config) } else { Ok(String::new()) };
         match (loaded, shown) {
             (Ok(loaded), Ok(text)) => {
                 let denied = self.deny.is_some() && !loaded.warnings.is_empty();
-                explain("warning: ", &loaded.warnings);
+                warn(&loaded.warnings);
                 if denied {
-                    return ExitCode::from(CONFIGURATION);
+                    return fail(CONFIGURATION, "warnings are mistakes with `--deny warnings`");
                 }
-                let (routes, warnings) = (loaded.policy.routes.all().len(), loaded.warnings.len());
-                let summary = format!("{}: OK, {routes} routes, {warnings} warnings", self.config.display());
-                say(if self.print { text.trim_end() } else { &summary });
+                say(&if self.print { text.trim_end().to_owned() } else { self.summary(&loaded) });
                 ExitCode::SUCCESS
             }
             (Err(problems), _) | (_, Err(problems)) => {
-                explain("", &problems);
+                explain(&problems);
                 ExitCode::from(CONFIGURATION)
             }
         }
     }
+
+    fn summary(&self, loaded: &Loaded) -> String {
+        let routes = counted(loaded.policy.routes.all().len(), "route");
+        let warnings = counted(loaded.warnings.len(), "warning");
+        format!("{}: OK, {routes}, {warnings}", self.config.display())
+    }
 }
 
-fn explain(kind: &str, problems: &[Problem]) {
+/// Every warning, one per line.
+fn warn(warnings: &[Problem]) {
     let mut out = std::io::stderr().lock();
-    for problem in problems {
-        // Nobody is left to tell when stderr is closed; the exit code says it still.
-        let _closed = writeln!(out, "{kind}{problem}");
+    for warning in warnings {
+        let _closed = writeln!(out, "warning: {warning}");
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn say(text: &str) {

@@ -76,9 +76,8 @@ impl Command {
 fn explain(problems: &[Problem]) {
     let mut out = std::io::stderr().lock();
     for problem in problems {
-        let place = problem.at.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
-        let fix = problem.fix.as_ref().map(|fix| format!(" ({fix})")).unwrap_or_default();
-        let _closed = writeln!(out, "{}{place}: {}: {}{fix}", problem.file.display(), problem.path, problem.message);
+        // Nobody is left to tell when stderr is closed; the exit code says it still.
+        let _closed = writeln!(out, "{problem}");
     }
 }
 

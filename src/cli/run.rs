@@ -32,6 +32,7 @@ impl Run {
                 explain(&problems);
                 ExitCode::from(CONFIGURATION)
             }
+            Err(unwritable @ StartError::Spool(_)) => fail(CONFIGURATION, unwritable),
             Err(other) => fail(RUNTIME, other),
         }
     }
@@ -44,10 +45,18 @@ impl Run {
         let app = App::serve(&self.config, loaded, Clock::system())?;
         let failed = |cause| StartError::Io { what: "signals", cause };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        announce(&app);
         runtime.block_on(app.run()).map_err(failed)?;
         app.process().telemetry.flush(FLUSH);
         Ok(())
     }
+}
+
+/// One line when everything listens.
+fn announce(app: &App) {
+    let policy = &app.process().generation.load().policy;
+    let places: Vec<_> = app.addresses().iter().map(|(name, address)| format!("{name} {address}")).collect();
+    tracing::info!(routes = policy.routes.all().len(), listening = places.join(", "), "serving");
 }
 
 /// Keys live in this process: no core dump, no debugger of the same user.

@@ -15,6 +15,7 @@ pub mod scheme;
 mod sources;
 mod suggest;
 mod tree;
+mod url;
 mod values;
 
 use std::fmt;

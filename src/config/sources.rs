@@ -1,5 +1,6 @@
 //! The files of a configuration: the one that was named, what it includes, defaults worked in. One tree comes out.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::environment::{self, Lookup};
@@ -51,10 +52,10 @@ impl Reader<'_> {
         }
         self.files.push(path.to_owned());
         let file = self.report.add_file(path);
-        let text = match std::fs::read_to_string(path) {
+        let text = match text_of(path) {
             Ok(text) => text,
             Err(error) => {
-                let message = format!("`{}` cannot be read: {}", path.display(), error.kind());
+                let message = format!("`{}` cannot be read: {}", path.display(), reason(&error));
                 self.report.error(from.unwrap_or(Spot::file(file)), &message, None);
                 return None;
             }
@@ -62,23 +63,30 @@ impl Reader<'_> {
         let mut root = tree::parse(&text, file, self.report)?;
         environment::resolve(&mut root, self.lookup, self.report);
         hide_secrets(&root, self.report);
-        self.check(&root);
+        if !self.is_configuration(&root) {
+            return None;
+        }
         self.open.push(canonical);
         let whole = self.includes(&mut root, path);
         self.open.pop();
         whole.then_some(root)
     }
 
-    fn check(&self, root: &Node) {
+    /// Whether it is a mapping; anything wrong with its version is reported.
+    fn is_configuration(&self, root: &Node) -> bool {
         let Value::Map(_) = &root.value else {
-            self.report.error(root.spot, "the file is not a mapping", Some("begin with `version: 1`"));
-            return;
+            let message =
+                if matches!(root.value, Value::Null) { "the file is empty" } else { "the file is not a mapping" };
+            self.report.error(root.spot, message, Some("begin with `version: 1`"));
+            return false;
         };
         match root.field("version").map(|node| (&node.value, node.spot)) {
             Some((Value::Unsigned(1), _)) => {}
-            Some((_, spot)) => {
+            // What is no number is said when the first file's is read.
+            Some((version, spot)) if matches!(version, Value::Unsigned(_)) || !self.open.is_empty() => {
                 self.report.error(spot, "this version of countersign reads version 1", Some("write `version: 1`"));
             }
+            Some(_) => {}
             None => self.report.error_in(
                 root.spot,
                 "version",
@@ -86,6 +94,7 @@ impl Reader<'_> {
                 Some("begin the file with `version: 1`"),
             ),
         }
+        true
     }
 
     /// Whether every include could be read.
@@ -110,6 +119,32 @@ impl Reader<'_> {
             }
         }
         whole
+    }
+}
+
+/// The text of a file that is a file: a FIFO would wait for its writer, a device may never end.
+fn text_of(path: &Path) -> io::Result<String> {
+    let file = std::fs::metadata(path)?;
+    if file.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !file.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if file.len() > tree::MAX_BYTES {
+        return Err(io::Error::other("larger than 4 MiB; split it with `include:`"));
+    }
+    std::fs::read_to_string(path)
+}
+
+/// Why a file cannot be read, in the words of the system's tools.
+pub(crate) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        io::ErrorKind::Other => error.to_string(),
+        kind => kind.to_string(),
     }
 }
 
@@ -169,7 +204,11 @@ fn twice(name: &str, first: Spot, second: Spot, report: &Report) {
 fn work_in_defaults(root: &mut Node, report: &Report) {
     let Value::Map(entries) = &mut root.value else { return };
     let Some(place) = entries.iter().position(|entry| entry.key == "defaults") else { return };
-    let Value::Map(defaults) = entries.remove(place).node.value else { return };
+    let node = entries.remove(place).node;
+    let Value::Map(defaults) = node.value else {
+        report.error(node.spot, "expected a mapping", Some("write `defaults: {upstream: app}`"));
+        return;
+    };
     for entry in &defaults {
         if entry.key == "path" {
             report.error_at_key(entry.node.spot, "`path` cannot be a default", Some("give every route its own"));

@@ -9,7 +9,7 @@ use serde_yaml::{Budget, DuplicateKeyPolicy, MergeKeyPolicy, Spanned};
 use super::report::{Report, Spot};
 
 /// Largest configuration file in bytes.
-const MAX_BYTES: usize = 4 << 20;
+pub(crate) const MAX_BYTES: u64 = 4 << 20;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -62,15 +62,12 @@ impl Node {
 
 /// Parses one file. A syntax error stops here, since nothing after it can be trusted; a repeated key does not.
 pub(crate) fn parse(text: &str, file: usize, report: &mut Report) -> Option<Node> {
-    if text.len() > MAX_BYTES {
-        report.error(Spot::file(file), "the file is larger than 4 MiB", Some("split it with `include:`"));
-        return None;
-    }
     match serde_yaml::from_str_with_options::<Spanned<Raw>>(text, options()) {
         Ok(root) => Some(Planter { file, report }.plant(root, "")),
         Err(error) => {
             let spot = error.location().map_or(Spot::file(file), |at| report.place(file, position(at), String::new()));
-            report.error(spot, &syntax_message(&error), None);
+            let fix = "look for quotes, brackets and indentation; `${NAME}` inside `{…}` or `[…]` needs quotes";
+            report.error(spot, &syntax_message(&error), Some(fix));
             None
         }
     }
@@ -105,7 +102,11 @@ fn syntax_message(error: &serde_yaml::Error) -> String {
     let text = error.without_snippet().to_string();
     let line = text.lines().next().unwrap_or_default();
     let line = line.split(" at line ").next().unwrap_or_default();
-    if line.is_empty() || line.contains(['`', '"', '\'']) {
+    if line.contains("Documents {") {
+        "not valid YAML: a second document begins; a configuration is one".to_owned()
+    } else if line.contains("budget breached") {
+        "not valid YAML: too much of it, counting what aliases repeat".to_owned()
+    } else if line.is_empty() || line.contains(['`', '"', '\'']) {
         "not valid YAML".to_owned()
     } else {
         format!("not valid YAML: {line}")

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
+use super::url::Url;
 use crate::policy::listen::Address;
 
 /// Text with a form of its own.
@@ -111,8 +112,7 @@ impl FromText for HeaderName {
     const EXPECTED: &'static str = "a header name";
 
     fn from_text(text: &str) -> Option<Self> {
-        let name = http::HeaderName::from_bytes(text.as_bytes()).ok()?;
-        Some(Self(Bytes::copy_from_slice(name.as_str().as_bytes())))
+        is_token(text).then(|| Self(text.to_ascii_lowercase().into()))
     }
 }
 
@@ -124,8 +124,7 @@ impl FromText for MethodName {
     const EXPECTED: &'static str = "a method in capitals, such as `GET` or `POST`";
 
     fn from_text(text: &str) -> Option<Self> {
-        let known =
-            http::Method::from_bytes(text.as_bytes()).is_ok() && !text.bytes().any(|byte| byte.is_ascii_lowercase());
+        let known = is_token(text) && !text.bytes().any(|byte| byte.is_ascii_lowercase());
         known.then(|| Self(crate::sig::message::Method::new(text)))
     }
 }
@@ -138,11 +137,18 @@ impl FromText for Origin {
     const EXPECTED: &'static str = "`https://host` or `https://host:port`, without a path";
 
     fn from_text(text: &str) -> Option<Self> {
-        let uri: http::Uri = text.parse().ok()?;
-        let form = matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none() && uri.path() == "/";
-        let authority = uri.authority()?.as_str();
-        (form && !text.ends_with('/') && !authority.contains('@')).then(|| Self(text.to_owned()))
+        Url::parse(text).filter(|url| url.rest.is_empty()).map(|_| Self(text.to_owned()))
     }
+}
+
+/// `tchar` of RFC 9110 §5.6.2, at least one.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// A field value of RFC 9110 §5.5, without `obs-text`: visible ASCII with spaces and tabs within.
+pub(crate) fn is_field_value(text: &str) -> bool {
+    text.trim_matches([' ', '\t']) == text && text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
 }
 
 /// An HTTP status that a client may be answered with.
@@ -183,6 +189,26 @@ mod tests {
         for bad in ["8443", "example.com:80", "unix:relative", "127.0.0.1", "127.0.0.1:65536", ""] {
             assert!(Address::from_text(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn names_and_values_of_headers_cannot_end_a_line() {
+        for (text, name, value) in [
+            ("X-A", true, true),
+            ("x_1!~", true, true),
+            ("", false, true),
+            ("a b", false, true),
+            ("a:b", false, true),
+            ("a\tb", false, true),
+            (" a", false, false),
+            ("a\nb", false, false),
+            ("a\rb", false, false),
+            ("a\0", false, false),
+            ("é", false, false),
+        ] {
+            assert_eq!((is_token(text), is_field_value(text)), (name, value), "{text:?}");
+        }
+        assert_eq!(HeaderName::from_text("X-A"), Some(HeaderName("x-a".into())));
     }
 
     #[test]

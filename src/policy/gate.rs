@@ -113,6 +113,15 @@ impl Gate {
         windows.into_iter().reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))
     }
 
+    /// How many MACs it takes to try everything that may match: keys × messages where the request need not name its key.
+    pub fn macs(&self) -> usize {
+        self.doors
+            .iter()
+            .flat_map(|door| door.keys.rings().map(|ring| door.scheme.trials(ring.ring().keys().len())))
+            .max()
+            .unwrap_or(0)
+    }
+
     /// Value of `WWW-Authenticate`, e.g. `HMAC scheme="timestamp-body", headers="X-HMAC-Timestamp X-HMAC-Signature"`.
     pub fn challenge(&self) -> &Bytes {
         &self.challenge

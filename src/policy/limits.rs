@@ -78,9 +78,9 @@ impl Default for Request {
             body_idle: Duration::from_secs(30),
             body_rate: 1024,
             response: Duration::from_secs(30),
-            response_idle: Duration::from_secs(60),
-            tunnel_age: Duration::from_secs(24 * 3600),
-            tunnel_idle: Duration::from_secs(300),
+            response_idle: Duration::from_mins(1),
+            tunnel_age: Duration::from_hours(24),
+            tunnel_idle: Duration::from_mins(5),
             macs: 8,
         }
     }
@@ -94,7 +94,7 @@ impl Default for Connection {
             target_max: 16 << 10,
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
             write: Duration::from_secs(30),
             connections: 10_000,
             h2_streams: 100,

@@ -20,7 +20,16 @@ pub struct Finding {
 pub fn routes(policy: &Policy) -> Vec<Finding> {
     let all = policy.routes.all().iter().enumerate();
     all.flat_map(|(place, route)| {
-        let found = [replay(route), time(route), keep(route), body(route), stamp(route), hash(route)];
+        let found = [
+            replay(route),
+            twice(route),
+            time(route),
+            keep(route),
+            macs(route),
+            body(route),
+            stamp(route),
+            hash(route),
+        ];
         found.into_iter().flatten().map(move |(message, fix)| Finding { route: place, message, fix: fix.to_owned() })
     })
     .collect()
@@ -39,6 +48,24 @@ fn replay(route: &Route) -> Said {
     };
     let fix = "write `replay: {by: signature}` (with `keep:` where nothing is dated), or `replay: off` if the upstream tells repetitions";
     Some((format!("a captured request can be sent again {open}"), fix))
+}
+
+/// Each alternative has MACs of its own: dropping one signature leaves a request that looks new.
+fn twice(route: &Route) -> Said {
+    let Guard::Verify(gate) = &route.guard else { return None };
+    let several = route.replay.by == ReplayBy::Signature && gate.schemes().nth(1).is_some();
+    let fix = "accept one scheme, or make sure that nobody signs a request in two ways";
+    let message = "a captured request with signatures of several alternatives can be sent once for each of them";
+    several.then(|| (message.to_owned(), fix))
+}
+
+fn macs(route: &Route) -> Said {
+    let Guard::Verify(gate) = &route.guard else { return None };
+    let (needed, most) = (gate.macs(), route.limits.macs);
+    let fix = "remove keys that are no longer used, or raise `limits.macs` of the route";
+    (needed > most).then(|| {
+        (format!("{needed} MACs try every key, but `macs` allows {most}: the keys declared first are not tried"), fix)
+    })
 }
 
 fn time(route: &Route) -> Said {

@@ -50,7 +50,7 @@ fn cgroup_memory(cgroup: &Path) -> Option<u64> {
 }
 
 fn is_tmpfs(directory: &Path) -> bool {
-    rustix::fs::statfs(directory).is_ok_and(|stat| i64::try_from(stat.f_type) == Ok(TMPFS_MAGIC))
+    rustix::fs::statfs(directory).is_ok_and(|stat| stat.f_type == TMPFS_MAGIC)
 }
 
 #[cfg(test)]

@@ -116,14 +116,14 @@ impl Pace {
 /// Receives the body whole. `check` is fed on the way, unless it needs the body in one piece.
 ///
 /// At most `body_max` bytes are held (`whole_max` where the check needs the body whole); what comes next is the caller's decision.
-/// Without `keep` the bytes are read and judged like any others, but not kept: they will never be forwarded.
+/// For a hopeless check the bytes are read and judged like any others, but not kept: they will never be forwarded.
 pub async fn receive(
     intake: &mut Intake<'_>,
     mut holding: Holding<'_>,
     mut check: Option<&mut Check>,
-    keep: bool,
 ) -> Result<Received, Rejection> {
     let bound = bound(intake.limits, check.as_deref());
+    let keep = check.as_deref().is_none_or(|check| !check.is_hopeless());
     while let Some(chunk) = intake.chunk().await? {
         if intake.received() > bound {
             let (held, kept) = holding.finish().await?;

@@ -49,9 +49,10 @@ pub async fn send(
     let mut attempts = 0;
     let reply = loop {
         let (upstreams, retries) = (&visit.worker.upstreams, entered.matched.route.connect_retries);
-        let line = match outgoing.upgrade {
-            true => upstreams.upgradeable(&upstream, retries).await?,
-            false => upstreams.line(&upstream, retries).await?,
+        let line = if outgoing.upgrade {
+            upstreams.upgradeable(&upstream, retries).await?
+        } else {
+            upstreams.line(&upstream, retries).await?
         };
         seal(visit, entered, &mut outgoing).await?;
         let asked = Instant::now();
@@ -106,7 +107,10 @@ pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange
     head.fields.remove("expect");
     client::forwarded(head, &exchange.connection);
     client::via(&mut head.fields, exchange.http2);
-    head.fields.set(request_id::HEADER, Bytes::copy_from_slice(visit.request_id().as_bytes()));
+    // Where it is the client's nonce, what was verified is what is forwarded.
+    if !guard::is_covered(route, request_id::HEADER.as_bytes()) {
+        head.fields.set(request_id::HEADER, Bytes::copy_from_slice(visit.request_id().as_bytes()));
+    }
     edit(&mut head.fields, &route.request);
     if let (Some(name), Some(subject)) = (&route.subject_header, &exchange.connection.subject) {
         head.fields.set(name.clone(), subject.clone());

@@ -54,8 +54,12 @@ pub fn host_of(authority: &[u8]) -> &[u8] {
 
 /// Whether a client must not have dropped this header (lower-case) by naming it in `Connection`: evidence, covered headers, identity.
 pub fn is_protected(route: &Route, name: &[u8]) -> bool {
-    is_identity(route, name)
-        || matches!(&route.guard, Guard::Verify(gate) if gate.protected().iter().any(|known| known == name))
+    is_identity(route, name) || is_covered(route, name)
+}
+
+/// Whether this header (lower-case) is evidence, or covered by the signature.
+pub fn is_covered(route: &Route, name: &[u8]) -> bool {
+    matches!(&route.guard, Guard::Verify(gate) if gate.protected().iter().any(|known| known == name))
 }
 
 /// Whether this header (lower-case) is ours to set: the client's copy is removed on every route, also where we send none.
@@ -72,10 +76,10 @@ pub fn refuse_twins(route: &Route, fields: &Fields) -> Result<(), Rejection> {
         let dashed: Vec<u8> = name.iter().map(|byte| if ambiguous(byte) { b'-' } else { *byte }).collect();
         is_protected(route, &dashed) || dashed.starts_with(b"x-forwarded-")
     };
-    match fields.iter().any(|field| field.name.iter().any(ambiguous) && is_twin(&field.name)) {
-        true => Err(Code::FieldForbidden.into()),
-        false => Ok(()),
+    if fields.iter().any(|field| field.name.iter().any(ambiguous) && is_twin(&field.name)) {
+        return Err(Code::FieldForbidden.into());
     }
+    Ok(())
 }
 
 #[cfg(test)]

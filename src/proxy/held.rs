@@ -88,7 +88,7 @@ impl<'a> Holding<'a> {
             State::Empty | State::Spooled(..) => BytesMut::new(),
         };
         if buffer.len().saturating_add(chunk.len()) > self.threshold {
-            self.to_disk(&buffer).await?;
+            self.onto_disk(&buffer).await?;
             return self.spill(chunk).await;
         }
         reserve(&mut self.memory, chunk.len())?;
@@ -97,7 +97,7 @@ impl<'a> Holding<'a> {
         Ok(())
     }
 
-    async fn to_disk(&mut self, so_far: &[u8]) -> Result<(), Rejection> {
+    async fn onto_disk(&mut self, so_far: &[u8]) -> Result<(), Rejection> {
         let directory = self.store.directory.clone();
         let file = tokio::task::spawn_blocking(move || tempfile::tempfile_in(directory)).await;
         let file =

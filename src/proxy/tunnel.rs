@@ -2,6 +2,10 @@
 //!
 //! Nothing in the tunnel is signed: what is verified is the request that opened it.
 
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -54,19 +58,45 @@ async fn run(client: OnUpgrade, upstream: OnUpgrade, bounds: Bounds) {
     };
     let (client_read, client_write) = tokio::io::split(TokioIo::new(client));
     let (upstream_read, upstream_write) = tokio::io::split(TokioIo::new(upstream));
+    let silence = Silence { since: Cell::new(Instant::now()), most: bounds.idle };
     let both = async {
-        tokio::join!(copy(client_read, upstream_write, bounds.idle), copy(upstream_read, client_write, bounds.idle))
+        tokio::join!(copy(client_read, upstream_write, &silence), copy(upstream_read, client_write, &silence))
     };
     drop(timeout_at(end, both).await);
 }
 
-/// Copies until the end, an error, or silence of `idle`; then says so to the other side.
-async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, idle: Duration) {
+/// How long neither direction has moved: a client that only listens is not idle.
+struct Silence {
+    since: Cell<Instant>,
+    most: Duration,
+}
+
+impl Silence {
+    /// What `work` yields; `None` on an error, and when the tunnel has been silent for too long meanwhile.
+    async fn during<T>(&self, work: impl Future<Output = io::Result<T>>) -> Option<T> {
+        let mut work = pin!(work);
+        loop {
+            let deadline = self.since.get().checked_add(self.most)?;
+            match timeout_at(deadline, work.as_mut()).await {
+                Ok(done) => {
+                    self.since.set(Instant::now());
+                    return done.ok();
+                }
+                Err(_) if self.since.get().checked_add(self.most)? > deadline => {}
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+/// Copies until the end, an error, or silence; then says so to the other side.
+async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, silence: &Silence) {
     let mut buffer = vec![0; 16 << 10];
-    loop {
-        let Ok(Ok(read)) = tokio::time::timeout(idle, from.read(&mut buffer)).await else { break };
+    while let Some(read) = silence.during(from.read(&mut buffer)).await {
         let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { break };
-        let Ok(Ok(())) = tokio::time::timeout(idle, to.write_all(chunk)).await else { break };
+        if silence.during(to.write_all(chunk)).await.is_none() {
+            break;
+        }
     }
     drop(to.shutdown().await);
 }
@@ -89,4 +119,35 @@ fn still_valid(worker: &Worker, key: &Key) -> bool {
     let same = |known: &Key| known.secret.expose() == key.secret.expose() && known.verify.contains(now);
     let generation = worker.generation();
     generation.policy.keyrings.iter().any(|ring| ring.by_id(&key.id).is_some_and(|known| same(known)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tunnel_is_idle_when_neither_direction_moves() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let silence = Silence { since: Cell::new(Instant::now()), most: Duration::from_secs(300) };
+            let (listener, _client) = tokio::io::duplex(64);
+            let (mut upstream, talker) = tokio::io::duplex(64);
+            let (quiet_end, mut quiet_seen) = tokio::io::duplex(64);
+            let (busy_end, _busy_seen) = tokio::io::duplex(64);
+            let talk = async {
+                for _ in 0..4 {
+                    tokio::time::sleep(Duration::from_secs(200)).await;
+                    upstream.write_all(b"x").await.unwrap();
+                }
+            };
+            let start = Instant::now();
+            let ended = async {
+                let at_end = quiet_seen.read(&mut [0; 1]).await.unwrap();
+                (at_end, start.elapsed().as_secs())
+            };
+            let copies = async { tokio::join!(copy(listener, quiet_end, &silence), copy(talker, busy_end, &silence)) };
+            let ((), (), ended) = tokio::join!(talk, async { drop(copies.await) }, ended);
+            assert_eq!(ended, (0, 4 * 200 + 300));
+        });
+    }
 }

@@ -51,6 +51,12 @@ impl Scheme {
         self.parts.key_id.is_some()
     }
 
+    /// How many MACs it takes to try a ring of `keys`; one per message where the request names its key.
+    pub fn trials(&self, keys: usize) -> usize {
+        let named = self.parts.key_id.as_ref().is_some_and(|field| !field.optional);
+        self.contents.len().saturating_mul(if named { keys.min(1) } else { keys })
+    }
+
     /// Whether it signs the public URL, which only configuration can say.
     pub fn needs_public_url(&self) -> bool {
         let templates = super::analysis::side_templates(&self.parts).into_iter().chain(&self.parts.messages);

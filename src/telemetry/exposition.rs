@@ -1,6 +1,7 @@
 //! Counters as `OpenMetrics` text: the names of docs/metrics.md.
 
 use std::fmt::Result;
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -117,8 +118,10 @@ impl Scrape {
                 (vec![("upstream", &**upstream), ("code", code.reason().code)], *count)
             });
         counters(out, "countersign_upstream_errors", "Requests that an upstream did not answer properly", rows)?;
-        let rows = self.gauges.upstream_connections.iter().map(|(name, count)| (vec![("upstream", &**name)], *count));
-        gauges(out, "countersign_upstream_connections", "Open connections to upstreams", rows)
+        let rows = self.gauges.connect_failures.iter().map(by_name);
+        counters(out, "countersign_upstream_connect_failures", "Connection attempts that failed", rows)?;
+        let rows = self.gauges.upstream_in_flight.iter().map(by_name);
+        gauges(out, "countersign_upstream_in_flight_requests", "Requests that an upstream is working on", rows)
     }
 
     fn reloads(&self, out: &mut DescriptorEncoder) -> Result {
@@ -157,6 +160,10 @@ impl Scrape {
         let rows = [(Vec::new(), self.totals.trailers_dropped)];
         counters(out, "countersign_request_trailers_dropped", "Requests whose trailers were dropped", rows)
     }
+}
+
+fn by_name((name, count): &(Arc<str>, u64)) -> (Labels<'_>, u64) {
+    (vec![("upstream", &**name)], *count)
 }
 
 fn in_family<'a>(totals: &'a RouteTotals, name: &str) -> impl Iterator<Item = &'a Sums> {
@@ -413,7 +420,8 @@ mod tests {
             generation: 3,
             loaded: Moment::from_secs(1),
             connections: vec![("public".into(), 1)],
-            upstream_connections: vec![("app".into(), 1)],
+            upstream_in_flight: vec![("app".into(), 1)],
+            connect_failures: vec![("app".into(), 1)],
             replay: Replay { fill, claimed: 1, replayed: 1, released: 1 },
             budgets: vec![("memory", fill)],
             rings: Vec::new(),

@@ -15,8 +15,10 @@ pub struct Gauges {
     pub loaded: Moment,
     /// Open client connections by listener name.
     pub connections: Vec<(Arc<str>, u64)>,
-    /// Open connections by upstream name.
-    pub upstream_connections: Vec<(Arc<str>, u64)>,
+    /// Requests in flight by upstream name.
+    pub upstream_in_flight: Vec<(Arc<str>, u64)>,
+    /// Failed connection attempts by upstream name, since the start.
+    pub connect_failures: Vec<(Arc<str>, u64)>,
     /// The replay store.
     pub replay: Replay,
     /// Budgets of held bodies by name (`memory`, `spool`).

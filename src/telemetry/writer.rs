@@ -157,14 +157,15 @@ impl Sink {
         if let Self::File { path, file } = self {
             match append(path) {
                 Ok(opened) => *file = opened,
-                Err(error) => tracing::warn!(%error, path = %path.display(), "the audit file cannot be reopened"),
+                Err(error) => tracing::warn!(%error, "the audit file cannot be reopened"),
             }
         }
     }
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+    let told = |cause: io::Error| io::Error::new(cause.kind(), format!("`{}`: {cause}", path.display()));
+    OpenOptions::new().append(true).create(true).mode(0o640).open(path).map_err(told)
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ fn a_body_that_no_key_can_prove_is_forwarded_whole() {
             .route("path: /**, mode: observe, sources: [127.0.0.0/8], verify: {scheme: named, keys: partners}, upstream: app")
     });
     for id in ["k1", "nobody"] {
-        let request = post("/", "the body").header("S", &"0".repeat(64)).header("K", id);
+        let request = post("/", "the body").header("S", "0".repeat(64)).header("K", id);
         assert_eq!(world.send(request).status, 200, "{id}");
         assert_eq!(world.upstream.next().body, b"the body", "{id}");
     }

@@ -128,6 +128,25 @@ fn a_signature_that_covers_a_url_covers_the_one_that_the_upstream_is_asked_for()
     }
 }
 
+#[test]
+fn a_request_id_that_is_signed_is_forwarded_as_it_was_signed() {
+    let world = World::with(|config| {
+        config
+            .scheme(
+                "once: {algorithm: sha256, signature: {header: X-Sig, encoding: hex}, nonce: {header: X-Request-Id}, \
+                 timestamp: {header: X-Ts, format: unix, past: 60s, future: 60s}, message: \"{timestamp}.{nonce}\"}",
+            )
+            .route("path: /**, verify: {scheme: once, keys: partners}, upstream: app")
+            .route("path: /open, public: true, upstream: app")
+    });
+    let now = crate::world::NOW.to_string();
+    let request = get("/").header("X-Ts", &now).header("X-Request-Id", "mine");
+    assert_eq!(world.send(request.header("X-Sig", mac_of(&format!("{now}.mine")))).status, 200);
+    assert_eq!(world.upstream.next().header("x-request-id"), Some("mine"));
+    assert_eq!(world.send(get("/open").header("X-Request-Id", "mine")).status, 200);
+    assert_ne!(world.upstream.next().header("x-request-id"), Some("mine"), "of a stranger it is not believed");
+}
+
 fn mac_of(text: &str) -> String {
     use hmac::{Hmac, KeyInit, Mac};
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(crate::world::SECRET.as_bytes()).unwrap();

@@ -41,7 +41,7 @@ const HTTP: &[&str] = &["http", "http_body", "http_body_util", "hyper", "hyper_u
 /// Where messages are translated, and where hyper's connections are driven.
 const HTTP_ADAPTERS: &[&str] = &[
     "src/admin",
-    "src/cli/demo",
+    "src/cli/echo.rs",
     "src/proxy/exchange.rs",
     "src/proxy/http",
     "src/proxy/server/connection.rs",

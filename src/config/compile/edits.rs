@@ -9,10 +9,10 @@ use super::super::field::Field;
 use super::super::raw::routes as raw;
 use super::super::report::Spot;
 use super::super::suggest;
-use super::super::values::{FromText, HeaderName, MethodName, Of, Status};
+use super::super::values::{FromText, HeaderName, MethodName, Of, Origin, Status, is_field_value};
 use super::Scope;
 use super::guard::check_captures;
-use crate::policy::route::{Edits, Identity, Preflight, Rewrite, RewritePart};
+use crate::policy::route::{Edits, Preflight, Rewrite, RewritePart};
 use crate::policy::routes::Match;
 use crate::reject::Code;
 
@@ -41,7 +41,7 @@ pub(crate) fn headers(raw: &Field<raw::Edits>, scope: &Scope<'_>) -> Edits {
             scope.report.error_at_key(at, "not a header name", None);
             return None;
         };
-        if http::HeaderValue::from_str(value).is_err() {
+        if !is_field_value(value) {
             scope.report.error(at, "not a header value", Some("use visible ASCII characters and spaces"));
         }
         Some((not_framing(name, at, scope)?, Bytes::copy_from_slice(value.as_bytes())))
@@ -52,8 +52,9 @@ pub(crate) fn headers(raw: &Field<raw::Edits>, scope: &Scope<'_>) -> Edits {
 /// A new path.
 pub(crate) fn rewrite(raw: &raw::Route, matches: &[Match], scope: &Scope<'_>) -> Option<Rewrite> {
     let (text, at) = raw.rewrite.found()?;
-    if !text.starts_with('/') || text.bytes().any(|byte| byte <= b' ' || matches!(byte, b'?' | b'#' | b'\\' | 0x7f)) {
-        scope.report.error(at, "a path begins with `/` and has no query", Some("write `/v2/**` or `/in/{name}`"));
+    if !is_plain_path(text) {
+        let message = "a path begins with `/` and has neither query, dot segments nor `%00`";
+        scope.report.error(at, message, Some("write `/v2/**` or `/in/{name}`"));
         return None;
     }
     check_captures(text, at, matches, scope);
@@ -71,20 +72,12 @@ pub(crate) fn rewrite(raw: &raw::Route, matches: &[Match], scope: &Scope<'_>) ->
     Some(Rewrite { parts })
 }
 
-/// Identity headers.
-pub(crate) fn identity(raw: &raw::Route) -> Identity {
-    let raw = raw.identity.get();
-    let name = |field: fn(&raw::Identity) -> &Field<raw::HeaderOrNone>, default: &'static str| {
-        let field = raw.map(field).and_then(Field::get);
-        field.map_or(Some(Bytes::from_static(default.as_bytes())), raw::HeaderOrNone::name)
-    };
-    let verdict = raw.and_then(|raw| raw.verdict.get());
-    Identity {
-        key: name(|raw| &raw.key, "x-countersign-key"),
-        principal: name(|raw| &raw.principal, "x-countersign-principal"),
-        verdict: verdict.map_or(Bytes::from_static(b"x-countersign-verdict"), |Of(HeaderName(name))| name.clone()),
-        strip_signature: raw.is_some_and(|raw| raw.strip_signature.or(false)),
-    }
+/// A path that every server reads alike.
+pub(crate) fn is_plain_path(text: &str) -> bool {
+    let forbidden = |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'?' | b'#' | b'\\');
+    let dots = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    let plain = !text.bytes().any(forbidden) && !text.contains("%00") && !text.split('/').any(dots);
+    plain && text.starts_with('/')
 }
 
 /// Status of single codes.
@@ -120,6 +113,7 @@ pub(crate) fn preflight(raw: &raw::Route, scope: &Scope<'_>) -> Preflight {
                     Some("write `origins: [\"https://app.example.com\"]`"),
                 );
             }
+            check_origins(answer, scope);
             answer
         }
     };
@@ -134,7 +128,18 @@ pub(crate) fn preflight(raw: &raw::Route, scope: &Scope<'_>) -> Preflight {
     }
 }
 
-fn not_framing(name: Bytes, at: Spot, scope: &Scope<'_>) -> Option<Bytes> {
+/// A browser sends `scheme://host[:port]`, or `null`.
+fn check_origins(answer: &raw::Answer, scope: &Scope<'_>) {
+    for (origin, at) in answer.origins.each().filter(|(origin, _)| !matches!(origin.as_str(), "*" | "null")) {
+        if Origin::from_text(origin).is_none() {
+            let fix = "write `https://app.example.com`, without a path, or `*`";
+            scope.report.error(at, "no browser sends this origin", Some(fix));
+        }
+    }
+}
+
+/// The name, unless it frames a message or belongs to the connection.
+pub(crate) fn not_framing(name: Bytes, at: Spot, scope: &Scope<'_>) -> Option<Bytes> {
     if FRAMING.iter().any(|framing| framing.as_bytes() == name) {
         let fix = "remove it; `host: upstream` of the upstream sets `Host`";
         scope.report.error(at, "this header belongs to the connection and cannot be edited", Some(fix));

@@ -9,6 +9,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::super::report::{Report, Spot};
+use super::super::sources::reason;
 use crate::policy::listen::Certificate;
 use crate::sig::secret::Secret;
 
@@ -103,14 +104,14 @@ impl<'a> Files<'a> {
             let file = std::fs::metadata(&real)?;
             // Opening a FIFO would wait for its writer.
             if !file.is_file() || file.len() > MAX_BYTES {
-                return Err(std::io::ErrorKind::InvalidInput.into());
+                return Err(std::io::Error::other("not a file of at most 1 MiB"));
             }
             std::fs::read(&real)
         };
         match whole() {
             Ok(bytes) => Some(bytes),
             Err(error) => {
-                self.report.error(spot, &format!("`{}` cannot be read: {}", path.display(), error.kind()), None);
+                self.report.error(spot, &format!("`{}` cannot be read: {}", path.display(), reason(&error)), None);
                 None
             }
         }

@@ -8,7 +8,7 @@ use super::super::raw::File;
 use super::super::raw::listeners as raw;
 use super::super::report::Spot;
 use super::super::values::{Of, Origin, Size};
-use super::Scope;
+use super::{Scope, bounds};
 use crate::policy::limits::Connection;
 use crate::policy::listen::{Address, Certificate, Clients, Listener, Tls};
 
@@ -75,7 +75,7 @@ fn listener(name: &str, raw: &raw::Listener, spot: Spot, scope: &Scope<'_>) -> O
             tls: tls.flatten(),
             public_url: raw.public_url.get().map(|Of(Origin(url))| url.as_str().into()),
             trusted: raw.trusted.get().map(|many| many.iter().map(|(Of(net), _)| *net).collect()).unwrap_or_default(),
-            limits: limits(raw),
+            limits: limits(raw, scope),
             http2: raw.http2.or(true),
             signing_hosts: None,
         },
@@ -84,7 +84,17 @@ fn listener(name: &str, raw: &raw::Listener, spot: Spot, scope: &Scope<'_>) -> O
     })
 }
 
-fn limits(raw: &raw::Listener) -> Connection {
+fn check_bounds(raw: &raw::Listener, scope: &Scope<'_>) {
+    if let Some(limits) = raw.limits.get() {
+        bounds::positive([&limits.head, &limits.target], scope);
+        bounds::positive([&limits.fields, &limits.connections, &limits.h2_streams], scope);
+    }
+    if let Some(times) = raw.timeouts.get() {
+        bounds::positive([&times.handshake, &times.head, &times.idle, &times.write], scope);
+    }
+}
+
+fn limits(raw: &raw::Listener, scope: &Scope<'_>) -> Connection {
     let mut limits = Connection::default();
     let size = |field: &Field<Of<Size>>, default: usize| {
         field.get().map_or(default, |Of(size)| usize::try_from(size.0).unwrap_or(usize::MAX))
@@ -93,6 +103,7 @@ fn limits(raw: &raw::Listener) -> Connection {
         field.get().map_or(default, |count| usize::try_from(*count).unwrap_or(usize::MAX))
     };
     let time = |field: &Field<Of<Duration>>, default: Duration| field.get().map_or(default, |Of(time)| *time);
+    check_bounds(raw, scope);
     if let Some(raw) = raw.limits.get() {
         limits.head_max = size(&raw.head, limits.head_max);
         limits.fields_max = count(&raw.fields, limits.fields_max);

@@ -1,8 +1,10 @@
 //! What the raw structs mean together: names are resolved, files read, rules checked. Everything wrong is reported, not only the first.
 
+mod bounds;
 mod edits;
 mod files;
 mod guard;
+mod identity;
 mod keyrings;
 mod listeners;
 mod matches;
@@ -46,8 +48,9 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
     signing::guard_listeners(&routes, &mut listeners, report);
     schemes.check_unused();
     keyrings.check_unused();
-    let limits = process::limits(raw);
+    let limits = process::limits(raw, &scope);
     let operations = process::operations(raw, &scope);
+    process::check_addresses(raw, &operations, &scope);
     if !report.is_clean() {
         return None;
     }

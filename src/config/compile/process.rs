@@ -4,8 +4,8 @@ use super::super::field::Field;
 use super::super::raw::File;
 use super::super::raw::process as raw;
 use super::super::values::Of;
-use super::Scope;
 use super::listeners::is_local;
+use super::{Scope, bounds};
 use crate::policy::limits::Process;
 use crate::policy::listen::Address;
 use crate::policy::operations::{AuditSink, LogFormat, Operations, ReplayStore};
@@ -15,13 +15,14 @@ const REPLAY_CAPACITY: u64 = 1_000_000;
 const WORKERS_MAX: u64 = 1024;
 
 /// Bounds of the process.
-pub(crate) fn limits(raw: &File) -> Process {
+pub(crate) fn limits(raw: &File, scope: &Scope<'_>) -> Process {
     let mut limits = Process::default();
     if let Some(raw) = raw.limits.get() {
+        bounds::positive([&raw.memory], scope);
         limits.memory_budget = raw.memory.get().map(|Of(size)| size.0);
     }
     if let Some(raw) = raw.spool.get() {
-        limits.spool_directory = raw.directory.get().map(Into::into);
+        limits.spool_directory = raw.directory.found().map(|(path, at)| scope.files.resolve(path, at));
         limits.spool_budget = raw.max.get().map_or(limits.spool_budget, |Of(size)| size.0);
     }
     if let Some(raw) = raw.timeouts.get() {
@@ -58,6 +59,21 @@ pub(crate) fn operations(raw: &File, scope: &Scope<'_>) -> Operations {
             Some(raw::LogFormat::Text) => LogFormat::Text,
             Some(raw::LogFormat::Json) => LogFormat::Json,
         },
+    }
+}
+
+/// Two servers cannot have one address; the listeners were compared with each other.
+pub(crate) fn check_addresses(raw: &File, operations: &Operations, scope: &Scope<'_>) {
+    let fixed = |address: &&Address| !matches!(address, Address::Socket(address) if address.port() == 0);
+    let named = raw.listeners.get().map(|named| named.0.as_slice()).unwrap_or_default();
+    let listeners = named.iter().filter_map(|(_, listener)| listener.get()?.address.get().map(|Of(address)| address));
+    let mut taken: Vec<&Address> = listeners.collect();
+    for (address, spot) in [(&operations.health, raw.health.spot), (&operations.admin, raw.admin.spot)] {
+        let Some((address, at)) = address.as_ref().filter(fixed).zip(spot) else { continue };
+        if taken.contains(&address) {
+            scope.report.error(at, "another listener has this address", Some("give it an address of its own"));
+        }
+        taken.push(address);
     }
 }
 
@@ -102,6 +118,9 @@ fn replay(raw: &File, scope: &Scope<'_>) -> ReplayStore {
 fn audit(raw: &File, scope: &Scope<'_>) -> AuditSink {
     let Some((short, at)) = raw.audit.found() else { return AuditSink::Stdout };
     let path = |field: &Field<String>| field.found().map(|(path, at)| scope.files.resolve(path, at));
+    if let (Some(raw::Sink::Off | raw::Sink::Stdout), Some(at)) = (short.0.sink.get(), short.0.path.spot) {
+        scope.report.error(at, "this sink has no path", Some("write `sink: file`, or remove `path`"));
+    }
     match (short.0.sink.get(), path(&short.0.path)) {
         (None | Some(raw::Sink::File), Some(path)) => AuditSink::File(path),
         (Some(raw::Sink::File), None) => {

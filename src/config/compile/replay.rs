@@ -27,6 +27,7 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
     };
     let at = raw.replay.spot_or(spot);
     check(by, verified.map(|_| (nonces, stamped, keep)), raw.verify.is_written(), at, scope);
+    check_statuses(settings, scope);
     let methods = settings.into_iter().flat_map(|settings| settings.methods.each());
     let release_on = settings.into_iter().flat_map(|settings| settings.release_on.each());
     Replay {
@@ -36,6 +37,22 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
         duplicate: settings.and_then(|settings| settings.duplicate.get()).map(|Of(Status(status))| *status),
         release_on: release_on.map(|(Of(Status(status)), _)| *status).collect(),
         chosen: settings.is_some_and(|settings| settings.by.is_written()),
+    }
+}
+
+/// **Threat:** a claim that is given back after a success is a replay that succeeds.
+fn check_statuses(settings: Option<&raw::Replay>, scope: &Scope<'_>) {
+    for (Of(Status(status)), at) in settings.into_iter().flat_map(|settings| settings.release_on.each()) {
+        if *status < 400 {
+            let fix = "write failures only, such as `[502, 503]`";
+            scope.report.error(at, "after a success the same request must not come again", Some(fix));
+        }
+    }
+    if let Some((Of(Status(status)), at)) = settings.and_then(|settings| settings.duplicate.found())
+        && !(200..300).contains(status)
+    {
+        let fix = "write `duplicate: 200`; `statuses: {replayed: …}` sets the status of a refusal";
+        scope.report.error(at, "a duplicate is answered like the completed request", Some(fix));
     }
 }
 

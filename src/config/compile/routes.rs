@@ -1,13 +1,13 @@
 //! Routes: the parts put together, and the rules between them.
 
-use super::super::field::Field;
+use super::super::field::{Field, Many};
 use super::super::raw::File;
-use super::super::raw::routes as raw;
+use super::super::raw::{listeners, routes as raw};
 use super::super::report::Spot;
 use super::super::suggest;
-use super::super::values::{HeaderName, Of, Origin, Size};
+use super::super::values::{Of, Origin, Size};
 use super::guard::{self, Verified};
-use super::{Scope, edits, matches, replay};
+use super::{Scope, bounds, edits, identity, matches, replay};
 use crate::policy::limits::Request;
 use crate::policy::route::{BodyMode, ErrorShape, Guard, ReplayBy, Trailers};
 use crate::policy::routes::Match;
@@ -48,9 +48,8 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
     let statuses = edits::statuses(raw, scope);
     let preflight = edits::preflight(raw, scope);
     let body = body_mode(raw);
-    check_mode(raw, scope);
     check_body(raw, body, verified.as_ref(), seal.as_ref().map(crate::policy::Seal::need), scope);
-    check_unsupported(raw, scope);
+    check_settings(raw, file, scope);
     let guard = guard_of(raw, spot, verified.map(|verified| verified.gate), scope);
     let certificate = raw.client_certificate.get().map(|short| &short.0);
     let retry = raw.retry.get();
@@ -63,7 +62,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             request,
             response,
             rewrite,
-            identity: edits::identity(raw),
+            identity: identity::compile(raw, scope),
             body,
             limits,
             replay,
@@ -73,7 +72,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             statuses,
             sources: raw.sources.each().map(|(Of(net), _)| *net).collect(),
             client_certificate: certificate.is_some_and(demands),
-            subject_header: certificate.and_then(|one| one.subject.get()).map(|Of(HeaderName(name))| name.clone()),
+            subject_header: identity::subject(raw),
             websocket: raw.upgrade.get().is_some_and(|many| many.iter().next().is_some()),
             preflight,
             trailers: trailers(raw),
@@ -178,6 +177,15 @@ fn guard_of(raw: &raw::Route, spot: Spot, gate: Option<Gate>, scope: &Scope<'_>)
     }
 }
 
+/// What is wrong whatever the route is for.
+fn check_settings(raw: &raw::Route, file: &File, scope: &Scope<'_>) {
+    check_mode(raw, scope);
+    check_retry(raw, scope);
+    check_lists(raw, scope);
+    check_bounds(raw, scope);
+    check_certificate(raw, file, scope);
+}
+
 fn check_mode(raw: &raw::Route, scope: &Scope<'_>) {
     let Some(at) = raw.mode.spot.filter(|_| is_observed(raw)) else { return };
     if raw.sign.is_written() {
@@ -205,14 +213,56 @@ fn check_body(raw: &raw::Route, body: BodyMode, verified: Option<&Verified>, sig
     }
 }
 
-fn check_unsupported(raw: &raw::Route, scope: &Scope<'_>) {
+fn check_retry(raw: &raw::Route, scope: &Scope<'_>) {
     if let Some((true, at)) = raw.challenge.found().map(|(challenge, at)| (*challenge, at)) {
         scope.report.error(at, "`challenge` is not supported in this version", Some("remove it"));
     }
-    if let Some((retry, at)) = raw.retry.found()
-        && retry.on.get().is_none_or(|many| many.iter().next().is_none())
-    {
+    let Some((retry, at)) = raw.retry.found() else { return };
+    if retry.on.get().is_none_or(|many| many.iter().next().is_none()) {
         let fix = "write `on: [connect]`: nothing else may be sent twice";
         scope.report.error_in(at, "on", "`on` is missing", Some(fix));
+    }
+    if let Some((_, at)) = retry.attempts.found().filter(|(attempts, _)| !(1..=10).contains(*attempts)) {
+        scope.report.error(at, "expected 1 to 10 attempts, the first included", Some("write `attempts: 2`"));
+    }
+}
+
+/// An empty list could be read as everybody or as nobody.
+fn check_lists(raw: &raw::Route, scope: &Scope<'_>) {
+    fn empty<T>(field: &Field<Many<T>>) -> Option<Spot> {
+        field.found().filter(|(many, _)| many.0.is_empty()).map(|(_, at)| at)
+    }
+    let lists = [empty(&raw.path), empty(&raw.host), empty(&raw.methods), empty(&raw.listeners), empty(&raw.sources)];
+    for at in lists.into_iter().flatten() {
+        scope.report.error(at, "an empty list matches nothing", Some("name something, or leave it out for everything"));
+    }
+}
+
+fn check_bounds(raw: &raw::Route, scope: &Scope<'_>) {
+    if let Some(times) = raw.timeouts.get() {
+        let always = [&times.total, &times.body_idle, &times.response, &times.response_idle];
+        bounds::positive(always.into_iter().chain([&times.tunnel_age, &times.tunnel_idle]), scope);
+    }
+    bounds::positive(raw.limits.get().map(|limits| &limits.macs), scope);
+}
+
+/// Where no listener asks for a certificate, nobody can show one.
+fn check_certificate(raw: &raw::Route, file: &File, scope: &Scope<'_>) {
+    let Some((_, at)) = raw.client_certificate.found().filter(|(short, _)| demands(&short.0)) else { return };
+    let served = |name: &str| !raw.listeners.is_written() || raw.listeners.each().any(|(served, _)| served == name);
+    let asks = |listener: &listeners::Listener| {
+        let Some(tls) = listener.tls.get() else { return listener.tls.is_written() };
+        let asked = |clients: &Field<listeners::Clients>| {
+            let ignored = clients.get().is_some_and(|one| one.mode.get() == Some(&listeners::ClientMode::Ignored));
+            clients.is_written() && !ignored
+        };
+        asked(&tls.clients) || tls.hosts.get().is_some_and(|named| named.0.iter().any(|(_, clients)| asked(clients)))
+    };
+    let named = file.listeners.get().map(|named| named.0.as_slice()).unwrap_or_default();
+    let mut serving =
+        named.iter().filter(|(name, _)| served(name)).filter_map(|(_, listener)| listener.get()).peekable();
+    if serving.peek().is_some() && !serving.any(asks) {
+        let fix = "give the listener `tls: {…, clients: {mode: optional, ca: …}}`";
+        scope.report.error(at, "no listener of this route asks for a client certificate", Some(fix));
     }
 }

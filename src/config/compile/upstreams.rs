@@ -8,8 +8,10 @@ use super::super::field::Field;
 use super::super::raw::File;
 use super::super::raw::upstreams as raw;
 use super::super::report::Spot;
+use super::super::url::Url;
 use super::super::values::Of;
-use super::Scope;
+use super::edits::is_plain_path;
+use super::{Scope, bounds};
 use crate::policy::upstream::{Endpoint, Host, Protocol, Tls, Upstream};
 
 /// Every upstream; one that is wrong keeps its place and name, so that routes can be checked.
@@ -27,7 +29,7 @@ pub(crate) fn compile(raw: &File, root: Spot, scope: &Scope<'_>) -> Vec<Upstream
 }
 
 /// What one URL says.
-struct Url {
+struct Target {
     tls: bool,
     endpoint: Endpoint,
     authority: Arc<str>,
@@ -77,7 +79,9 @@ fn upstream(name: &str, raw: &raw::Upstream, spot: Spot, scope: &Scope<'_>) -> U
     made.max_connections = raw.max_connections.get().and_then(|most| usize::try_from(*most).ok());
     let time = |field: &Field<Of<Duration>>, default: Duration| field.get().map_or(default, |Of(time)| *time);
     made.resolve = time(&raw.resolve, made.resolve);
+    bounds::positive([&raw.resolve], scope);
     if let Some(timeouts) = raw.timeouts.get() {
+        bounds::positive([&timeouts.connect], scope);
         made.queue = time(&timeouts.queue, made.queue);
         made.connect = time(&timeouts.connect, made.connect);
         made.idle = time(&timeouts.idle, made.idle);
@@ -85,7 +89,7 @@ fn upstream(name: &str, raw: &raw::Upstream, spot: Spot, scope: &Scope<'_>) -> U
     made
 }
 
-fn urls(raw: &raw::Upstream, spot: Spot, scope: &Scope<'_>) -> Vec<Url> {
+fn urls(raw: &raw::Upstream, spot: Spot, scope: &Scope<'_>) -> Vec<Target> {
     let many = raw.urls.get().into_iter().flatten().filter_map(Field::found);
     let written: Vec<_> = raw.url.found().into_iter().chain(many).collect();
     if raw.url.is_written() == raw.urls.is_written() || raw.urls.get().is_some_and(Vec::is_empty) {
@@ -93,44 +97,38 @@ fn urls(raw: &raw::Upstream, spot: Spot, scope: &Scope<'_>) -> Vec<Url> {
         scope.report.error_in(spot, "url", "an upstream has either `url` or `urls`", Some(fix));
     }
     let parsed = written.into_iter().filter_map(|(text, at)| {
-        let url = url(text);
-        if url.is_none() {
+        let target = target(text);
+        if target.is_none() {
             let fix = "write `http://host:port/base`, `https://host` or `unix:/run/app.sock`";
             scope.report.error(at, "not the URL of an upstream", Some(fix));
         }
-        url
+        target
     });
     parsed.collect()
 }
 
-fn url(text: &str) -> Option<Url> {
+fn target(text: &str) -> Option<Target> {
     if let Some(path) = text.strip_prefix("unix:") {
         let path = path.strip_prefix("//").unwrap_or(path);
         let endpoint = Endpoint::Unix(PathBuf::from(path));
-        return path.starts_with('/').then(|| Url {
+        return path.starts_with('/').then(|| Target {
             tls: false,
             endpoint,
             authority: "localhost".into(),
             base_path: "".into(),
         });
     }
-    let uri: http::Uri = text.parse().ok()?;
-    let tls = match uri.scheme_str()? {
-        "http" => false,
-        "https" => true,
-        _ => return None,
-    };
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
-    if uri.query().is_some() || authority.host().is_empty() || authority.port_u16() == Some(0) {
+    let url = Url::parse(text)?;
+    let base_path = url.rest.trim_end_matches('/');
+    if !base_path.is_empty() && !is_plain_path(base_path) {
         return None;
     }
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    Some(Url {
-        tls,
-        endpoint: Endpoint::Tcp { host: host.into(), port },
-        authority: authority.as_str().into(),
-        base_path: uri.path().trim_end_matches('/').into(),
+    let port = url.port.unwrap_or(if url.tls { 443 } else { 80 });
+    Some(Target {
+        tls: url.tls,
+        endpoint: Endpoint::Tcp { host: url.host.into(), port },
+        authority: url.authority.into(),
+        base_path: base_path.into(),
     })
 }
 

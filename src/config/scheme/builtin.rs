@@ -1,15 +1,34 @@
 //! The built-in schemes: written in the user's own language, without privileges.
 
 const BUILTINS: &[(&str, &str)] = &[
+    ("calendly", include_str!("../../../schemes/calendly.yaml")),
     ("cavage", include_str!("../../../schemes/cavage.yaml")),
+    ("coinbase-commerce", include_str!("../../../schemes/coinbase-commerce.yaml")),
+    ("dropbox", include_str!("../../../schemes/dropbox.yaml")),
     ("github", include_str!("../../../schemes/github.yaml")),
     ("github-legacy-sha1", include_str!("../../../schemes/github-legacy-sha1.yaml")),
+    ("hubspot-v3", include_str!("../../../schemes/hubspot-v3.yaml")),
+    ("intercom", include_str!("../../../schemes/intercom.yaml")),
+    ("line", include_str!("../../../schemes/line.yaml")),
     ("linear", include_str!("../../../schemes/linear.yaml")),
+    ("mailgun", include_str!("../../../schemes/mailgun.yaml")),
+    ("meta", include_str!("../../../schemes/meta.yaml")),
     ("nirah-multisig", include_str!("../../../schemes/nirah-multisig.yaml")),
+    ("paddle", include_str!("../../../schemes/paddle.yaml")),
+    ("pagerduty", include_str!("../../../schemes/pagerduty.yaml")),
+    ("razorpay", include_str!("../../../schemes/razorpay.yaml")),
+    ("sentry", include_str!("../../../schemes/sentry.yaml")),
+    ("shopify", include_str!("../../../schemes/shopify.yaml")),
     ("slack", include_str!("../../../schemes/slack.yaml")),
+    ("square", include_str!("../../../schemes/square.yaml")),
     ("standard-webhooks", include_str!("../../../schemes/standard-webhooks.yaml")),
     ("stripe", include_str!("../../../schemes/stripe.yaml")),
+    ("svix", include_str!("../../../schemes/svix.yaml")),
     ("timestamp-body", include_str!("../../../schemes/timestamp-body.yaml")),
+    ("twilio", include_str!("../../../schemes/twilio.yaml")),
+    ("typeform", include_str!("../../../schemes/typeform.yaml")),
+    ("woocommerce", include_str!("../../../schemes/woocommerce.yaml")),
+    ("zoom", include_str!("../../../schemes/zoom.yaml")),
 ];
 
 /// Every built-in scheme: name and YAML, sorted by name.

@@ -1,5 +1,6 @@
 //! The configurations of the documentation mean what they say.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::*;
@@ -85,4 +86,31 @@ fn the_example_of_every_field_loads_without_a_warning() {
     let loaded = good(place.load(&text));
     assert_eq!(shown(&loaded.warnings), "");
     assert_eq!(loaded.policy.routes.all().len(), 4);
+}
+
+#[test]
+fn every_setting_is_documented_and_in_the_example() {
+    let declared = [
+        include_str!("../raw/mod.rs"),
+        include_str!("../raw/listeners.rs"),
+        include_str!("../raw/process.rs"),
+        include_str!("../raw/routes.rs"),
+        include_str!("../raw/upstreams.rs"),
+    ];
+    let renamed = |name: &str| if name == "chain" { "certificate" } else { name }.replace("overrides", "override");
+    let fields = declared.into_iter().flat_map(str::lines).filter_map(|line| {
+        let (name, kind) = line.trim().strip_prefix("pub(crate) ")?.split_once(": ")?;
+        kind.starts_with("Field<").then(|| renamed(name))
+    });
+    let manual = include_str!("../../../docs/configuration.md");
+    let example = include_str!("../../../config.example.yaml");
+    let quoted: HashSet<&str> = manual.split('`').skip(1).step_by(2).flat_map(words).collect();
+    let keys = example.split_inclusive(':').filter_map(|before| words(before.strip_suffix(':')?).last());
+    let shown: HashSet<&str> = keys.collect();
+    let missing = fields.filter(|name| !quoted.contains(&**name) || !shown.contains(&**name));
+    assert_eq!(missing.collect::<Vec<_>>(), ["challenge"], "only what this version refuses is left out");
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| !word.is_empty())
 }

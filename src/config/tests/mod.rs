@@ -7,6 +7,8 @@ use super::*;
 mod examples;
 mod files;
 mod problems;
+mod process;
+mod routes;
 
 /// A directory with a certificate, keys and configuration files.
 struct Place {

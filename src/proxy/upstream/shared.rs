@@ -89,6 +89,18 @@ impl Shared {
         commons.iter().map(|(name, common)| (Arc::clone(name), common.failures.load(Ordering::Relaxed))).collect()
     }
 
+    /// Requests in flight by upstream name.
+    pub fn in_flight(&self) -> Vec<(Arc<str>, u64)> {
+        let commons = self.commons.lock().unwrap_or_else(PoisonError::into_inner);
+        let load = |common: &Common| -> usize {
+            common.targets.load().iter().map(|target| target.load.load(Ordering::Relaxed)).sum()
+        };
+        commons
+            .iter()
+            .map(|(name, common)| (Arc::clone(name), u64::try_from(load(common)).unwrap_or(u64::MAX)))
+            .collect()
+    }
+
     /// What is shared under these settings. Unchanged settings keep it over a reload; a cap that did not change is kept in any case.
     pub(super) fn common(&self, settings: &Arc<Upstream>) -> Result<Arc<Common>, Code> {
         let mut commons = self.commons.lock().unwrap_or_else(PoisonError::into_inner);

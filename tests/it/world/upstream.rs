@@ -30,7 +30,7 @@ enum Script {
     Cut(Vec<u8>),
     /// These bytes right after the head, before any of the body is read.
     Early(Vec<u8>),
-    /// The same, and nothing comes after them.
+    /// The same, and nothing after them.
     Rude(Vec<u8>),
     /// Nothing until released, then an echo.
     Held(Arc<Mutex<Receiver<()>>>),
@@ -202,12 +202,9 @@ fn serve(mut socket: TcpStream, shared: &Shared, reporter: &Reporter) {
             let _gone = socket.write_all(bytes);
         }
         if let Script::Rude(bytes) = &script {
-            let _gone = socket.write_all(bytes).and_then(|()| socket.shutdown(Shutdown::Write));
             // Lingers, or the reset would overtake the answer.
-            while more(&mut socket, &mut read) {
-                read.clear();
-            }
-            return;
+            let _gone = socket.write_all(bytes).and_then(|()| socket.shutdown(Shutdown::Write));
+            return while more(&mut socket, &mut read) {};
         }
         let (body, complete) = read_body(&mut socket, &mut read, &head);
         if complete {
@@ -227,12 +224,11 @@ fn answer(socket: &mut TcpStream, script: Script, body: &[u8]) -> bool {
         Script::Raw(bytes) => socket.write_all(&bytes).is_ok(),
         Script::Cut(bytes) => socket.write_all(&bytes).is_err(),
         Script::Early(_) => true,
-        Script::Rude(_) => false,
         Script::Held(released) => {
             let _released_or_dropped = released.lock().unwrap().recv_timeout(PATIENCE);
             echo(socket, body)
         }
-        Script::Hang => false,
+        Script::Rude(_) | Script::Hang => false,
         Script::Tunnel => tunnel(socket),
     }
 }
