@@ -21,7 +21,7 @@ const CASES: [(&str, u16, &str); 9] = [
 
 #[test]
 fn a_malformed_head_is_answered_and_told_like_any_other_refusal() {
-    let world = World::with(open);
+    let mut world = World::with(open);
     for (raw, status, code) in CASES {
         let mut connection = world.connect();
         connection.write(raw.as_bytes());
@@ -32,6 +32,7 @@ fn a_malformed_head_is_answered_and_told_like_any_other_refusal() {
         assert!(connection.is_closed(), "{raw:?}");
     }
     assert_eq!(world.upstream.connections(), 0);
+    world.stop();
     let told = world.audit();
     assert_eq!(told.len(), CASES.len());
     for (line, (raw, _, code)) in told.iter().zip(CASES) {
@@ -54,11 +55,12 @@ fn what_came_before_a_malformed_head_is_answered_first() {
 
 #[test]
 fn a_head_that_does_not_end_in_time_has_its_code() {
-    let world = World::with(|config| open(config).public("timeouts: {head: 200ms}"));
+    let mut world = World::with(|config| open(config).public("timeouts: {head: 200ms}"));
     let mut connection = world.connect();
     connection.write(b"GET /late HTTP/1.1\r\nHost: a\r\n");
     assert_eq!(connection.answer().refusal(), (408, "head_timeout".to_owned()));
     assert!(connection.is_closed());
+    world.stop();
     let told = world.audit();
     assert_eq!((told.len(), told[0]["code"].as_str()), (1, Some("head_timeout")), "{told:?}");
 }
