@@ -135,8 +135,10 @@ mod tests {
             let (quiet_end, mut quiet_seen) = tokio::io::duplex(64);
             let (busy_end, _busy_seen) = tokio::io::duplex(64);
             let talk = async {
+                let mut every = tokio::time::interval(Duration::from_secs(200));
+                every.tick().await;
                 for _ in 0..4 {
-                    tokio::time::sleep(Duration::from_secs(200)).await;
+                    every.tick().await;
                     upstream.write_all(b"x").await.unwrap();
                 }
             };

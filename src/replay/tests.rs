@@ -136,12 +136,15 @@ fn a_rule_that_is_off_or_for_other_methods_claims_nothing() {
 fn a_claim_ends_as_its_request_did() {
     type End = fn(Claim);
     let settle: [(End, &str); 2] = [(|claim| claim.settle(200), "200"), (|claim| claim.settle(503), "503")];
+    let (taken, turned_down): (End, End) = (|claim| claim.settle(399), |claim| claim.settle(400));
     let drop: End = |claim| drop(claim);
     for (departed, recalled, end, name, after) in [
         (true, false, settle[0].0, settle[0].1, Some(Code::Replayed)),
         (true, false, settle[1].0, settle[1].1, None),
         (false, false, settle[0].0, "200 without departure", Some(Code::Replayed)),
-        (true, false, drop, "lost", Some(Code::Replayed)),
+        (true, false, taken, "399", Some(Code::Replayed)),
+        (true, false, turned_down, "400", Some(Code::ReplayUnsettled)),
+        (true, false, drop, "lost", Some(Code::ReplayUnsettled)),
         (false, false, drop, "never left", None),
         (true, true, drop, "recalled", None),
     ] {

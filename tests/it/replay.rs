@@ -115,7 +115,7 @@ fn what_may_have_been_processed_is_not_repeated() {
     let request = post("/", "{}").signed();
     assert_eq!(world.send(request.clone()).refusal(), (502, "upstream_closed".to_owned()));
     world.upstream.echoes();
-    assert_eq!(world.send(request).refusal(), replayed());
+    assert_eq!(world.send(request).refusal(), (409, "replay_unsettled".to_owned()));
 }
 
 fn by_signature(more: &str) -> impl FnOnce(Config) -> Config {
@@ -239,4 +239,18 @@ fn a_clean_restart_remembers() {
     world.restart();
     assert_eq!(world.send(request).refusal(), replayed());
     assert_eq!(world.send(post("/", "[]").signed_at(61)).status, 200, "the store was read back: no guard");
+}
+
+#[test]
+fn nobody_is_told_that_all_is_well_of_a_request_that_was_lost_or_turned_down() {
+    let world = World::with(by_signature("duplicate: 200"));
+    let (lost, refused) = (post("/", "{\"n\":1}").signed(), post("/", "{\"n\":2}").signed());
+    world.upstream.hangs_up();
+    assert_eq!(world.send(lost.clone()).status, 502);
+    world.upstream.answers(500);
+    assert_eq!(world.send(refused.clone()).status, 500);
+    world.upstream.echoes();
+    for again in [lost, refused] {
+        assert_eq!(world.send(again).refusal(), (409, "replay_unsettled".to_owned()));
+    }
 }
