@@ -135,7 +135,7 @@ mod tests {
             let (quiet_end, mut quiet_seen) = tokio::io::duplex(64);
             let (busy_end, _busy_seen) = tokio::io::duplex(64);
             let talk = async {
-                let mut every = tokio::time::interval(Duration::from_secs(200));
+                let mut every = interval(Duration::from_secs(200));
                 every.tick().await;
                 for _ in 0..4 {
                     every.tick().await;
