@@ -21,6 +21,10 @@ const QUEUE: usize = 4096;
 /// About how many bytes are written at once.
 const BATCH: usize = 64 << 10;
 
+/// How long the first line of a batch waits for others, unless there is a backlog. While the thread waits so, queueing a line wakes nobody up: under load that
+/// wake-up would cost a worker more than the line itself.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// The sending side of the audit log.
 pub(super) struct Writer {
     queue: Queue,
@@ -103,6 +107,9 @@ fn write(receiver: &Receiver<Box<Line>>, shared: &Shared, mut sink: Sink) {
     let mut batch = Vec::new();
     let mut healthy = true;
     while let Ok(line) = receiver.recv() {
+        if batch.len() < BATCH {
+            std::thread::park_timeout(GATHER);
+        }
         let lines = fill(&mut batch, &line, receiver);
         if shared.reopen.swap(false, Ordering::Relaxed) {
             sink.reopen();

@@ -9,6 +9,8 @@ mod drf;
 #[cfg(test)]
 mod exact;
 #[cfg(test)]
+mod grpc;
+#[cfg(test)]
 mod hop;
 #[cfg(test)]
 mod identity;

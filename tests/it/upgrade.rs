@@ -44,3 +44,16 @@ fn an_upstream_that_declines_is_believed() {
     let world = allowing();
     assert_eq!(world.send(knocking()).status, 200);
 }
+
+#[test]
+fn a_tunnel_ends_with_the_key_that_opened_it() {
+    let world = allowing();
+    world.upstream.tunnels();
+    let mut connection = world.connect();
+    assert_eq!(connection.exchange(&knocking()).status, 101);
+    connection.write(b"\x81\x02hi");
+    assert_eq!(connection.take(4), b"\x81\x02hi");
+    world.keys.swap(&[("k2", crate::world::OTHER)]);
+    assert!(world.reload());
+    assert!(connection.is_closed());
+}

@@ -28,6 +28,8 @@ pub(crate) struct Response {
     pub(crate) body: Vec<u8>,
     /// Whether the message ended as its framing says.
     pub(crate) complete: bool,
+    /// What came after the body of an HTTP/2 answer.
+    pub(crate) trailers: Vec<(String, Vec<u8>)>,
 }
 
 /// A request without headers other than Host and framing.
@@ -301,5 +303,5 @@ fn parse_head(head: &[u8]) -> Response {
         let colon = line.iter().position(|byte| *byte == b':')?;
         Some((String::from_utf8_lossy(&line[..colon]).into_owned(), line[colon + 1..].trim_ascii().to_vec()))
     });
-    Response { status, fields: lines.collect(), body: Vec::new(), complete: true }
+    Response { status, fields: lines.collect(), body: Vec::new(), complete: true, trailers: Vec::new() }
 }

@@ -27,10 +27,14 @@ async fn exchange(address: SocketAddr, directory: &Path, request: &Request) -> R
     let (head, body) = answer.into_parts();
     let collected = body.collect().await;
     driver.abort();
-    let fields = head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
     let complete = collected.is_ok();
+    let trailers = collected.as_ref().ok().and_then(|body| body.trailers()).map(lines).unwrap_or_default();
     let body = collected.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
-    Response { status: head.status.as_u16(), fields, body, complete }
+    Response { status: head.status.as_u16(), fields: lines(&head.headers), body, complete, trailers }
+}
+
+fn lines(fields: &hyper::HeaderMap) -> Vec<(String, Vec<u8>)> {
+    fields.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect()
 }
 
 fn message(request: &Request) -> hyper::Request<Full<Bytes>> {
