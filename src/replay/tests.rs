@@ -9,6 +9,8 @@ use super::*;
 use crate::sig::key::{Key, Window};
 use crate::sig::secret::Secret;
 
+mod clocks;
+
 const NOW: Moment = Moment::from_secs(1_000_000);
 const TOTAL: Duration = Duration::from_secs(10);
 
@@ -191,78 +193,6 @@ fn a_full_store_refuses_and_forgets_nothing() {
 }
 
 /// stamp + 60 s of freshness + 10 s of deadline + the tick of a stamp in whole seconds.
-const END: u64 = 71;
-
-#[tokio::test(start_paused = true)]
-async fn a_claim_lives_to_the_exact_second_of_its_end() {
-    for (after, outcome) in [(END - 1, Some(Code::Replayed)), (END, None)] {
-        let store = store(10);
-        assert_eq!(by_signature(&store, &["a"]), None);
-        tokio::time::advance(Duration::from_secs(END + 2)).await;
-        let later = NOW.plus(Duration::from_secs(after));
-        assert_eq!(complete(&store, &permit(&["a"]), &rule(ReplayBy::Signature), later), outcome, "after {after} s");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_future_stamp_is_remembered_until_its_own_end() {
-    let store = store(10);
-    let early = NOW.minus(Duration::from_mins(1));
-    assert_eq!(complete(&store, &permit(&["a"]), &rule(ReplayBy::Signature), early), None);
-    tokio::time::advance(Duration::from_secs(60 + END - 1)).await;
-    let last = NOW.plus(Duration::from_secs(END - 1));
-    assert_eq!(complete(&store, &permit(&["a"]), &rule(ReplayBy::Signature), last), Some(Code::Replayed));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_clock_that_jumps_forgets_nothing_early() {
-    let store = store(2);
-    let rule = rule(ReplayBy::Signature);
-    assert_eq!(complete(&store, &permit(&["a"]), &rule, NOW), None);
-    let tomorrow = NOW.plus(Duration::from_hours(24));
-    store.sweep(tomorrow);
-    assert_eq!(complete(&store, &stamped(tomorrow, &["b"]), &rule, tomorrow), None);
-    assert_eq!(complete(&store, &permit(&["a"]), &rule, NOW), Some(Code::Replayed), "forwards and back");
-    tokio::time::advance(Duration::from_secs(1000)).await;
-    let yesterday = NOW.minus(Duration::from_hours(24));
-    store.sweep(yesterday);
-    assert_eq!(
-        complete(&store, &permit(&["a"]), &rule, yesterday),
-        Some(Code::Replayed),
-        "backwards: fresh again later"
-    );
-    assert_eq!(
-        complete(&store, &permit(&["c"]), &rule, NOW.plus(Duration::from_secs(1000))),
-        None,
-        "both clocks agree"
-    );
-    assert_eq!(store.len(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_pending_claim_outlives_every_clock() {
-    let (store, departed) = (store(1), Departed::default());
-    let rule = rule(ReplayBy::Signature);
-    let pending = claim(&store, &permit(&["a"]), &rule, NOW, &departed).ok().unwrap();
-    tokio::time::advance(Duration::from_secs(1000)).await;
-    let later = NOW.plus(Duration::from_secs(1000));
-    store.sweep(later);
-    assert_eq!(complete(&store, &permit(&["a"]), &rule, later), Some(Code::ReplayPending));
-    pending.settle(200);
-    store.sweep(later);
-    assert_eq!(store.len(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_full_store_makes_room_for_itself_when_claims_are_over() {
-    let store = store(1);
-    assert_eq!(by_signature(&store, &["a"]), None);
-    tokio::time::advance(Duration::from_secs(1000)).await;
-    let later = NOW.plus(Duration::from_secs(1000));
-    assert_eq!(complete(&store, &stamped(later, &["b"]), &rule(ReplayBy::Signature), later), None);
-    assert_eq!(store.len(), 1);
-}
-
 #[test]
 fn stamps_up_to_the_start_and_the_future_of_the_scheme_are_refused_after_a_restart() {
     let store = Store::Memory(Arc::new(Memory::new(10, Some(NOW))));

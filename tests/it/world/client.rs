@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use super::tls;
+use super::{Response, tls};
 
 /// How long an answer may take before the test fails. Nothing waits this long when all is well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,18 +18,6 @@ pub(crate) struct Request {
     pub(crate) fields: Vec<(String, Vec<u8>)>,
     pub(crate) body: Vec<u8>,
     chunked: bool,
-}
-
-/// An answer.
-#[derive(Clone, Debug)]
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) fields: Vec<(String, Vec<u8>)>,
-    pub(crate) body: Vec<u8>,
-    /// Whether the message ended as its framing says.
-    pub(crate) complete: bool,
-    /// What came after the body of an HTTP/2 answer.
-    pub(crate) trailers: Vec<(String, Vec<u8>)>,
 }
 
 /// A request without headers other than Host and framing.
@@ -128,30 +116,6 @@ impl Request {
             out.extend_from_slice(&self.body);
         }
         out
-    }
-}
-
-impl Response {
-    /// The first value of a header, as text.
-    pub(crate) fn header(&self, name: &str) -> Option<String> {
-        let found = self.fields.iter().find(|(have, _)| have.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
-    }
-
-    /// The body as JSON.
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    /// Status and stable code of a refusal; the code is empty where the body is not a problem.
-    pub(crate) fn refusal(&self) -> (u16, String) {
-        let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        (self.status, problem.get("code").and_then(|code| code.as_str()).unwrap_or_default().to_owned())
-    }
-
-    /// `detail` of a refusal.
-    pub(crate) fn detail(&self) -> String {
-        self.json().get("detail").and_then(|detail| detail.as_str()).unwrap_or_default().to_owned()
     }
 }
 

@@ -5,19 +5,22 @@ mod config;
 mod gateway;
 mod h2;
 mod keys;
+mod response;
 mod sign;
 mod tls;
 mod upstream;
+mod wire;
 
 use std::path::Path;
 
 use countersign::clock::Clock;
 use countersign::sig::time::Moment;
 
-pub(crate) use client::{Connection, Request, Response, get, post, request};
+pub(crate) use client::{Connection, Request, get, post, request};
 pub(crate) use config::Config;
 use gateway::Gateway;
 pub(crate) use keys::Keys;
+pub(crate) use response::Response;
 pub(crate) use sign::{Signing, mac};
 pub(crate) use upstream::{Seen, Upstream};
 

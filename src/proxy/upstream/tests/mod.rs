@@ -6,6 +6,7 @@ mod http2;
 mod parts;
 mod reset;
 mod reuse;
+mod tls;
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
