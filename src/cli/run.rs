@@ -56,7 +56,7 @@ impl Run {
 fn announce(app: &App) {
     let policy = &app.process().generation.load().policy;
     let places: Vec<_> = app.addresses().iter().map(|(name, address)| format!("{name} {address}")).collect();
-    tracing::info!(routes = policy.routes.all().len(), listening = places.join(", "), "serving");
+    tracing::debug!(routes = policy.routes.all().len(), listening = places.join(", "), "serving");
 }
 
 /// Keys live in this process: no core dump, no debugger of the same user.

@@ -42,7 +42,7 @@ pub(crate) fn operations(raw: &File, scope: &Scope<'_>) -> Operations {
     }
     let filter = log.and_then(|log| log.filter.found());
     if let Some((filter, at)) = filter
-        && tracing_subscriber::EnvFilter::try_new(filter).is_err()
+        && filter.parse::<tracing_subscriber::filter::Targets>().is_err()
     {
         scope.report.error(at, "not a log filter", Some("write `info` or `info,countersign=debug`"));
     }
