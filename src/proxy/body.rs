@@ -8,13 +8,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, timeout};
 
-use super::exchange::Receiving;
+use super::exchange::{Exchange, Receiving};
 use super::held::{Held, Holding, Kept};
 use crate::policy::limits;
 use crate::policy::route::Trailers;
 use crate::reject::{Code, Rejection};
 use crate::sig::Need;
 use crate::sig::check::Check;
+
+/// Most bytes of a refused body that are read and forgotten.
+const LEFTOVER: u64 = 64 << 10;
+
+/// Longest time for them.
+const LEFTOVER_TIME: Duration = Duration::from_millis(250);
 
 /// The chunks of a request body, with the patience that the route has for them.
 pub struct Intake<'a> {
@@ -111,6 +117,25 @@ impl Pace {
         let granted = granted.map_or(Duration::MAX, Duration::from_millis);
         limits.body_idle.min(limits.body_idle.saturating_add(granted).saturating_sub(self.waited))
     }
+}
+
+/// Lets a refused client finish what it is about to send, within bounds: a refusal that overtakes the body ends as a reset stream or
+/// connection, and some clients then drop the answer that says why. One that waits for `100 Continue` sends nothing.
+pub async fn let_finish(exchange: &mut Exchange, rejection: Rejection) -> Rejection {
+    let body = &mut exchange.body;
+    let short = body.declared().is_none_or(|declared| declared <= LEFTOVER);
+    if short && !body.is_end() && !exchange.head.fields.contains("expect") {
+        let rest = async {
+            let mut left = LEFTOVER;
+            while let Ok(Some(chunk)) = body.chunk().await {
+                let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+                let Some(less) = left.checked_sub(length) else { return };
+                left = less;
+            }
+        };
+        let _all_or_late = timeout(LEFTOVER_TIME, rest).await;
+    }
+    rejection
 }
 
 /// Receives the body whole. `check` is fed on the way, unless it needs the body in one piece.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::exchange::{Answer, Exchange};
 use super::visit::{Entered, Visit};
 use super::worker::Worker;
-use super::{forward, guard, hop, preflight, stream};
+use super::{body, forward, guard, hop, preflight, stream};
 use crate::policy::route::BodyMode;
 use crate::reject::{Code, Rejection};
 
@@ -44,7 +44,10 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
         return Ok(answer);
     }
 
-    let mut opened = visit.open(&entered, &exchange)?;
+    let mut opened = match visit.open(&entered, &exchange) {
+        Ok(opened) => opened,
+        Err(rejection) => return Err(body::let_finish(&mut exchange, rejection).await),
+    };
     if route.body == BodyMode::Stream && !exchange.body.is_end() {
         return stream::travel(visit, &entered, opened, exchange).await;
     }
