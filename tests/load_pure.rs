@@ -198,11 +198,11 @@ fn schemes_say_what_they_cover() {
     let facts = |name: &str| {
         let scheme = scheme(builtin(name).unwrap(), Overrides::default());
         [
-            scheme.covers_body(),
-            scheme.covers_timestamp(),
-            scheme.covers_nonce(),
-            scheme.covers_path(),
-            scheme.covers_query(),
+            scheme.facts().covers.body,
+            scheme.facts().covers.timestamp,
+            scheme.facts().covers.nonce,
+            scheme.facts().covers.path,
+            scheme.facts().covers.query,
         ]
     };
     assert_eq!(facts("timestamp-body"), [true, true, false, false, false]);

@@ -101,7 +101,7 @@ fn refused(result: Result<Permit, Rejection>) -> Option<Code> {
 
 fn signable() -> Vec<Arc<Scheme>> {
     let all = grammar().into_iter().map(|(name, yaml)| scheme(&name, &yaml));
-    all.filter(|scheme| scheme.can_sign().is_ok() && scheme.alternatives().is_empty()).collect()
+    all.filter(|scheme| scheme.facts().can_sign.is_ok() && scheme.alternatives().is_empty()).collect()
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn what_we_sign_we_accept() {
 
 #[test]
 fn a_changed_body_is_refused_by_every_scheme_that_covers_it() {
-    for scheme in signable().into_iter().filter(|scheme| scheme.covers_body()) {
+    for scheme in signable().into_iter().filter(|scheme| scheme.facts().covers.body) {
         let head = sign(&scheme, &["k1"], With::Newest, b"body");
         for body in [&b"bodx"[..], b"bod", b"body\n", b""] {
             assert!(verify(&scheme, &["k1"], &head, body, NOW).is_err(), "{} {body:?}", scheme.name());
@@ -236,7 +236,7 @@ proptest! {
         for (_, yaml) in builtins() {
             let scheme = scheme("any", yaml);
             let mut head = head();
-            for name in scheme.known_headers() {
+            for name in scheme.facts().known_headers.clone() {
                 let value = if name.ends_with(b"timestamp") { stamp.clone() } else { signature.clone() };
                 head.fields.append(name, value);
             }

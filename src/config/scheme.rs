@@ -5,6 +5,7 @@ mod compile;
 mod covered;
 mod evidence;
 mod fields;
+mod natives;
 mod raw;
 
 use std::collections::BTreeMap;

@@ -51,6 +51,7 @@ pub struct Gate {
     doors: Vec<Door>,
     protected: Vec<Bytes>,
     carriers: Vec<Bytes>,
+    sets: Vec<Bytes>,
     challenge: Bytes,
 }
 
@@ -70,13 +71,14 @@ impl Gate {
     pub fn new(alternatives: Vec<Alternative>) -> Self {
         let doors: Vec<Door> = alternatives.into_iter().flat_map(doors).collect();
         let schemes = || doors.iter().map(|door| &door.scheme);
-        let (mut protected, mut carriers) = (Vec::new(), Vec::new());
+        let (mut protected, mut carriers, mut sets) = (Vec::new(), Vec::new(), Vec::new());
         schemes().for_each(|scheme| {
-            protected.extend(scheme.known_headers());
-            carriers.extend(scheme.carrier_headers());
+            protected.extend(scheme.facts().known_headers.iter().cloned());
+            carriers.extend(scheme.facts().carrier_headers.iter().cloned());
+            sets.extend(scheme.facts().sets.iter().cloned());
         });
         let challenge = challenge(schemes());
-        Self { protected: unique(protected), carriers: unique(carriers), challenge, doors }
+        Self { protected: unique(protected), carriers: unique(carriers), sets: unique(sets), challenge, doors }
     }
 
     /// Reads the evidence and refuses cheaply: form, time; before any body byte. An unknown key id is not refused here.
@@ -106,9 +108,15 @@ impl Gate {
         &self.carriers
     }
 
+    /// Lower-case names of headers that a valid signature sets for the upstream; copies that the client sent are removed.
+    pub fn sets(&self) -> &[Bytes] {
+        &self.sets
+    }
+
     /// The largest `past` and `future` of the alternatives; `None` where one covers no timestamp.
     pub fn window(&self) -> Option<(Duration, Duration)> {
-        let windows = self.doors.iter().map(|door| door.scheme.window().filter(|_| door.scheme.covers_timestamp()));
+        let windows =
+            self.doors.iter().map(|door| door.scheme.facts().window.filter(|_| door.scheme.facts().covers.timestamp));
         let windows = windows.collect::<Option<Vec<_>>>()?;
         windows.into_iter().reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))
     }
@@ -194,7 +202,7 @@ fn ready(scheme: &Scheme, keys: &Keys) -> Ready {
             let many = rings.values().map(|ring| ring.keys().len()).sum::<usize>() > PreparedRing::MOST;
             let prepare = |ring: &Arc<Keyring>| {
                 let ring = Arc::clone(ring);
-                if many { PreparedRing::lazy(ring) } else { PreparedRing::new(scheme, ring) }
+                if many { PreparedRing::lazy(scheme, ring) } else { PreparedRing::new(scheme, ring) }
             };
             let rings = rings.iter().map(|(name, ring)| (name.clone(), Arc::new(prepare(ring)))).collect();
             Ready::Captured { pattern: pattern.clone(), rings: Arc::new(rings) }
@@ -211,7 +219,7 @@ fn unique(mut names: Vec<Bytes>) -> Vec<Bytes> {
 /// RFC 9110 §11.6.1: one challenge per scheme. Names only; what a caller must send, never what would have been right.
 fn challenge<'a>(schemes: impl Iterator<Item = &'a Arc<Scheme>>) -> Bytes {
     let one = |scheme: &Arc<Scheme>| {
-        let headers = scheme.announced().join(" ");
+        let headers = scheme.facts().announced.join(" ");
         let headers = if headers.is_empty() { String::new() } else { format!(", headers=\"{headers}\"") };
         format!("HMAC scheme=\"{}\"{headers}", scheme.name())
     };

@@ -86,18 +86,23 @@ fn keep(route: &Route) -> Said {
 
 fn body(route: &Route) -> Said {
     let fix = "choose a scheme that covers the body where the sender can";
-    say(route, |scheme| !scheme.covers_body(), "does not cover the body: anybody on the way can change it", fix)
+    say(route, |scheme| !scheme.facts().covers.body, "does not cover the body: anybody on the way can change it", fix)
 }
 
 fn stamp(route: &Route) -> Said {
-    let bare = |scheme: &Scheme| scheme.window().is_some() && !scheme.covers_timestamp();
+    let bare = |scheme: &Scheme| scheme.facts().window.is_some() && !scheme.facts().covers.timestamp;
     let fix = "put `{timestamp}` into the message where the sender can";
     say(route, bare, "does not cover its timestamp: a captured request can be given a new one", fix)
 }
 
 fn hash(route: &Route) -> Said {
     let fix = "sha256 or better where the sender can";
-    say(route, |scheme| scheme.algorithm() == Algorithm::Sha1, "uses SHA-1, which is kept for old senders", fix)
+    say(
+        route,
+        |scheme| scheme.facts().key_use.primitive.algorithm() == Algorithm::Sha1,
+        "uses SHA-1, which is kept for old senders",
+        fix,
+    )
 }
 
 /// The first scheme of the route's gate that is so.

@@ -55,14 +55,14 @@ impl Seal {
 
     /// What the signer needs of the body.
     pub fn need(&self) -> Need {
-        self.scheme.signing_need()
+        self.scheme.facts().signing_need
     }
 
     /// Starts a signature over the outgoing head, after every edit. Call it anew for every attempt, with a fresh `now` and fresh entropy.
     /// Signature headers that the client sent are removed from `head` here.
     pub fn start(&self, head: &mut Head, site: Site<'_>, now: Moment, entropy: Entropy) -> Result<Signing, Rejection> {
-        let most = if self.with == With::All && self.scheme.carries_list() { usize::MAX } else { 1 };
-        let mut keys = self.ring.signers(&self.scheme, now);
+        let most = if self.with == With::All && self.scheme.facts().carries_list { usize::MAX } else { 1 };
+        let mut keys = self.ring.signers(now);
         keys.truncate(most);
         Signing::start(&self.scheme, keys, head, (site, now, entropy))
     }

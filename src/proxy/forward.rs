@@ -141,6 +141,9 @@ fn identify(head: &mut Head, route: &Route, admission: &Admission) {
                     head.fields.set(name.clone(), Bytes::copy_from_slice(value.as_bytes()));
                 }
             }
+            for (name, value) in permit.sets() {
+                head.fields.set(name.clone(), value.clone());
+            }
             if route.observe || key.observe {
                 head.fields.set(identity.verdict.clone(), "verified");
             }

@@ -66,7 +66,11 @@ pub fn is_covered(route: &Route, name: &[u8]) -> bool {
 pub fn is_identity(route: &Route, name: &[u8]) -> bool {
     let Identity { key, principal, verdict, strip_signature: _ } = &route.identity;
     let renamed = [key.as_ref(), principal.as_ref(), Some(verdict), route.subject_header.as_ref()];
-    name.starts_with(b"x-countersign-") || renamed.into_iter().flatten().any(|known| known == name)
+    let vouched = match &route.guard {
+        Guard::Verify(gate) => gate.sets(),
+        Guard::Public | Guard::Restricted => &[],
+    };
+    name.starts_with(b"x-countersign-") || renamed.into_iter().flatten().chain(vouched).any(|known| known == name)
 }
 
 /// CGI, WSGI and PHP read `X_Sig` and `X-Sig` as one variable: a twin of a protected header is refused, not passed on.

@@ -3,22 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use subtle::ConstantTimeEq;
 
-use super::Need;
-use super::analysis::is_late;
-use super::claims::{self, Claims};
-use super::json::Json;
-use super::key::Key;
-use super::mac::{Algorithm, Mac};
 use super::message::Head;
 use super::permit::Permit;
-use super::ring::{Prepared, PreparedRing};
-use super::scheme::{Demand, Requirement, Scheme, Test};
-use super::scope::{Scope, Seen, Twice};
+use super::ring::PreparedRing;
+use super::scheme::{Kind, Scheme};
 use super::time::Moment;
-use super::{Site, lanes};
-use crate::reject::{Code, Rejection};
+use super::{Need, Site, declared, native};
+use crate::reject::Rejection;
 
 /// What a verification takes from outside the request.
 #[derive(Clone, Copy, Debug)]
@@ -33,34 +25,20 @@ pub struct Terms<'a> {
 
 /// Evidence was read and found well-formed and fresh; whether it is true shows at [`Check::close`].
 pub struct Check {
-    pub(in crate::sig) scheme: Arc<Scheme>,
-    claims: Claims,
-    now: Moment,
-    macs: usize,
+    scheme: Arc<Scheme>,
     /// `None`: nobody has the captured ring's name, which answers like an unknown key.
     ring: Option<Arc<PreparedRing>>,
-    kept: Option<Kept>,
-    digests: Vec<(Algorithm, Mac)>,
-    demanded: Option<Vec<u8>>,
-    body: bool,
+    now: Moment,
+    key_id: Option<Bytes>,
+    stamp: Option<Moment>,
     /// Whether the body is kept whatever the verdict will be.
     keeps: bool,
-    stage: Stage,
+    inner: Inner,
 }
 
-/// What is needed of the head after the body.
-struct Kept {
-    head: Head,
-    public_url: Option<String>,
-}
-
-enum Stage {
-    /// MACs under way.
-    Fed(lanes::Lanes),
-    /// The head was signed, and the signature holds.
-    Held(Arc<Key>, Vec<Bytes>),
-    /// Everything happens at the end.
-    Waiting,
+enum Inner {
+    Declared(declared::check::Check),
+    Native(native::check::Check),
 }
 
 impl Check {
@@ -71,52 +49,38 @@ impl Check {
         head: &Head,
         terms: Terms<'_>,
     ) -> Result<Self, Rejection> {
-        let Terms { site, now, macs } = terms;
-        let nothing = Claims::default();
-        let scope = Scope { scheme, head, public_url: site.public_url, claims: &nothing, seen: Seen::Nothing };
-        let claims = claims::read(scope, now, false)?;
-        let keep = || Kept { head: head.clone(), public_url: site.public_url.map(str::to_owned) };
-        let mut check = Self {
-            scheme: Arc::clone(scheme),
-            now,
-            macs,
-            ring,
-            kept: scheme.keeps_head.then(keep),
-            digests: scheme.digests.iter().map(|algorithm| (*algorithm, Mac::plain(*algorithm))).collect(),
-            demanded: None,
-            body: false,
-            keeps: false,
-            stage: Stage::Waiting,
-            claims,
+        let (key_id, stamp, inner) = match &scheme.kind {
+            Kind::Declared(own) => {
+                let check = declared::check::Check::open(own, ring.clone(), head, terms)?;
+                (check.key_id().cloned(), check.stamp(), Inner::Declared(check))
+            }
+            Kind::Native(own) => {
+                let check = native::check::Check::open((own, scheme.facts()), ring.as_deref(), head, terms)?;
+                (check.key_id().cloned(), check.stamp(), Inner::Native(check))
+            }
         };
-        if scheme.need != Need::Whole {
-            let scope = Scope { claims: &check.claims, ..scope };
-            let stage = check.start(scope)?;
-            check.demanded = demanded_digest(scope)?;
-            check.stage = stage;
-        }
-        Ok(check)
+        Ok(Self { scheme: Arc::clone(scheme), ring, now: terms.now, key_id, stamp, keeps: false, inner })
     }
 
     /// What is needed of the body.
     pub fn need(&self) -> Need {
-        self.scheme.need
+        self.scheme.need()
     }
 
     /// The scheme that is being checked.
     pub fn scheme(&self) -> &Arc<str> {
-        &self.scheme.parts.name
+        self.scheme.name()
     }
 
     /// The claimed stamp, where it was read already: for clock-skew figures only.
     pub fn stamp(&self) -> Option<Moment> {
-        self.claims.stamp
+        self.stamp
     }
 
     /// No key can make this hold (unknown or unusable key id), and nothing needs to be kept for it. Never true under [`Need::Whole`]: there the
     /// evidence in the body is read for every id alike, or the answer would tell which ids exist.
     pub fn is_hopeless(&self) -> bool {
-        !self.keeps && self.scheme.need != Need::Whole && !self.names_known_key()
+        !self.keeps && self.need() != Need::Whole && !self.names_known_key()
     }
 
     /// The verdict will not decide whether the request is forwarded: from now on its body is to be kept.
@@ -126,7 +90,7 @@ impl Check {
 
     /// Whether the request names a key that we have and may use; also true where the scheme has no key ids.
     pub fn names_known_key(&self) -> bool {
-        match (&self.ring, &self.claims.key_id) {
+        match (&self.ring, &self.key_id) {
             (None, _) => false,
             (Some(ring), Some(id)) => ring.usable(id, self.now).is_some(),
             (Some(_), None) => true,
@@ -135,160 +99,23 @@ impl Check {
 
     /// Whether the request names a usable key that only observes.
     pub fn observes(&self) -> bool {
-        let named = self.ring.as_ref().zip(self.claims.key_id.as_ref());
+        let named = self.ring.as_ref().zip(self.key_id.as_ref());
         named.and_then(|(ring, id)| ring.usable(id, self.now)).is_some_and(|key| key.observe)
     }
 
     /// The next bytes of the body, in order. Under [`Need::Head`] they only reach a covered digest; under [`Need::Whole`] nothing is fed.
     pub fn feed(&mut self, chunk: &[u8]) {
-        self.body |= !chunk.is_empty();
-        for (_, digest) in &mut self.digests {
-            digest.update(chunk);
-        }
-        if let Stage::Fed(lanes) = &mut self.stage {
-            lanes.feed(chunk);
+        match &mut self.inner {
+            Inner::Declared(check) => check.feed(chunk),
+            Inner::Native(check) => check.feed(chunk),
         }
     }
 
     /// The verdict, in constant time over all candidate keys. `whole` is the contiguous body under [`Need::Whole`], else `None`.
-    pub fn close(mut self, whole: Option<&[u8]>) -> Result<Permit, Rejection> {
-        let json = whole.filter(|_| self.scheme.uses_json).and_then(Json::parse);
-        if let Some(body) = whole.filter(|_| matches!(self.stage, Stage::Waiting)) {
-            self.feed(body);
-        }
-        let digests: Vec<_> = std::mem::take(&mut self.digests).into_iter().map(|(a, mac)| (a, mac.finish())).collect();
-        let seen = match (whole, self.scheme.need) {
-            (Some(body), Need::Whole) => Seen::Whole(body, json.as_ref()),
-            (None, Need::Whole) => Seen::Whole(b"", None),
-            (_, Need::Head | Need::Feed) => Seen::Digests(&digests),
-        };
-        let (key, macs) = match std::mem::replace(&mut self.stage, Stage::Waiting) {
-            Stage::Held(key, macs) => (key, macs),
-            Stage::Fed(lanes) => lanes.close(self.scope(seen), &self.claims.candidates)?,
-            Stage::Waiting => self.judge_whole(seen)?,
-        };
-        self.check_digest(&digests)?;
-        self.check_late(seen)?;
-        Ok(self.permit(key, macs))
-    }
-
-    /// Starts the MACs on what the head gives; where that is all, judges.
-    fn start(&self, scope: Scope<'_>) -> Result<Stage, Rejection> {
-        let early = self.scheme.parts.require.iter().filter(|requirement| !is_late(&self.scheme.parts, requirement));
-        for requirement in early {
-            meet(scope, requirement)?;
-        }
-        let keys = self.keys()?;
-        let lanes = lanes::Lanes::open(scope, &keys)?;
-        if self.scheme.need == Need::Head {
-            let (key, macs) = lanes.close(Some(scope), &self.claims.candidates)?;
-            return Ok(Stage::Held(key, macs));
-        }
-        Ok(Stage::Fed(lanes))
-    }
-
-    fn keys(&self) -> Result<Vec<Arc<Prepared>>, Rejection> {
-        let most = self.macs.checked_div(self.scheme.contents.len()).unwrap_or(1).max(1);
-        match &self.ring {
-            Some(ring) => ring.candidates(&self.scheme, self.claims.key_id.as_deref(), self.now, most),
-            None => Ok(vec![self.scheme.dummy.prepared()]),
+    pub fn close(self, whole: Option<&[u8]>) -> Result<Permit, Rejection> {
+        match self.inner {
+            Inner::Declared(check) => check.close(whole),
+            Inner::Native(check) => check.close(self.ring.as_deref(), whole),
         }
     }
-
-    fn scope<'a>(&'a self, seen: Seen<'a>) -> Option<Scope<'a>> {
-        let kept = self.kept.as_ref()?;
-        let public_url = kept.public_url.as_deref();
-        Some(Scope { scheme: &self.scheme, head: &kept.head, public_url, claims: &self.claims, seen })
-    }
-
-    /// Under [`Need::Whole`]: the evidence in the body, and every MAC, at once.
-    fn judge_whole(&mut self, seen: Seen<'_>) -> Result<(Arc<Key>, Vec<Bytes>), Rejection> {
-        let scope = self.scope(seen).ok_or(Code::SignatureInvalid)?;
-        let claims = claims::read(scope, self.now, true)?;
-        self.claims = claims;
-        let scope = self.scope(seen).ok_or(Code::SignatureInvalid)?;
-        let stage = self.start(scope)?;
-        let demanded = demanded_digest(scope)?;
-        let verdict = match stage {
-            Stage::Fed(lanes) => lanes.close(Some(scope), &self.claims.candidates)?,
-            Stage::Held(key, macs) => (key, macs),
-            Stage::Waiting => return Err(Code::SignatureInvalid.into()),
-        };
-        self.demanded = demanded;
-        Ok(verdict)
-    }
-
-    /// The body's digest is what the covered header says; demanded wherever there is a body.
-    fn check_digest(&self, digests: &[(Algorithm, Vec<u8>)]) -> Result<(), Rejection> {
-        let Some(field) = &self.scheme.parts.digest else { return Ok(()) };
-        let Some(demanded) = &self.demanded else {
-            let needed = field.when == Demand::Always || (field.when == Demand::Body && self.body);
-            let missing = Rejection::from(Code::DigestInvalid).because("the body has no covered digest");
-            return if needed { Err(missing) } else { Ok(()) };
-        };
-        let found = digests.iter().find(|(algorithm, _)| *algorithm == field.algorithm);
-        match found.map(|(_, digest)| bool::from(digest.ct_eq(demanded))) {
-            Some(true) => Ok(()),
-            Some(false) | None => Err(Code::DigestInvalid.into()),
-        }
-    }
-
-    fn check_late(&self, seen: Seen<'_>) -> Result<(), Rejection> {
-        let mut late = self.scheme.parts.require.iter().filter(|requirement| is_late(&self.scheme.parts, requirement));
-        late.try_for_each(|requirement| match self.scope(seen) {
-            Some(scope) => meet(scope, requirement),
-            None => Err(Code::RequirementUnmet.into()),
-        })
-    }
-
-    fn permit(self, key: Arc<Key>, macs: Vec<Bytes>) -> Permit {
-        let stamp = self.claims.stamp.filter(|_| self.scheme.stamp_covered);
-        let field = self.scheme.parts.timestamp.as_ref();
-        Permit {
-            key,
-            scheme: Arc::clone(&self.scheme.parts.name),
-            stamp,
-            fresh_until: stamp.zip(field).map(|(stamp, field)| field.bounds.end(stamp, field.format)),
-            nonce: self.claims.nonce.filter(|_| self.scheme.nonce_covered),
-            macs,
-        }
-    }
-}
-
-/// The digest that the head claims, if it is covered.
-fn demanded_digest(scope: Scope<'_>) -> Result<Option<Vec<u8>>, Rejection> {
-    let parts = &scope.scheme.parts;
-    let Some(field) = &parts.digest else { return Ok(None) };
-    let invalid = || Rejection::from(Code::DigestInvalid);
-    let text = match scope.one(&field.source) {
-        Ok(Some(text)) => text,
-        Ok(None) => return Ok(None),
-        Err(Twice) => return Err(invalid().because("repeated")),
-    };
-    if let Some(signed) = &parts.signed_headers {
-        let listed = scope.listed(signed)?;
-        if field.when != Demand::Present && !field.source.headers().iter().any(|name| listed.contains(name)) {
-            return Ok(None);
-        }
-    }
-    let encoded = text.strip_prefix(field.prefix.as_ref()).ok_or_else(invalid)?;
-    let digest = field.encoding.decode(encoded, false).ok_or_else(invalid)?;
-    Ok(Some(digest))
-}
-
-fn meet(scope: Scope<'_>, requirement: &Requirement) -> Result<(), Rejection> {
-    let absent = |source| matches!(scope.one(source), Ok(None));
-    let sources = requirement.value.values().filter_map(|value| match &value.input {
-        super::template::Input::Source(source) => Some(source),
-        _ => None,
-    });
-    if requirement.if_present && sources.into_iter().any(absent) {
-        return Ok(());
-    }
-    let value = scope.render(&requirement.value)?;
-    let held = match &requirement.test {
-        Test::Equals(other) => bool::from(value.ct_eq(&scope.render(other)?)),
-        Test::Not(other) => value != scope.render(other)?,
-    };
-    if held { Ok(()) } else { Err(Code::RequirementUnmet.into()) }
 }

@@ -2,26 +2,22 @@
 //!
 //! **Invariant:** nothing here does I/O, logs, spawns, reads a clock or knows that there is a network.
 
-mod analysis;
 pub mod check;
-mod claims;
 mod date;
+pub mod declared;
 pub mod encoding;
-mod facts;
-mod faults;
 pub mod filter;
 pub mod form;
 pub mod json;
 pub mod key;
 pub mod keyring;
-mod lanes;
 pub mod mac;
 pub mod message;
+pub mod native;
 pub mod params;
 pub mod permit;
 pub mod ring;
 pub mod scheme;
-mod scope;
 pub mod secret;
 pub mod signing;
 pub mod stamp;

@@ -17,6 +17,7 @@ pub struct Permit {
     pub(in crate::sig) fresh_until: Option<Moment>,
     pub(in crate::sig) nonce: Option<Bytes>,
     pub(in crate::sig) macs: Vec<Bytes>,
+    pub(in crate::sig) sets: Vec<(Bytes, Bytes)>,
 }
 
 impl Permit {
@@ -51,6 +52,11 @@ impl Permit {
         &self.macs
     }
 
+    /// Headers for the upstream that the signature vouches for: lower-case names and values.
+    pub fn sets(&self) -> &[(Bytes, Bytes)] {
+        &self.sets
+    }
+
     /// A permit out of thin air, for tests of what comes after the proof.
     #[cfg(test)]
     pub(crate) fn for_test(
@@ -59,7 +65,7 @@ impl Permit {
         fresh_until: Option<Moment>,
         macs: Vec<Bytes>,
     ) -> Self {
-        Self { key, scheme: "test".into(), stamp, fresh_until, nonce: None, macs }
+        Self { key, scheme: "test".into(), stamp, fresh_until, nonce: None, macs, sets: Vec::new() }
     }
 
     /// The same with a nonce.

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::claims::{self, Claims};
+use super::declared::parts::KeyForm;
 use super::key::Key;
 use super::keyring::Keyring;
 use super::mac::{Algorithm, Mac};
 use super::message::Head;
-use super::scheme::{KeyForm, Parts, Scheme};
-use super::scope::{Scope, Seen};
+use super::scheme::Scheme;
 use super::secret::Secret;
 use super::template::{Input, Part, Template};
 use super::time::Moment;
@@ -28,33 +27,64 @@ pub struct Misfit {
     pub why: &'static str,
 }
 
+/// What a scheme makes of a secret.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyUse {
+    /// How the configured secret becomes key bytes.
+    pub form: KeyForm,
+    /// What is done with them.
+    pub primitive: Primitive,
+}
+
+/// What proves that somebody has the key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Primitive {
+    /// HMAC (RFC 2104).
+    Hmac(Algorithm),
+    /// A plain digest with the key inside the message.
+    Hash(Algorithm),
+    /// HMAC with a key that is derived from the secret for each request.
+    Derived(Algorithm),
+}
+
+impl Primitive {
+    /// The hash function below it.
+    pub const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::Hmac(algorithm) | Self::Hash(algorithm) | Self::Derived(algorithm) => algorithm,
+        }
+    }
+}
+
 /// A key made ready for one scheme.
 pub(crate) struct Prepared {
     /// `None` for the dummy that stands for an unknown key.
     pub(in crate::sig) key: Option<Arc<Key>>,
     pub(in crate::sig) mac: Mac,
-    /// The key bytes, where the message holds them (`mac: hash`).
+    /// The key bytes, where more than the keyed state is needed of them.
     pub(in crate::sig) bytes: Option<Secret>,
 }
 
 /// A ring made ready for one scheme.
 pub struct PreparedRing {
     ring: Arc<Keyring>,
+    key_use: KeyUse,
+    dummy: Dummy,
     ready: Vec<Option<Arc<Prepared>>>,
 }
 
 impl Prepared {
-    fn new(scheme: &Scheme, key: &Arc<Key>) -> Result<Arc<Self>, &'static str> {
-        let bytes = key_bytes(&scheme.parts.key, key.secret.expose())?;
-        Ok(Arc::new(Self::of(&scheme.parts, Some(Arc::clone(key)), bytes)))
+    fn new(key_use: &KeyUse, key: &Arc<Key>) -> Result<Arc<Self>, &'static str> {
+        let bytes = key_bytes(&key_use.form, key.secret.expose())?;
+        Ok(Arc::new(Self::of(key_use, Some(Arc::clone(key)), bytes)))
     }
 
-    fn of(parts: &Parts, key: Option<Arc<Key>>, bytes: Secret) -> Self {
-        let algorithm = parts.algorithm;
-        if parts.keyed {
-            Self { key, mac: Mac::keyed(algorithm, bytes.expose()), bytes: None }
-        } else {
-            Self { key, mac: Mac::plain(algorithm), bytes: Some(bytes) }
+    fn of(key_use: &KeyUse, key: Option<Arc<Key>>, bytes: Secret) -> Self {
+        match key_use.primitive {
+            Primitive::Hmac(algorithm) => Self { key, mac: Mac::keyed(algorithm, bytes.expose()), bytes: None },
+            Primitive::Hash(algorithm) | Primitive::Derived(algorithm) => {
+                Self { key, mac: Mac::plain(algorithm), bytes: Some(bytes) }
+            }
         }
     }
 }
@@ -64,9 +94,9 @@ impl Prepared {
 pub(in crate::sig) struct Dummy(Arc<Prepared>);
 
 impl Dummy {
-    pub(in crate::sig) fn new(parts: &Parts) -> Self {
+    pub(in crate::sig) fn new(key_use: &KeyUse) -> Self {
         let bytes = Secret::new(b"no key has this id, yet it takes as long".to_vec());
-        Self(Arc::new(Prepared::of(parts, None, bytes)))
+        Self(Arc::new(Prepared::of(key_use, None, bytes)))
     }
 
     pub(in crate::sig) fn prepared(&self) -> Arc<Prepared> {
@@ -85,16 +115,18 @@ impl PreparedRing {
     pub const MOST: usize = 4096;
 
     /// A ring whose keys are made ready when they are asked for.
-    pub const fn lazy(ring: Arc<Keyring>) -> Self {
-        Self { ring, ready: Vec::new() }
+    pub fn lazy(scheme: &Scheme, ring: Arc<Keyring>) -> Self {
+        let key_use = scheme.facts().key_use.clone();
+        Self { ring, dummy: Dummy::new(&key_use), key_use, ready: Vec::new() }
     }
 
     /// Every key of `ring` made ready for `scheme`. Keys that do not fit are never used: see [`PreparedRing::misfits`].
     pub fn new(scheme: &Scheme, ring: Arc<Keyring>) -> Self {
-        let few = ring.keys().len() <= Self::MOST;
-        let keys = if few { ring.keys() } else { &[] };
-        let ready = keys.iter().map(|key| Prepared::new(scheme, key).ok()).collect();
-        Self { ring, ready }
+        let lazy = Self::lazy(scheme, ring);
+        let few = lazy.ring.keys().len() <= Self::MOST;
+        let keys = if few { lazy.ring.keys() } else { &[] };
+        let ready = keys.iter().map(|key| Prepared::new(&lazy.key_use, key).ok()).collect();
+        Self { ready, ..lazy }
     }
 
     /// The ring itself.
@@ -110,14 +142,12 @@ impl PreparedRing {
 
     /// Whether the request names a usable key of this ring that only observes. One that has expired forgives nothing any more.
     pub(crate) fn observes(&self, scheme: &Scheme, head: &Head, now: Moment) -> bool {
-        let claims = Claims::default();
-        let scope = Scope { scheme, head, public_url: None, claims: &claims, seen: Seen::Nothing };
-        claims::key_id(scope).is_some_and(|id| self.usable(&id, now).is_some_and(|key| key.observe))
+        scheme.claimed_key_id(head).is_some_and(|id| self.usable(&id, now).is_some_and(|key| key.observe))
     }
 
     /// Keys that cannot be used with `scheme`.
     pub fn misfits(&self, scheme: &Scheme) -> Vec<Misfit> {
-        let why = |key: &Arc<Key>| key_bytes(&scheme.parts.key, key.secret.expose()).err();
+        let why = |key: &Arc<Key>| key_bytes(&scheme.facts().key_use.form, key.secret.expose()).err();
         let misfit = |key: &Arc<Key>, why| Misfit {
             ring: Arc::clone(self.ring.name()),
             key: Arc::clone(&key.id),
@@ -130,7 +160,6 @@ impl PreparedRing {
     /// The keys to try: the named one, or every usable one, newest first, at most `most`. An unknown or unusable id gives the dummy.
     pub(in crate::sig) fn candidates(
         &self,
-        scheme: &Scheme,
         id: Option<&[u8]>,
         now: Moment,
         most: usize,
@@ -140,29 +169,29 @@ impl PreparedRing {
         }
         if let Some(id) = id {
             let known = std::str::from_utf8(id).ok().and_then(|id| self.ring.place(id));
-            let ready = known.and_then(|place| self.usable_at(scheme, place, now));
-            return Ok(vec![ready.unwrap_or_else(|| scheme.dummy.prepared())]);
+            let ready = known.and_then(|place| self.usable_at(place, now));
+            return Ok(vec![ready.unwrap_or_else(|| self.dummy.prepared())]);
         }
         let places = (0..self.ring.keys().len()).rev();
-        Ok(places.filter_map(|place| self.usable_at(scheme, place, now)).take(most).collect())
+        Ok(places.filter_map(|place| self.usable_at(place, now)).take(most).collect())
     }
 
-    fn usable_at(&self, scheme: &Scheme, place: usize, now: Moment) -> Option<Arc<Prepared>> {
+    fn usable_at(&self, place: usize, now: Moment) -> Option<Arc<Prepared>> {
         let key = self.ring.keys().get(place).filter(|key| key.verify.contains(now))?;
-        self.at(scheme, place, key)
+        self.at(place, key)
     }
 
-    fn at(&self, scheme: &Scheme, place: usize, key: &Arc<Key>) -> Option<Arc<Prepared>> {
+    fn at(&self, place: usize, key: &Arc<Key>) -> Option<Arc<Prepared>> {
         match self.ready.get(place) {
             Some(ready) => ready.clone(),
-            None => Prepared::new(scheme, key).ok(),
+            None => Prepared::new(&self.key_use, key).ok(),
         }
     }
 
     /// The keys that sign at `now`, newest first.
-    pub(crate) fn signers(&self, scheme: &Scheme, now: Moment) -> Vec<Arc<Prepared>> {
+    pub(crate) fn signers(&self, now: Moment) -> Vec<Arc<Prepared>> {
         let keys = self.ring.signers(now).into_iter();
-        keys.filter_map(|key| self.ring.place(&key.id).and_then(|place| self.at(scheme, place, key))).collect()
+        keys.filter_map(|key| self.ring.place(&key.id).and_then(|place| self.at(place, key))).collect()
     }
 }
 

@@ -1,235 +1,154 @@
-//! How a signature is carried and which bytes it covers.
+//! A scheme, ready to verify and to sign: declared in YAML, or native where data cannot say it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::Need;
-use super::encoding::Encoding;
-use super::mac::Algorithm;
-use super::params::ParamList;
-use super::stamp::{Bounds, Format};
-use super::template::{Source, Template, Value};
-
-/// A declaration whose words are understood; [`Scheme::new`] checks that they make sense together.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Parts {
-    /// Its name in the configuration.
-    pub name: Arc<str>,
-    /// The hash function.
-    pub algorithm: Algorithm,
-    /// HMAC, or a plain digest with the key inside the message.
-    pub keyed: bool,
-    /// How the configured secret becomes key bytes.
-    pub key: KeyForm,
-    /// A carrier with several values.
-    pub params: Option<ParamList>,
-    /// Where signatures sit; never empty.
-    pub signatures: Vec<SignatureField>,
-    /// Where the stamp sits.
-    pub timestamp: Option<StampField>,
-    /// Where the nonce or message id sits.
-    pub nonce: Option<NonceField>,
-    /// Where the key id sits.
-    pub key_id: Option<KeyIdField>,
-    /// A body digest in the head.
-    pub digest: Option<DigestField>,
-    /// The request lists what it signs.
-    pub signed_headers: Option<SignedHeaders>,
-    /// Named templates; each may use those before it.
-    pub lets: Vec<Template>,
-    /// What must hold beside the signature.
-    pub require: Vec<Requirement>,
-    /// The signed bytes; any of them may match. Never empty.
-    pub messages: Vec<Template>,
-    /// Header names as the declaration writes them, for challenges.
-    pub spellings: Vec<String>,
-    /// Must be present for this to be the chosen alternative.
-    pub when: Vec<Source>,
-}
-
-/// How the configured secret becomes key bytes.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct KeyForm {
-    /// `None`: its text.
-    pub encoding: Option<Encoding>,
-    /// Removed first where it is there.
-    pub strip_prefix: Option<String>,
-    /// Then digested into the key.
-    pub derive: Option<(Algorithm, Template)>,
-}
-
-/// Where a signature sits and how it is spelled.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SignatureField {
-    /// Its place.
-    pub source: Source,
-    /// Between the members of a list; `None`: one signature.
-    pub list: Option<Bytes>,
-    /// White space round members is skipped.
-    pub trim: bool,
-    /// Before the encoded MAC.
-    pub prefix: Bytes,
-    /// Of the MAC.
-    pub encoding: Encoding,
-    /// Hex digits in either case.
-    pub any_case: bool,
-    /// Only this key of the ring may have made it.
-    pub key: Option<Arc<str>>,
-}
-
-/// Where the stamp sits and how far from now it may be.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StampField {
-    /// Its place.
-    pub source: Source,
-    /// How it is written.
-    pub format: Format,
-    /// Its window.
-    pub bounds: Bounds,
-}
-
-/// Where the nonce sits and how we make one.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NonceField {
-    /// Its place.
-    pub source: Source,
-    /// UUID form instead of 32 hex digits.
-    pub uuid: bool,
-    /// Before the nonces that we make.
-    pub prefix: String,
-}
-
-/// Where the key id sits.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct KeyIdField {
-    /// Its place.
-    pub source: Source,
-    /// When absent every usable key is tried.
-    pub optional: bool,
-}
-
-/// A body digest in the head, checked on the body as it arrives.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DigestField {
-    /// Its place.
-    pub source: Source,
-    /// Before the encoded digest.
-    pub prefix: Bytes,
-    /// Of the digest.
-    pub algorithm: Algorithm,
-    /// Of the digest.
-    pub encoding: Encoding,
-    /// When it is demanded.
-    pub when: Demand,
-}
-
-/// When a digest is demanded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Demand {
-    /// Checked where it is sent.
-    Present,
-    /// Demanded, and covered, where there is a body.
-    Body,
-    /// Always demanded and covered.
-    Always,
-}
-
-/// The request lists what it signs.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SignedHeaders {
-    /// Where the list is.
-    pub source: Source,
-    /// Between names.
-    pub separator: Bytes,
-    /// When there is no list.
-    pub default: Vec<Bytes>,
-    /// What we sign.
-    pub sign: Vec<Bytes>,
-    /// What must be listed.
-    pub require: Vec<Bytes>,
-    /// One line.
-    pub line: Template,
-    /// Between lines.
-    pub join: Bytes,
-    /// After the last line.
-    pub end: Bytes,
-    /// Names that are no headers.
-    pub special: Vec<(Bytes, Template)>,
-    /// A listed header that is not there.
-    pub absent: Absent,
-}
-
-/// What becomes of a listed header that is not there.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Absent {
-    /// The request is refused.
-    Refuse,
-    /// It signs as nothing.
-    Skip,
-    /// It signs as this line.
-    Line(Template),
-}
-
-/// Something that must hold beside the signature.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Requirement {
-    /// What is looked at.
-    pub value: Template,
-    /// What it is compared with.
-    pub test: Test,
-    /// Passes when the value's sources are absent.
-    pub if_present: bool,
-}
-
-/// How a required value is compared.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Test {
-    /// Both are the same bytes.
-    Equals(Template),
-    /// They differ.
-    Not(Template),
-}
-
-/// A part of the signed bytes, as the engine meets it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(in crate::sig) enum Step {
-    /// As it stands.
-    Literal(Bytes),
-    /// Known with the head (or, under [`Need::Whole`], at the end).
-    Value(Value),
-    /// Known when the body's digests are.
-    Late(Value),
-    /// The body as it arrives.
-    Body,
-    /// The key itself.
-    Key,
-}
+use super::declared::parts::{Declared, Fault, Parts};
+use super::message::Head;
+use super::native::Native;
+use super::ring::KeyUse;
 
 /// A compiled scheme; the same one verifies and signs.
 #[derive(Clone, Debug)]
 pub struct Scheme {
-    pub(in crate::sig) parts: Parts,
-    pub(in crate::sig) contents: Vec<Vec<Step>>,
-    pub(in crate::sig) need: Need,
-    /// Digests of the body that something asks for.
-    pub(in crate::sig) digests: Vec<Algorithm>,
-    /// Whether something is computed from the head after the body: the head is kept until then.
-    pub(in crate::sig) keeps_head: bool,
-    pub(in crate::sig) uses_json: bool,
-    /// Whether the stamp and the nonce are under the MAC: only then are they in a permit.
-    pub(in crate::sig) stamp_covered: bool,
-    pub(in crate::sig) nonce_covered: bool,
-    /// Stands for a key that nobody has.
-    pub(in crate::sig) dummy: super::ring::Dummy,
-    pub(in crate::sig) alternatives: Vec<Arc<Scheme>>,
+    facts: Facts,
+    pub(in crate::sig) kind: Kind,
+    alternatives: Vec<Arc<Scheme>>,
 }
 
-/// A declaration that says something impossible.
+/// Where the work is done.
+#[derive(Clone, Debug)]
+pub(in crate::sig) enum Kind {
+    /// By the declaration's own words.
+    Declared(Arc<Declared>),
+    /// By code.
+    Native(Arc<dyn Native>),
+}
+
+/// What a scheme proves and what it leaves open: for the linter, the gate and the status page. Computed once, at load.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
-    /// Which field, e.g. `message`.
-    pub path: String,
-    /// What is wrong with it.
-    pub message: String,
+pub struct Facts {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// What verifying needs of the body.
+    pub need: Need,
+    /// What signing needs of the body: a digest in the head has to be known before the head is signed.
+    pub signing_need: Need,
+    /// How a secret is used.
+    pub key_use: KeyUse,
+    /// Whether the request may name its key.
+    pub has_key_id: bool,
+    /// Whether the request must name its key.
+    pub key_named: bool,
+    /// Whether it has a timestamp, covered or not.
+    pub has_timestamp: bool,
+    /// Whether it has a nonce, covered or not.
+    pub has_nonce: bool,
+    /// MACs for each key that is tried.
+    pub messages: usize,
+    /// Whether it signs the public URL, which only configuration can say.
+    pub needs_public_url: bool,
+    /// Whether signatures come in a list.
+    pub carries_list: bool,
+    /// How far a stamp may lie from now: past and future.
+    pub window: Option<(Duration, Duration)>,
+    /// What is always under the MAC.
+    pub covers: Covers,
+    /// Lower-case names of headers that only carry evidence.
+    pub carrier_headers: Vec<Bytes>,
+    /// Lower-case names of headers that carry evidence or are covered by every signature.
+    pub known_headers: Vec<Bytes>,
+    /// The headers that a caller has to send, as they are usually written.
+    pub announced: Vec<String>,
+    /// Whether it can sign, or why not.
+    pub can_sign: Result<(), String>,
+    /// Lower-case names of headers that a valid signature sets for the upstream; copies that the client sent are removed.
+    pub sets: Vec<Bytes>,
+}
+
+/// What every signature of a scheme covers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Covers {
+    /// The body, raw or by a digest.
+    pub body: bool,
+    /// The timestamp.
+    pub timestamp: bool,
+    /// The nonce.
+    pub nonce: bool,
+    /// The key id.
+    pub key_id: bool,
+    /// The method.
+    pub method: bool,
+    /// The path.
+    pub path: bool,
+    /// The query.
+    pub query: bool,
+}
+
+impl Scheme {
+    /// Checks that the parts of a declaration make sense together.
+    pub fn new(parts: Parts) -> Result<Self, Vec<Fault>> {
+        let declared = Declared::new(parts)?;
+        Ok(Self { facts: declared.facts(), kind: Kind::Declared(Arc::new(declared)), alternatives: Vec::new() })
+    }
+
+    /// A scheme that is code.
+    pub(crate) fn native(native: impl Native + 'static) -> Self {
+        Self { facts: native.facts(), kind: Kind::Native(Arc::new(native)), alternatives: Vec::new() }
+    }
+
+    /// A scheme that stands for an ordered choice of schemes; the first also signs.
+    pub fn any_of(members: Vec<Self>) -> Option<Self> {
+        let first = members.first()?.clone();
+        Some(Self { alternatives: members.into_iter().map(Arc::new).collect(), ..first })
+    }
+
+    /// What it proves and what it leaves open.
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Its name in the configuration.
+    pub const fn name(&self) -> &Arc<str> {
+        &self.facts.name
+    }
+
+    /// What verifying needs of the body.
+    pub const fn need(&self) -> Need {
+        self.facts.need
+    }
+
+    /// The members of `any_of`; empty for a scheme of its own.
+    pub fn alternatives(&self) -> &[Arc<Scheme>] {
+        &self.alternatives
+    }
+
+    /// How many MACs it takes to try a ring of `keys`; one per message where the request names its key.
+    pub fn trials(&self, keys: usize) -> usize {
+        self.facts.messages.saturating_mul(if self.facts.key_named { keys.min(1) } else { keys })
+    }
+
+    /// Whether it, or a member of it, signs the public URL, which only configuration can say.
+    pub fn needs_public_url(&self) -> bool {
+        self.facts.needs_public_url || self.alternatives.iter().any(|member| member.needs_public_url())
+    }
+
+    /// Whether this alternative is the one to judge: one of its signature carriers is there.
+    pub fn is_chosen(&self, head: &Head) -> bool {
+        match &self.kind {
+            Kind::Declared(declared) => declared.is_chosen(head),
+            Kind::Native(native) => native.is_chosen(head),
+        }
+    }
+
+    /// The claimed key id, where the head holds one in a readable form.
+    pub(in crate::sig) fn claimed_key_id(&self, head: &Head) -> Option<Bytes> {
+        match &self.kind {
+            Kind::Declared(declared) => declared.claimed_key_id(head),
+            Kind::Native(native) => native.claimed_key_id(head),
+        }
+    }
 }

@@ -37,7 +37,7 @@ pub(crate) fn verify(raw: &raw::Route, matches: &[Match], scope: &Scope<'_>) -> 
     let alternatives: Vec<Alternative> = made.into_iter().collect::<Option<_>>()?;
     let gate = Gate::new(alternatives);
     report_misfits(&gate.misfits(), at, scope);
-    let nonce = gate.schemes().all(|scheme| scheme.covers_nonce());
+    let nonce = gate.schemes().all(|scheme| scheme.facts().covers.nonce);
     Some(Verified { gate, nonce })
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn sign(raw: &raw::Route, scope: &Scope<'_>) -> Option<Seal> {
         Some(raw::With::Newest) => With::Newest,
     };
     let scheme = scheme?;
-    if let Err(why) = scheme.can_sign() {
+    if let Err(why) = &scheme.facts().can_sign {
         scope.report.error(at, &format!("scheme `{}` cannot sign: {why}", scheme.name()), None);
         return None;
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::raw::Declaration;
 use super::{SchemeProblem, fields};
+use crate::sig::declared::parts::{KeyIdField, Parts, SignatureField};
 use crate::sig::mac::Algorithm;
-use crate::sig::scheme::{KeyIdField, Parts, Scheme, SignatureField};
+use crate::sig::scheme::Scheme;
 use crate::sig::template::{Names, Template};
 
 /// Compiles the declaration under `schemes.<name>`.
@@ -14,10 +15,13 @@ pub fn compile(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<Sche
         return any_of(name, declaration);
     }
     let mut compiler = Compiler::new(declaration);
+    if let Some(native) = super::natives::compile(name, &mut compiler, declaration) {
+        return native;
+    }
     let parts = compiler.parts(name, declaration);
     let Some(parts) = parts.filter(|_| compiler.problems.is_empty()) else { return Err(compiler.problems) };
     Scheme::new(parts).map_err(|faults| {
-        let problem = |fault: crate::sig::scheme::Fault| SchemeProblem {
+        let problem = |fault: crate::sig::declared::parts::Fault| SchemeProblem {
             at: fields::place(declaration, &fault.path),
             path: fault.path,
             message: fault.message,

@@ -5,7 +5,7 @@ use serde_yaml::Spanned;
 
 use super::compile::Compiler;
 use super::raw::{RawAbsent, RawRequire, RawSignedHeaders, Text};
-use crate::sig::scheme::{Absent, Requirement, SignedHeaders, Test};
+use crate::sig::declared::parts::{Absent, Requirement, SignedHeaders, Test};
 use crate::sig::template::{Names, Source, Template};
 
 impl Compiler<'_> {

@@ -8,10 +8,10 @@ use serde_yaml::Spanned;
 use super::compile::Compiler;
 use super::fields;
 use super::raw::{RawDigest, RawKey, RawNonce, RawParams, RawSignature, RawTimestamp};
+use crate::sig::declared::parts::{Demand, DigestField, KeyForm, NonceField, SignatureField, StampField};
 use crate::sig::encoding::Encoding;
 use crate::sig::mac::Algorithm;
 use crate::sig::params::{ParamList, Shape};
-use crate::sig::scheme::{Demand, DigestField, KeyForm, NonceField, SignatureField, StampField};
 use crate::sig::stamp::{Bounds, Format};
 use crate::sig::template::{Input, Value};
 

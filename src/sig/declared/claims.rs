@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::params::Params;
-use super::scheme::{Scheme, SignatureField};
+use super::parts::{Declared, SignatureField};
 use super::scope::{Scope, Seen, Twice, split};
-use super::template::Source;
-use super::time::Moment;
 use crate::reject::{Code, Rejection};
+use crate::sig::params::Params;
+use crate::sig::template::Source;
+use crate::sig::time::Moment;
 
 /// Longest carrier of a signature, in bytes.
 const LONGEST: usize = 8 * 1024;
@@ -111,7 +111,7 @@ fn signature_texts(scope: Scope<'_>, field: &SignatureField) -> Result<Vec<Bytes
 }
 
 fn decode(
-    scheme: &Scheme,
+    scheme: &Declared,
     field: &SignatureField,
     texts: &[Bytes],
     candidates: &mut Vec<Candidate>,

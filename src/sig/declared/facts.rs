@@ -1,83 +1,74 @@
 //! What a scheme proves and what it leaves open: facts for the linter, the gate and the status page.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::analysis::carriers;
-use super::mac::Algorithm;
-use super::scheme::{Parts, Scheme};
-use super::stamp::Bounds;
-use super::template::{Input, Source, Template};
+use super::parts::{Declared, Parts};
+use crate::sig::Need;
+use crate::sig::message::Head;
+use crate::sig::ring::{KeyUse, Primitive};
+use crate::sig::scheme::{Covers, Facts};
+use crate::sig::stamp::Bounds;
+use crate::sig::template::{Input, Source, Template};
 
-impl Scheme {
-    /// Its name in the configuration.
-    pub fn name(&self) -> &std::sync::Arc<str> {
-        &self.parts.name
+impl Declared {
+    /// What it proves and what it leaves open.
+    pub(in crate::sig) fn facts(&self) -> Facts {
+        let parts = &self.parts;
+        let templates = super::analysis::side_templates(parts).into_iter().chain(&parts.messages);
+        Facts {
+            name: Arc::clone(&parts.name),
+            need: self.need,
+            signing_need: self.signing_need(),
+            key_use: parts.key_use(),
+            has_key_id: parts.key_id.is_some(),
+            key_named: parts.key_id.as_ref().is_some_and(|field| !field.optional),
+            has_timestamp: parts.timestamp.is_some(),
+            has_nonce: parts.nonce.is_some(),
+            messages: self.contents.len(),
+            needs_public_url: templates
+                .into_iter()
+                .any(|template| template.uses(&Input::Url) || template.uses(&Input::PublicUrl)),
+            carries_list: self.carries_list(),
+            window: self.window(),
+            covers: Covers {
+                body: self.covers_body(),
+                timestamp: self.covers_timestamp(),
+                nonce: self.covers_nonce(),
+                key_id: self.covers_key_id(),
+                method: self.covers_method(),
+                path: self.covers_path(),
+                query: self.covers_query(),
+            },
+            carrier_headers: super::analysis::carrier_headers(parts),
+            known_headers: super::analysis::known_headers(parts),
+            announced: self.announced(),
+            can_sign: self.can_sign(),
+            sets: Vec::new(),
+        }
     }
 
-    /// What it needs of the body.
-    pub const fn need(&self) -> super::Need {
-        self.need
+    /// What signing needs of the body.
+    pub(in crate::sig) fn signing_need(&self) -> Need {
+        if self.need == Need::Head && !self.digests.is_empty() { Need::Feed } else { self.need }
     }
 
-    /// The hash function.
-    pub const fn algorithm(&self) -> Algorithm {
-        self.parts.algorithm
-    }
-
-    /// Whether it is HMAC, not a plain digest with the key inside.
-    pub const fn is_hmac(&self) -> bool {
-        self.parts.keyed
-    }
-
-    /// The members of `any_of`; empty for a scheme of its own.
-    pub fn alternatives(&self) -> &[std::sync::Arc<Scheme>] {
-        &self.alternatives
-    }
-
-    /// Whether it has a timestamp, covered or not.
-    pub const fn has_timestamp(&self) -> bool {
-        self.parts.timestamp.is_some()
-    }
-
-    /// Whether it has a nonce, covered or not.
-    pub const fn has_nonce(&self) -> bool {
-        self.parts.nonce.is_some()
-    }
-
-    /// Whether the request names its key.
-    pub const fn has_key_id(&self) -> bool {
-        self.parts.key_id.is_some()
-    }
-
-    /// How many MACs it takes to try a ring of `keys`; one per message where the request names its key.
-    pub fn trials(&self, keys: usize) -> usize {
-        let named = self.parts.key_id.as_ref().is_some_and(|field| !field.optional);
-        self.contents.len().saturating_mul(if named { keys.min(1) } else { keys })
-    }
-
-    /// Whether it signs the public URL, which only configuration can say.
-    pub fn needs_public_url(&self) -> bool {
-        let templates = super::analysis::side_templates(&self.parts).into_iter().chain(&self.parts.messages);
-        let own = templates.into_iter().any(|template| template.uses(&Input::Url) || template.uses(&Input::PublicUrl));
-        own || self.alternatives.iter().any(|member| member.needs_public_url())
-    }
-
-    /// Whether signatures come in a list.
-    pub fn carries_list(&self) -> bool {
+    fn carries_list(&self) -> bool {
         self.parts.signatures.first().is_some_and(|field| field.list.is_some() || self.is_repeated(&field.source))
     }
 
     pub(in crate::sig) fn is_repeated(&self, source: &Source) -> bool {
         match (source, self.parts.params.as_ref().map(|list| &list.shape)) {
-            (Source::Param(name), Some(super::params::Shape::Pairs { repeat, .. })) => repeat.contains(name),
+            (Source::Param(name), Some(crate::sig::params::Shape::Pairs { repeat, .. })) => repeat.contains(name),
             _ => false,
         }
     }
 
     /// How far a stamp may lie from now: past and future.
-    pub fn window(&self) -> Option<(Duration, Duration)> {
+    fn window(&self) -> Option<(Duration, Duration)> {
         self.parts.timestamp.as_ref().map(|field| match field.bounds {
             Bounds { expiry: true, future, .. } => (Duration::ZERO, future),
             Bounds { past, future, .. } => (past, future),
@@ -85,42 +76,42 @@ impl Scheme {
     }
 
     /// Whether every message covers the body, raw or by a digest.
-    pub fn covers_body(&self) -> bool {
+    fn covers_body(&self) -> bool {
         let by_digest = self
             .parts
             .digest
             .as_ref()
-            .is_some_and(|field| field.when != super::scheme::Demand::Present || self.covers_source(&field.source));
+            .is_some_and(|field| field.when != super::parts::Demand::Present || self.covers_source(&field.source));
         by_digest || self.covers(&|input| *input == Input::Body)
     }
 
     /// Whether every message covers the timestamp.
-    pub fn covers_timestamp(&self) -> bool {
+    pub(in crate::sig) fn covers_timestamp(&self) -> bool {
         self.parts.timestamp.as_ref().is_some_and(|field| self.covers_field(&Input::Timestamp, &field.source))
     }
 
     /// Whether every message covers the nonce.
-    pub fn covers_nonce(&self) -> bool {
+    pub(in crate::sig) fn covers_nonce(&self) -> bool {
         self.parts.nonce.as_ref().is_some_and(|field| self.covers_field(&Input::Nonce, &field.source))
     }
 
     /// Whether every message covers the key id.
-    pub fn covers_key_id(&self) -> bool {
+    fn covers_key_id(&self) -> bool {
         self.parts.key_id.as_ref().is_some_and(|field| self.covers_field(&Input::KeyId, &field.source))
     }
 
     /// Whether every message covers the method.
-    pub fn covers_method(&self) -> bool {
+    fn covers_method(&self) -> bool {
         self.covers(&|input| *input == Input::Method)
     }
 
     /// Whether every message covers the path.
-    pub fn covers_path(&self) -> bool {
+    fn covers_path(&self) -> bool {
         self.covers(&|input| matches!(input, Input::Target | Input::Path | Input::Url))
     }
 
     /// Whether every message covers the query.
-    pub fn covers_query(&self) -> bool {
+    fn covers_query(&self) -> bool {
         self.covers(&|input| matches!(input, Input::Target | Input::Url | Input::Query | Input::MarkedQuery))
     }
 
@@ -167,18 +158,8 @@ impl Scheme {
         })
     }
 
-    /// Lower-case names of headers that only carry evidence.
-    pub fn carrier_headers(&self) -> Vec<Bytes> {
-        super::analysis::carrier_headers(&self.parts)
-    }
-
-    /// Lower-case names of headers that carry evidence or are covered by every signature.
-    pub fn known_headers(&self) -> Vec<Bytes> {
-        super::analysis::known_headers(&self.parts)
-    }
-
     /// Whether the declaration can be run backwards, or why not.
-    pub fn can_sign(&self) -> Result<(), String> {
+    fn can_sign(&self) -> Result<(), String> {
         for source in carriers(&self.parts) {
             match source {
                 Source::Header(_) | Source::Param(_) | Source::Query(_) => {}
@@ -187,7 +168,7 @@ impl Scheme {
                 }
             }
         }
-        if self.parts.params.as_ref().is_some_and(|list| matches!(list.shape, super::params::Shape::Split(_))) {
+        if self.parts.params.as_ref().is_some_and(|list| matches!(list.shape, crate::sig::params::Shape::Split(_))) {
             return Err("its token holds a value that only the application knows".to_owned());
         }
         if self.parts.timestamp.as_ref().is_some_and(|field| field.bounds.expiry) {
@@ -208,9 +189,9 @@ impl Scheme {
     }
 }
 
-impl Scheme {
+impl Declared {
     /// Whether this alternative is the one to judge: its `when` is met and one of its signature carriers is there.
-    pub fn is_chosen(&self, head: &super::message::Head) -> bool {
+    pub(in crate::sig) fn is_chosen(&self, head: &Head) -> bool {
         let nothing = super::claims::Claims::default();
         let scope = super::scope::Scope {
             scheme: self,
@@ -230,8 +211,15 @@ impl Scheme {
         self.parts.when.iter().all(there) && self.parts.signatures.iter().any(|field| there(&field.source))
     }
 
+    /// The claimed key id alone, where the head holds one in a readable form.
+    pub(in crate::sig) fn claimed_key_id(&self, head: &Head) -> Option<Bytes> {
+        let claims = super::claims::Claims::default();
+        let seen = super::scope::Seen::Nothing;
+        super::claims::key_id(super::scope::Scope { scheme: self, head, public_url: None, claims: &claims, seen })
+    }
+
     /// The headers that a caller has to send, as they are usually written.
-    pub fn announced(&self) -> Vec<String> {
+    fn announced(&self) -> Vec<String> {
         let parts = &self.parts;
         let fields = [
             parts.timestamp.as_ref().map(|field| &field.source),
@@ -246,6 +234,12 @@ impl Scheme {
 }
 
 impl Parts {
+    /// What is made of a secret.
+    pub(in crate::sig) fn key_use(&self) -> KeyUse {
+        let primitive = if self.keyed { Primitive::Hmac(self.algorithm) } else { Primitive::Hash(self.algorithm) };
+        KeyUse { form: self.key.clone(), primitive }
+    }
+
     /// A header's name as the declaration writes it, or each word with a capital.
     fn spelling(&self, name: &Bytes) -> String {
         let written = self.spellings.iter().find(|known| known.as_bytes().eq_ignore_ascii_case(name));

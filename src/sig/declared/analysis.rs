@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use super::Need;
-use super::mac::Algorithm;
-use super::scheme::{Absent, Fault, Parts, Scheme, Step, Test};
-use super::template::{Input, Part, Source, Template, Value};
+use super::parts::{Absent, Declared, Fault, Parts, Step, Test};
+use crate::sig::Need;
+use crate::sig::mac::Algorithm;
+use crate::sig::template::{Input, Part, Source, Template, Value};
 
 /// How much of the body a value needs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -18,9 +18,9 @@ enum Use {
     Whole,
 }
 
-impl Scheme {
+impl Declared {
     /// Checks that the parts make sense together and plans the order in which the MAC is fed.
-    pub fn new(parts: Parts) -> Result<Self, Vec<Fault>> {
+    pub(in crate::sig) fn new(parts: Parts) -> Result<Self, Vec<Fault>> {
         let faults = super::faults::faults(&parts);
         if !faults.is_empty() {
             return Err(faults);
@@ -30,20 +30,10 @@ impl Scheme {
         let digests = digests(&parts);
         let keeps_head = need == Need::Whole || !late_free(&parts, &contents);
         let uses_json = sources(&parts).iter().any(|source| matches!(source, Source::Json(_)));
-        let dummy = super::ring::Dummy::new(&parts);
-        let (stamp_covered, nonce_covered, alternatives) = (false, false, Vec::new());
-        let mut scheme = Self {
-            parts,
-            contents,
-            need,
-            digests,
-            keeps_head,
-            uses_json,
-            stamp_covered,
-            nonce_covered,
-            dummy,
-            alternatives,
-        };
+        let dummy = crate::sig::ring::Dummy::new(&parts.key_use());
+        let (stamp_covered, nonce_covered) = (false, false);
+        let mut scheme =
+            Self { parts, contents, need, digests, keeps_head, uses_json, stamp_covered, nonce_covered, dummy };
         scheme.stamp_covered = scheme.covers_timestamp();
         scheme.nonce_covered = scheme.covers_nonce();
         let digest = scheme.parts.digest.as_ref().filter(|_| scheme.parts.signed_headers.is_none());
@@ -52,12 +42,6 @@ impl Scheme {
             return Err(vec![Fault { path: "digest".to_owned(), message }]);
         }
         Ok(scheme)
-    }
-
-    /// A scheme that stands for an ordered choice of schemes; the first also signs.
-    pub fn any_of(members: Vec<Self>) -> Option<Self> {
-        let first = members.first()?.clone();
-        Some(Self { alternatives: members.into_iter().map(std::sync::Arc::new).collect(), ..first })
     }
 }
 
@@ -183,7 +167,7 @@ fn late_free(parts: &Parts, contents: &[Vec<Step>]) -> bool {
 }
 
 /// Whether a requirement can only be judged when the body is there.
-pub(in crate::sig) fn is_late(parts: &Parts, requirement: &super::scheme::Requirement) -> bool {
+pub(in crate::sig) fn is_late(parts: &Parts, requirement: &super::parts::Requirement) -> bool {
     let (Test::Equals(other) | Test::Not(other)) = &requirement.test;
     use_of_all(parts, &requirement.value).max(use_of_all(parts, other)) > Use::Nothing
 }

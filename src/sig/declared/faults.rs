@@ -1,10 +1,10 @@
 //! What cannot work in a scheme, said when it is loaded.
 
 use super::analysis::{carriers, side_templates};
-use super::filter::Filter;
-use super::params::Shape;
-use super::scheme::{Absent, Fault, Parts};
-use super::template::{Input, Source, Template, Value};
+use super::parts::{Absent, Fault, Parts};
+use crate::sig::filter::Filter;
+use crate::sig::params::Shape;
+use crate::sig::template::{Input, Source, Template, Value};
 
 /// Everything that cannot work, with its field.
 pub(in crate::sig) fn faults(parts: &Parts) -> Vec<Fault> {
@@ -89,7 +89,7 @@ fn misplaced_sources(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
 fn misplaced_lines(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
     let mut elsewhere: Vec<&Template> = parts.messages.iter().chain(&parts.lets).collect();
     for requirement in &parts.require {
-        let (super::scheme::Test::Equals(other) | super::scheme::Test::Not(other)) = &requirement.test;
+        let (super::parts::Test::Equals(other) | super::parts::Test::Not(other)) = &requirement.test;
         elsewhere.extend([&requirement.value, other]);
     }
     let mut lines: Vec<&Template> = Vec::new();

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::claims::Candidate;
-use super::key::Key;
-use super::mac::Mac;
-use super::ring::Prepared;
-use super::scheme::Step;
+use super::parts::Step;
 use super::scope::{Scope, Seen};
 use crate::reject::{Code, Rejection};
+use crate::sig::key::Key;
+use crate::sig::mac::Mac;
+use crate::sig::ring::Prepared;
 
 /// A key and the raw MAC it makes.
 type Tried = (Arc<Prepared>, Vec<u8>);

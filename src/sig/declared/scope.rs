@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::claims::Claims;
-use super::form;
-use super::json::Json;
-use super::mac::Algorithm;
-use super::message::Head;
-use super::scheme::{Absent, Scheme, SignedHeaders};
-use super::template::{Input, Part, Source, Template, Value};
+use super::parts::{Absent, Declared, SignedHeaders};
 use crate::reject::{Code, Rejection};
+use crate::sig::form;
+use crate::sig::json::Json;
+use crate::sig::mac::Algorithm;
+use crate::sig::message::Head;
+use crate::sig::template::{Input, Part, Source, Template, Value};
 
 /// What is known of the body so far.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ pub(in crate::sig) enum Seen<'a> {
 /// One request, as templates see it.
 #[derive(Clone, Copy)]
 pub(in crate::sig) struct Scope<'a> {
-    pub(in crate::sig) scheme: &'a Scheme,
+    pub(in crate::sig) scheme: &'a Declared,
     pub(in crate::sig) head: &'a Head,
     pub(in crate::sig) public_url: Option<&'a str>,
     pub(in crate::sig) claims: &'a Claims,

@@ -1,0 +1,11 @@
+//! Schemes that are data: what a declaration means, verifying and signing.
+
+pub(in crate::sig) mod analysis;
+pub(in crate::sig) mod check;
+pub(in crate::sig) mod claims;
+mod facts;
+mod faults;
+pub(in crate::sig) mod lanes;
+pub mod parts;
+pub(in crate::sig) mod scope;
+pub(in crate::sig) mod signing;
