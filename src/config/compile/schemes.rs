@@ -4,13 +4,16 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use serde::Deserialize;
+
+use super::super::de::De;
 use super::super::field::{Field, Named};
 use super::super::raw::File;
 use super::super::raw::routes::Override;
 use super::super::report::{Report, Spot};
 use super::super::scheme::{self, Declaration, Overrides};
-use super::super::suggest;
 use super::super::values::Of;
+use super::super::{suggest, tree};
 use crate::sig::scheme::Scheme;
 
 /// The schemes that routes can name.
@@ -98,7 +101,9 @@ fn changes(raw: &Override) -> Overrides {
     }
 }
 
-/// The text was compiled in and is tested there.
+/// The text was compiled in and is tested there. It takes the way of every other declaration.
 fn built_in(text: &str) -> Option<Declaration> {
-    serde_yaml::from_str(text).ok()
+    let mut report = Report::default();
+    let node = tree::parse(text, 0, &mut report)?;
+    Declaration::deserialize(De { node: &node, report: &report }).ok()
 }
