@@ -9,6 +9,7 @@ use super::lanes::Lanes;
 use super::parts::{Declared, SignatureField};
 use super::scope::{Scope, Seen};
 use crate::reject::{Code, Rejection};
+use crate::sig::Need;
 use crate::sig::form;
 use crate::sig::json::Json;
 use crate::sig::mac::{Algorithm, Mac};
@@ -17,7 +18,6 @@ use crate::sig::ring::Prepared;
 use crate::sig::signing::Terms;
 use crate::sig::template::Source;
 use crate::sig::time::Moment;
-use crate::sig::Need;
 
 /// A signature whose head part is computed.
 pub(in crate::sig) struct Signing {
@@ -36,7 +36,7 @@ impl Signing {
         scheme: &Arc<Declared>,
         keys: Vec<Arc<Prepared>>,
         head: &mut Head,
-        (site, now, entropy): Terms<'_>,
+        Terms { site, now, entropy, answering: _ }: Terms<'_>,
     ) -> Result<Self, Rejection> {
         let id = keys.first().and_then(|key| key.key.as_ref()).map(|key| Arc::clone(&key.id));
         let id = id.ok_or_else(|| Rejection::from(Code::SigningFailed).because("no key may sign now"))?;
