@@ -74,7 +74,7 @@ impl<'a> Message<'a> {
             Self::Response { request, .. } if component.req => request.value(component.part()),
             Self::Response { status, fields, .. } => match component.part() {
                 Part::Status => Ok(Cow::Owned(status.to_string().into_bytes())),
-                Part::Field { name, form } => field(fields.all(name).map(AsRef::as_ref), name, form),
+                Part::Field { name, form } => field(&lines(fields, name), name, form),
                 _ => Err(misplaced("a response has this component of its request only, with `req`")),
             },
         }
@@ -99,9 +99,9 @@ impl<'a> Asked<'a> {
             Part::QueryParam(name) => Cow::Owned(query_param(head.query().unwrap_or_default(), name)?),
             Part::Field { name, form } if name == "host" => {
                 let host = Some(head.authority.as_ref()).filter(|host| !host.is_empty());
-                field(host.into_iter(), name, form)?
+                field(host.as_slice(), name, form)?
             }
-            Part::Field { name, form } => field(head.fields.all(name).map(AsRef::as_ref), name, form)?,
+            Part::Field { name, form } => field(&lines(&head.fields, name), name, form)?,
             Part::Status => return Err(misplaced("a request has no status")),
         })
     }
@@ -156,10 +156,13 @@ fn query_param(query: &[u8], name: &[u8]) -> Result<Vec<u8>, Rejection> {
     Ok(value.iter().map(encode).collect::<String>().into_bytes())
 }
 
+fn lines<'a>(fields: &'a Fields, name: &str) -> Vec<&'a [u8]> {
+    fields.iter().filter(|field| field.name == name.as_bytes()).map(|field| field.value.trim_ascii()).collect()
+}
+
 /// One value out of a field's lines (RFC 9421 §2.1).
-fn field<'a>(lines: impl Iterator<Item = &'a [u8]>, name: &str, form: &Form) -> Result<Cow<'a, [u8]>, Rejection> {
-    let lines: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii).collect();
-    let joined = match lines.as_slice() {
+fn field<'a>(lines: &[&'a [u8]], name: &str, form: &Form) -> Result<Cow<'a, [u8]>, Rejection> {
+    let joined = match lines {
         [] => return Err(uncovered("a covered header is missing")),
         [line] => Cow::Borrowed(*line),
         // Its values hold commas: joined, they can be cut in several ways.

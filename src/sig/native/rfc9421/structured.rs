@@ -99,7 +99,7 @@ pub fn canonical(text: &[u8]) -> Result<String, Fault> {
     if let Ok(dictionary) = dictionary(text) {
         return Ok(print_dictionary(&dictionary));
     }
-    let list = entries(text, Reader::member)?;
+    let list = entries(text, |reader| reader.member())?;
     Ok(list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
