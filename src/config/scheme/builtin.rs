@@ -17,6 +17,7 @@ const BUILTINS: &[(&str, &str)] = &[
     ("paddle", include_str!("../../../schemes/paddle.yaml")),
     ("pagerduty", include_str!("../../../schemes/pagerduty.yaml")),
     ("razorpay", include_str!("../../../schemes/razorpay.yaml")),
+    ("rfc9421", include_str!("../../../schemes/rfc9421.yaml")),
     ("sentry", include_str!("../../../schemes/sentry.yaml")),
     ("shopify", include_str!("../../../schemes/shopify.yaml")),
     ("slack", include_str!("../../../schemes/slack.yaml")),

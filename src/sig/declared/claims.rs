@@ -157,7 +157,8 @@ fn bounded(text: Bytes) -> Result<Bytes, Rejection> {
     if text.len() > LONGEST { Err(malformed().because("longer than 8 KiB")) } else { Ok(text) }
 }
 
-fn is_nonce(nonce: &[u8]) -> bool {
+/// 1 to 256 visible ASCII characters.
+pub(in crate::sig) fn is_nonce(nonce: &[u8]) -> bool {
     (1..=256).contains(&nonce.len()) && nonce.iter().all(u8::is_ascii_graphic)
 }
 

@@ -1,6 +1,7 @@
 //! Schemes that data cannot say. Each is a directory of its own and implements [`Native`]; keys, MACs, constant time and the verdict are common.
 
 pub(in crate::sig) mod check;
+pub mod rfc9421;
 pub(in crate::sig) mod signing;
 
 use std::sync::Arc;

@@ -1,0 +1,82 @@
+//! The parameters of a signature (RFC 9421 §2.3): when, until when, by whom, once, what for.
+
+use bytes::Bytes;
+
+use super::structured::{Bare, Params};
+use super::{ALGORITHM, Options};
+use crate::reject::{Code, Rejection};
+use crate::sig::declared::claims::is_nonce;
+use crate::sig::stamp::Format;
+use crate::sig::time::Moment;
+
+/// What a signature says of itself. All of it is covered.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Claims {
+    pub(super) created: Option<Moment>,
+    pub(super) expires: Option<Moment>,
+    pub(super) nonce: Option<Bytes>,
+    pub(super) key_id: Option<Bytes>,
+    pub(super) tag: Option<String>,
+}
+
+impl Claims {
+    /// An unknown parameter could mean anything, so it is refused.
+    pub(super) fn read(params: &Params) -> Result<Self, Rejection> {
+        let mut claims = Self::default();
+        for (name, value) in params {
+            match (name.as_str(), value) {
+                ("created", Bare::Integer(secs)) if *secs >= 0 => claims.created = Some(Moment::from_secs(*secs)),
+                ("expires", Bare::Integer(secs)) if *secs >= 0 => claims.expires = Some(Moment::from_secs(*secs)),
+                ("created" | "expires", _) => return Err(Code::TimestampInvalid.into()),
+                ("nonce", Bare::Text(text)) if is_nonce(text.as_bytes()) => claims.nonce = Some(text.clone().into()),
+                ("nonce", _) => return Err(Code::NonceInvalid.into()),
+                ("keyid", Bare::Text(text)) => claims.key_id = Some(text.clone().into()),
+                ("tag", Bare::Text(text)) => claims.tag = Some(text.clone()),
+                ("alg", Bare::Text(text)) if text == ALGORITHM => {}
+                ("alg", _) => return Err(unmet("another algorithm than hmac-sha256")),
+                _ => {
+                    let note = "a signature parameter is unknown or not of its type";
+                    return Err(Rejection::from(Code::SignatureMalformed).because(note));
+                }
+            }
+        }
+        Ok(claims)
+    }
+
+    /// Presence first, then time, then what the signature is for.
+    pub(super) fn judge(&self, options: &Options, now: Moment) -> Result<(), Rejection> {
+        if self.created.is_none() && options.created {
+            return Err(missing("no `created`"));
+        }
+        if self.key_id.is_none() && options.key_id {
+            return Err(missing("no `keyid`"));
+        }
+        if self.nonce.is_none() && options.nonce {
+            return Err(Rejection::from(Code::NonceInvalid).because("no `nonce`"));
+        }
+        if let Some(created) = self.created {
+            options.bounds.judge(created, Format::Unix, now)?;
+        }
+        if self.expires.is_some_and(|expires| expires <= now) {
+            return Err(Rejection::from(Code::TimestampOutsideWindow).because("`expires` is over"));
+        }
+        match &options.tag {
+            Some(tag) if self.tag.as_ref() != Some(tag) => Err(unmet("not the demanded `tag`")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The first moment at which it is surely refused.
+    pub(super) fn fresh_until(&self, options: &Options) -> Option<Moment> {
+        let end = self.created.map(|created| options.bounds.end(created, Format::Unix));
+        [end, self.expires].into_iter().flatten().min()
+    }
+}
+
+fn missing(note: &'static str) -> Rejection {
+    Rejection::from(Code::SignatureMissing).because(note)
+}
+
+fn unmet(note: &'static str) -> Rejection {
+    Rejection::from(Code::RequirementUnmet).because(note)
+}

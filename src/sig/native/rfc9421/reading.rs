@@ -1,0 +1,144 @@
+//! Every signature of a request that the policy lets count, read but not yet believed.
+
+use bytes::Bytes;
+
+use super::base::{self, Asked, Message};
+use super::claims::Claims;
+use super::components::Component;
+use super::structured::{self, Bare, Dictionary, InnerList, Item, Member};
+use super::{ALGORITHM_SIZE, Rfc9421, digest};
+use crate::reject::{Code, Rejection};
+use crate::sig::message::Head;
+use crate::sig::native::{MOST, Piece, Reading, Request};
+
+/// Longest carrier of signatures, in bytes.
+const LONGEST: usize = 8 * 1024;
+
+/// More labels than this are no signature.
+const LABELS: usize = 16;
+
+/// More covered components than this are a way to burn CPU.
+const COMPONENTS: usize = 64;
+
+/// One label: what it covers, and the claimed MAC.
+struct Signed {
+    label: String,
+    input: InnerList,
+    mac: Vec<u8>,
+}
+
+impl Rfc9421 {
+    /// At least one reading, or why the first signature is none.
+    pub(super) fn readings(&self, request: Request<'_>) -> Result<Vec<Reading>, Rejection> {
+        let (mut readings, mut refused) = (Vec::new(), None);
+        for signed in self.signatures(request.head)? {
+            match self.reading(signed, request) {
+                Ok(reading) => readings.push(reading),
+                Err(rejection) => refused = refused.or(Some(rejection)),
+            }
+            if readings.len() == MOST {
+                break;
+            }
+        }
+        if readings.is_empty() { Err(refused.unwrap_or_else(|| missing("no such label"))) } else { Ok(readings) }
+    }
+
+    /// The key id of the first signature that the policy looks at.
+    pub(super) fn first_key_id(&self, head: &Head) -> Option<Bytes> {
+        let all = self.signatures(head).ok()?;
+        let mut claims = all.iter().filter_map(|signed| Claims::read(&signed.input.params).ok());
+        claims.find(|claims| self.options.tag.is_none() || claims.tag == self.options.tag)?.key_id
+    }
+
+    fn reading(&self, signed: Signed, request: Request<'_>) -> Result<Reading, Rejection> {
+        let claims = Claims::read(&signed.input.params)?;
+        claims.judge(&self.options, request.now)?;
+        if signed.mac.len() != ALGORITHM_SIZE {
+            return Err(malformed("not the size of an hmac-sha256"));
+        }
+        let components = components(&signed.input)?;
+        let lacks = |wanted: &&Component| !components.iter().any(|component| component.covers(wanted));
+        if let Some(wanted) = self.options.require.iter().find(lacks) {
+            let note = format!("`{}` is not covered", wanted.text());
+            return Err(Rejection::from(Code::RequirementUnmet).because(note));
+        }
+        let asked =
+            Asked { head: request.head, public_url: request.site.public_url, authority: self.options.authority };
+        let message = base::base(&components, Message::Request(asked))?;
+        Ok(Reading {
+            stamp: claims.created,
+            fresh_until: claims.fresh_until(&self.options),
+            body: digest::rule(&components, &request.head.fields, self.options.body)?,
+            key_id: claims.key_id,
+            nonce: claims.nonce,
+            mac: signed.mac,
+            message: vec![
+                Piece::Bytes(message.into()),
+                Piece::Bytes(base::last_line(&signed.input.to_string()).into()),
+            ],
+            derivation: None,
+            sets: Vec::new(),
+        })
+    }
+
+    /// The signatures with a label that counts.
+    fn signatures(&self, head: &Head) -> Result<Vec<Signed>, Rejection> {
+        let inputs = carrier(head, "signature-input")?;
+        let mut macs = carrier(head, "signature")?;
+        if inputs.len() > LABELS {
+            return Err(malformed("too many labels"));
+        }
+        let mut all = Vec::new();
+        for (label, input) in inputs {
+            let place = macs.iter().position(|(other, _)| *other == label);
+            let (_, mac) = macs.swap_remove(place.ok_or_else(|| missing("a label has no signature"))?);
+            match (input, mac) {
+                (Member::List(input), Member::Item(Item { bare: Bare::Bytes(mac), .. })) => {
+                    all.push(Signed { label, input, mac });
+                }
+                _ => return Err(malformed("not a list of components and a byte sequence")),
+            }
+        }
+        if !macs.is_empty() {
+            return Err(malformed("a signature has no list of components"));
+        }
+        all.retain(|signed| self.options.counts(&signed.label));
+        Ok(all)
+    }
+}
+
+/// The lines of a carrier as one dictionary.
+fn carrier(head: &Head, name: &str) -> Result<Dictionary, Rejection> {
+    let lines: Vec<&[u8]> = head.fields.all(name).map(AsRef::as_ref).collect();
+    if lines.iter().all(|line| line.is_empty()) {
+        return Err(Code::SignatureMissing.into());
+    }
+    let joined = lines.join(&b", "[..]);
+    if joined.len() > LONGEST {
+        return Err(malformed("longer than 8 KiB"));
+    }
+    Ok(structured::dictionary(&joined)?)
+}
+
+fn components(input: &InnerList) -> Result<Vec<Component>, Rejection> {
+    if input.items.len() > COMPONENTS {
+        return Err(malformed("too many components"));
+    }
+    let mut all: Vec<Component> = Vec::with_capacity(input.items.len());
+    for item in &input.items {
+        let component = Component::read(item).map_err(malformed)?;
+        if all.contains(&component) {
+            return Err(Rejection::from(Code::SignatureRepeated).because("a component is covered twice"));
+        }
+        all.push(component);
+    }
+    Ok(all)
+}
+
+fn missing(note: &'static str) -> Rejection {
+    Rejection::from(Code::SignatureMissing).because(note)
+}
+
+fn malformed(note: &'static str) -> Rejection {
+    Rejection::from(Code::SignatureMalformed).because(note)
+}
