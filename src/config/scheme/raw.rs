@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Spanned;
 
-use super::Overrides;
+use super::{Overrides, natives};
 
 /// Text with its place in the file.
 pub(super) type Text = Spanned<String>;
@@ -38,6 +38,7 @@ pub struct Declaration {
     pub(super) message: Option<Spanned<OneOrMany>>,
     #[serde(default)]
     pub(super) any_of: Vec<Declaration>,
+    pub(super) aws_sigv4: Option<natives::aws_sigv4::Options>,
     #[serde(skip)]
     pub(super) overrides: Overrides,
 }
