@@ -1,6 +1,7 @@
 //! The built-in schemes: written in the user's own language, without privileges.
 
 const BUILTINS: &[(&str, &str)] = &[
+    ("aws-sigv4", include_str!("../../../schemes/aws-sigv4.yaml")),
     ("calendly", include_str!("../../../schemes/calendly.yaml")),
     ("cavage", include_str!("../../../schemes/cavage.yaml")),
     ("coinbase-commerce", include_str!("../../../schemes/coinbase-commerce.yaml")),

@@ -39,6 +39,7 @@ pub struct Declaration {
     #[serde(default)]
     pub(super) any_of: Vec<Declaration>,
     pub(super) rfc9421: Option<natives::rfc9421::Raw>,
+    pub(super) aws_sigv4: Option<natives::aws_sigv4::Options>,
     #[serde(skip)]
     pub(super) overrides: Overrides,
 }
