@@ -1,7 +1,7 @@
 //! What the raw structs mean together: names are resolved, files read, rules checked. Everything wrong is reported, not only the first.
 
 mod bounds;
-mod edits;
+pub(in crate::config) mod edits;
 mod files;
 mod guard;
 mod identity;

@@ -9,6 +9,7 @@ const BUILTINS: &[(&str, &str)] = &[
     ("github-legacy-sha1", include_str!("../../../schemes/github-legacy-sha1.yaml")),
     ("hubspot-v3", include_str!("../../../schemes/hubspot-v3.yaml")),
     ("intercom", include_str!("../../../schemes/intercom.yaml")),
+    ("jwt", include_str!("../../../schemes/jwt.yaml")),
     ("line", include_str!("../../../schemes/line.yaml")),
     ("linear", include_str!("../../../schemes/linear.yaml")),
     ("mailgun", include_str!("../../../schemes/mailgun.yaml")),

@@ -33,7 +33,8 @@ pub fn compile(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<Sche
 
 fn any_of(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<SchemeProblem>> {
     let (mut members, mut problems) = (Vec::new(), Vec::new());
-    if declaration.algorithm.is_some() || declaration.signature.is_some() || declaration.message.is_some() {
+    let native = !super::natives::named(declaration).is_empty();
+    if native || declaration.algorithm.is_some() || declaration.signature.is_some() || declaration.message.is_some() {
         let message = "nothing stands beside `any_of`".to_owned();
         problems.push(SchemeProblem { path: "any_of".to_owned(), at: None, message, fix: None });
     }

@@ -36,6 +36,7 @@ pub struct Declaration {
     #[serde(default)]
     pub(super) when: Vec<Text>,
     pub(super) message: Option<Spanned<OneOrMany>>,
+    pub(super) jwt: Option<super::natives::RawJwt>,
     #[serde(default)]
     pub(super) any_of: Vec<Declaration>,
     #[serde(skip)]

@@ -1,6 +1,8 @@
 //! Schemes that data cannot say. Each is a directory of its own and implements [`Native`]; keys, MACs, constant time and the verdict are common.
 
+pub(crate) mod carrier;
 pub(in crate::sig) mod check;
+pub(crate) mod jwt;
 pub(in crate::sig) mod signing;
 
 use std::sync::Arc;

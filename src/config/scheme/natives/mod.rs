@@ -1,9 +1,14 @@
 //! Schemes in code: their options in YAML. One file each; the option block is named like the scheme.
 
+mod carrier;
+mod jwt;
+
 use super::SchemeProblem;
 use super::compile::Compiler;
 use super::raw::Declaration;
 use crate::sig::scheme::Scheme;
+
+pub(super) use jwt::RawJwt;
 
 /// The native scheme that a declaration asks for; `None` where it declares one in the language.
 pub(super) fn compile(
@@ -11,7 +16,25 @@ pub(super) fn compile(
     compiler: &mut Compiler<'_>,
     declaration: &Declaration,
 ) -> Option<Result<Scheme, Vec<SchemeProblem>>> {
-    // One line for each, e.g. `if let Some(raw) = &declaration.jwt { return Some(jwt::compile(name, compiler, raw)) }`.
-    let _ = (name, compiler, declaration);
-    None
+    let block = *named(declaration).first()?;
+    if named(declaration).len() > 1 || declares(declaration) {
+        compiler.lacks::<()>(block, "beside the options of a scheme in code only `key` may stand", "remove the rest");
+    }
+    let scheme = declaration.jwt.as_ref().and_then(|raw| jwt::compile(name, compiler, raw));
+    Some(scheme.filter(|_| compiler.problems.is_empty()).ok_or_else(|| std::mem::take(&mut compiler.problems)))
+}
+
+/// The option blocks of schemes in code that a declaration has.
+pub(super) fn named(declaration: &Declaration) -> Vec<&'static str> {
+    let blocks = [("jwt", declaration.jwt.is_some())];
+    blocks.into_iter().filter(|(_, written)| *written).map(|(name, _)| name).collect()
+}
+
+/// Whether words of the language stand beside the block: they would mean nothing.
+fn declares(raw: &Declaration) -> bool {
+    let evidence = raw.signature.is_some() || raw.timestamp.is_some() || raw.nonce.is_some() || raw.key_id.is_some();
+    let covered = raw.message.is_some() || raw.digest.is_some() || raw.signed_headers.is_some();
+    let lists = [raw.signatures.len(), raw.require.len(), raw.when.len(), raw.lets.0.len(), raw.settings.0.len()];
+    let words = raw.algorithm.is_some() || raw.mac.is_some() || raw.params.is_some();
+    evidence || covered || words || lists.iter().any(|length| *length > 0)
 }
