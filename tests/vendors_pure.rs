@@ -184,8 +184,18 @@ const CASES: &[Case] = &[
 ];
 
 /// Have vectors of their own in `tests/vectors`.
-const ELSEWHERE: [&str; 9] =
-    ["cavage", "github", "github-legacy-sha1", "jwt", "nirah-multisig", "slack", "stripe", "timestamp-body", "twilio"];
+const ELSEWHERE: [&str; 10] = [
+    "cavage",
+    "github",
+    "github-legacy-sha1",
+    "jwt",
+    "nirah-multisig",
+    "oauth1",
+    "slack",
+    "stripe",
+    "timestamp-body",
+    "twilio",
+];
 
 fn judge((scheme, secret, body, headers): Case, (url, target): (&str, &str), now: Moment) -> Result<Permit, Code> {
     let declaration: Declaration = serde_yaml::from_str(builtin(scheme).unwrap()).unwrap();

@@ -15,6 +15,7 @@ const BUILTINS: &[(&str, &str)] = &[
     ("mailgun", include_str!("../../../schemes/mailgun.yaml")),
     ("meta", include_str!("../../../schemes/meta.yaml")),
     ("nirah-multisig", include_str!("../../../schemes/nirah-multisig.yaml")),
+    ("oauth1", include_str!("../../../schemes/oauth1.yaml")),
     ("paddle", include_str!("../../../schemes/paddle.yaml")),
     ("pagerduty", include_str!("../../../schemes/pagerduty.yaml")),
     ("razorpay", include_str!("../../../schemes/razorpay.yaml")),

@@ -37,6 +37,7 @@ pub struct Declaration {
     pub(super) when: Vec<Text>,
     pub(super) message: Option<Spanned<OneOrMany>>,
     pub(super) jwt: Option<super::natives::RawJwt>,
+    pub(super) oauth1: Option<super::natives::RawOauth1>,
     #[serde(default)]
     pub(super) any_of: Vec<Declaration>,
     #[serde(skip)]

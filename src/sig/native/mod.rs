@@ -3,6 +3,7 @@
 pub(crate) mod carrier;
 pub(in crate::sig) mod check;
 pub(crate) mod jwt;
+pub(crate) mod oauth1;
 pub(in crate::sig) mod signing;
 
 use std::sync::Arc;

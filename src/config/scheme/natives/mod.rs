@@ -2,6 +2,7 @@
 
 mod carrier;
 mod jwt;
+mod oauth1;
 
 use super::SchemeProblem;
 use super::compile::Compiler;
@@ -9,6 +10,7 @@ use super::raw::Declaration;
 use crate::sig::scheme::Scheme;
 
 pub(super) use jwt::RawJwt;
+pub(super) use oauth1::RawOauth1;
 
 /// The native scheme that a declaration asks for; `None` where it declares one in the language.
 pub(super) fn compile(
@@ -20,13 +22,17 @@ pub(super) fn compile(
     if named(declaration).len() > 1 || declares(declaration) {
         compiler.lacks::<()>(block, "beside the options of a scheme in code only `key` may stand", "remove the rest");
     }
-    let scheme = declaration.jwt.as_ref().and_then(|raw| jwt::compile(name, compiler, raw));
+    let scheme = match (&declaration.jwt, &declaration.oauth1) {
+        (Some(raw), _) => jwt::compile(name, compiler, raw),
+        (None, Some(raw)) => oauth1::compile(name, compiler, raw),
+        (None, None) => None,
+    };
     Some(scheme.filter(|_| compiler.problems.is_empty()).ok_or_else(|| std::mem::take(&mut compiler.problems)))
 }
 
 /// The option blocks of schemes in code that a declaration has.
 pub(super) fn named(declaration: &Declaration) -> Vec<&'static str> {
-    let blocks = [("jwt", declaration.jwt.is_some())];
+    let blocks = [("jwt", declaration.jwt.is_some()), ("oauth1", declaration.oauth1.is_some())];
     blocks.into_iter().filter(|(_, written)| *written).map(|(name, _)| name).collect()
 }
 
