@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::declared::parts::KeyForm;
+use super::declared::parts::{KeyForm, Pair};
 use super::key::Key;
 use super::keyring::Keyring;
 use super::mac::{Algorithm, Mac};
@@ -208,10 +208,33 @@ fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, &'static str> {
     if bytes.is_empty() {
         return Err("its secret is empty after decoding");
     }
-    Ok(match &form.derive {
+    let bytes = match &form.derive {
         None => bytes,
         Some((algorithm, template)) => derive(*algorithm, template, &bytes),
-    })
+    };
+    form.pair.map_or(Ok(bytes.clone()), |pair| joined(pair, &bytes))
+}
+
+/// Whether this is how RFC 5849 §3.6 encodes something.
+fn is_encoded(text: &[u8]) -> bool {
+    let plain = zeroize::Zeroizing::new(super::form::percent_decode(text, false).into_owned());
+    zeroize::Zeroizing::new(super::form::percent_encode(&plain)).as_bytes() == text
+}
+
+/// The key of RFC 5849 §3.4.2: both secrets percent-encoded, an `&` between them.
+fn joined(pair: Pair, secret: &Secret) -> Result<Secret, &'static str> {
+    let text = secret.expose();
+    match pair {
+        Pair::Alone => {
+            let encoded = zeroize::Zeroizing::new(super::form::percent_encode(text));
+            Ok(Secret::new([encoded.as_bytes(), b"&"].concat()))
+        }
+        Pair::Joined => {
+            let halves: Vec<&[u8]> = text.split(|byte| *byte == b'&').collect();
+            let fits = halves.len() == 2 && !text.starts_with(b"&") && halves.into_iter().all(is_encoded);
+            fits.then(|| secret.clone()).ok_or("its secret is not two percent-encoded secrets with `&` between them")
+        }
+    }
 }
 
 fn derive(algorithm: Algorithm, template: &Template, key: &Secret) -> Secret {

@@ -39,7 +39,7 @@ impl Compiler<'_> {
             }
             Some((algorithm?, template))
         });
-        KeyForm { encoding, strip_prefix: raw.strip_prefix.clone(), derive }
+        KeyForm { encoding, strip_prefix: raw.strip_prefix.clone(), derive, pair: None }
     }
 
     pub(super) fn params(&mut self, raw: &Spanned<RawParams>) -> Option<ParamList> {

@@ -121,7 +121,8 @@ impl Compiler<'_> {
             let message = format!("`{new}` is not a header name");
             self.problems.push(SchemeProblem { path: "headers".to_owned(), at: None, message, fix: None });
         }
-        if (overrides.past.is_some() || overrides.future.is_some()) && self.declaration.timestamp.is_none() {
+        let timed = self.declaration.timestamp.is_some() || self.declaration.oauth1.is_some();
+        if (overrides.past.is_some() || overrides.future.is_some()) && !timed {
             let message = "the scheme has no timestamp, so it has no window".to_owned();
             self.problems.push(SchemeProblem { path: "past".to_owned(), at: None, message, fix: None });
         }

@@ -36,6 +36,8 @@ pub struct Declaration {
     #[serde(default)]
     pub(super) when: Vec<Text>,
     pub(super) message: Option<Spanned<OneOrMany>>,
+    pub(super) jwt: Option<natives::RawJwt>,
+    pub(super) oauth1: Option<natives::RawOauth1>,
     #[serde(default)]
     pub(super) any_of: Vec<Declaration>,
     pub(super) rfc9421: Option<natives::rfc9421::Raw>,

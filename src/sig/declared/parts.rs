@@ -57,6 +57,17 @@ pub struct KeyForm {
     pub strip_prefix: Option<String>,
     /// Then digested into the key.
     pub derive: Option<(Algorithm, Template)>,
+    /// Two secrets in one (OAuth 1.0a).
+    pub pair: Option<Pair>,
+}
+
+/// How the two secrets of RFC 5849 §3.4.2 stand in one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pair {
+    /// The configured one is the consumer's; the token's is empty.
+    Alone,
+    /// Both, percent-encoded, with `&` between them.
+    Joined,
 }
 
 /// Where a signature sits and how it is spelled.

@@ -1,7 +1,10 @@
 //! Schemes that data cannot say. Each is a directory of its own and implements [`Native`]; keys, MACs, constant time and the verdict are common.
 
 pub(crate) mod aws_sigv4;
+pub(crate) mod carrier;
 pub(in crate::sig) mod check;
+pub(crate) mod jwt;
+pub(crate) mod oauth1;
 pub mod rfc9421;
 pub(in crate::sig) mod signing;
 

@@ -1,7 +1,13 @@
 //! Schemes in code: their options in YAML. One file each; the option block is named like the scheme.
 
 pub(super) mod aws_sigv4;
+mod carrier;
+mod jwt;
+mod oauth1;
 pub(super) mod rfc9421;
+
+pub(super) use jwt::RawJwt;
+pub(super) use oauth1::RawOauth1;
 
 use super::SchemeProblem;
 use super::compile::Compiler;
@@ -19,6 +25,8 @@ pub(super) fn compile(
     check_alone(compiler, block, others);
     let made = match declaration {
         Declaration { aws_sigv4: Some(raw), .. } => aws_sigv4::compile(name, compiler, raw),
+        Declaration { jwt: Some(raw), .. } => jwt::compile(name, compiler, raw),
+        Declaration { oauth1: Some(raw), .. } => oauth1::compile(name, compiler, raw),
         Declaration { rfc9421: Some(raw), .. } => rfc9421::compile(name, compiler, raw),
         _ => None,
     };
@@ -30,7 +38,12 @@ pub(super) fn compile(
 
 /// The option blocks of schemes in code that stand in a declaration.
 pub(super) fn written(declaration: &Declaration) -> Vec<&'static str> {
-    let blocks = [("aws_sigv4", declaration.aws_sigv4.is_some()), ("rfc9421", declaration.rfc9421.is_some())];
+    let blocks = [
+        ("aws_sigv4", declaration.aws_sigv4.is_some()),
+        ("jwt", declaration.jwt.is_some()),
+        ("oauth1", declaration.oauth1.is_some()),
+        ("rfc9421", declaration.rfc9421.is_some()),
+    ];
     blocks.into_iter().filter_map(|(name, is_written)| is_written.then_some(name)).collect()
 }
 
