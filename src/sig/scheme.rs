@@ -149,6 +149,22 @@ impl Scheme {
         }
     }
 
+    /// Whether what it signs is one JSON value in one spelling, which can be forwarded without its envelope.
+    pub fn has_payload(&self) -> bool {
+        match &self.kind {
+            Kind::Declared(declared) => declared.parts.payload().is_some(),
+            Kind::Native(_) => false,
+        }
+    }
+
+    /// Whether signing puts the body into an envelope.
+    pub fn wraps_body(&self) -> bool {
+        match &self.kind {
+            Kind::Declared(declared) => declared.parts.envelope().is_some(),
+            Kind::Native(_) => false,
+        }
+    }
+
     /// The claimed key id, where the head holds one in a readable form.
     pub(in crate::sig) fn claimed_key_id(&self, head: &Head) -> Option<Bytes> {
         match &self.kind {

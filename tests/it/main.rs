@@ -9,6 +9,8 @@ mod bodies;
 #[cfg(test)]
 mod drf;
 #[cfg(test)]
+mod envelope;
+#[cfg(test)]
 mod exact;
 #[cfg(test)]
 mod grpc;

@@ -82,7 +82,7 @@ pub(super) struct RawDerive {
 
 /// The places of docs/schemes.md; exactly one is set.
 pub(super) trait Placed {
-    fn places(&self) -> [(&'static str, Option<&str>); 6];
+    fn places(&self) -> [(&'static str, Option<&str>); 7];
 }
 
 macro_rules! placed {
@@ -97,11 +97,12 @@ macro_rules! placed {
             param: Option<String>,
             form: Option<String>,
             json: Option<String>,
+            from: Option<String>,
             $($(#[$attr])* pub(super) $field: $type,)*
         }
 
         impl Placed for $name {
-            fn places(&self) -> [(&'static str, Option<&str>); 6] {
+            fn places(&self) -> [(&'static str, Option<&str>); 7] {
                 [
                     ("header", self.header.as_deref()),
                     ("query", self.query.as_deref()),
@@ -109,6 +110,7 @@ macro_rules! placed {
                     ("param", self.param.as_deref()),
                     ("form", self.form.as_deref()),
                     ("json", self.json.as_deref()),
+                    ("from", self.from.as_deref()),
                 ]
             }
         }

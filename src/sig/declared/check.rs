@@ -33,6 +33,7 @@ pub(in crate::sig) struct Check {
     digests: Vec<(Algorithm, Mac)>,
     demanded: Option<Vec<u8>>,
     body: bool,
+    keeps_payload: bool,
     stage: Stage,
 }
 
@@ -73,6 +74,7 @@ impl Check {
             digests: scheme.digests.iter().map(|algorithm| (*algorithm, Mac::plain(*algorithm))).collect(),
             demanded: None,
             body: false,
+            keeps_payload: false,
             stage: Stage::Waiting,
             claims,
         };
@@ -93,6 +95,10 @@ impl Check {
         self.claims.stamp
     }
 
+    pub(in crate::sig) fn keep_payload(&mut self) {
+        self.keeps_payload = true;
+    }
+
     /// The next bytes of the body, in order. Under [`Need::Head`] they only reach a covered digest; under [`Need::Whole`] nothing is fed.
     pub(in crate::sig) fn feed(&mut self, chunk: &[u8]) {
         self.body |= !chunk.is_empty();
@@ -106,7 +112,7 @@ impl Check {
 
     /// The verdict, in constant time over all candidate keys. `whole` is the contiguous body under [`Need::Whole`], else `None`.
     pub(in crate::sig) fn close(mut self, whole: Option<&[u8]>) -> Result<Permit, Rejection> {
-        let json = whole.filter(|_| self.scheme.uses_json).and_then(Json::parse);
+        let json = self.json(whole.unwrap_or_default())?;
         if let Some(body) = whole.filter(|_| matches!(self.stage, Stage::Waiting)) {
             self.feed(body);
         }
@@ -123,7 +129,24 @@ impl Check {
         };
         self.check_digest(&digests)?;
         self.check_late(seen)?;
-        Ok(self.permit(key, macs))
+        let payload = self.payload(seen)?;
+        Ok(self.permit(key, macs, payload))
+    }
+
+    /// The body of a scheme that looks into JSON. What two readers could read in two ways is refused even where nothing in it is demanded.
+    fn json(&self, body: &[u8]) -> Result<Option<Json>, Rejection> {
+        if !self.scheme.uses_json || body.is_empty() {
+            return Ok(None);
+        }
+        let unreadable = "the body is not JSON that can be read in one way only";
+        Json::parse(body).map(Some).ok_or_else(|| Rejection::from(Code::SignatureMissing).because(unreadable))
+    }
+
+    /// The signed JSON in its one spelling.
+    fn payload(&self, seen: Seen<'_>) -> Result<Option<Bytes>, Rejection> {
+        let value = self.scheme.parts.payload().filter(|_| self.keeps_payload);
+        let Some(((value, _), scope)) = value.zip(self.scope(seen)) else { return Ok(None) };
+        scope.value(value).map(|payload| Some(payload.into_owned().into()))
     }
 
     /// Starts the MACs on what the head gives; where that is all, judges.
@@ -195,7 +218,7 @@ impl Check {
         })
     }
 
-    fn permit(self, key: Arc<Key>, macs: Vec<Bytes>) -> Permit {
+    fn permit(self, key: Arc<Key>, macs: Vec<Bytes>, payload: Option<Bytes>) -> Permit {
         let stamp = self.claims.stamp.filter(|_| self.scheme.stamp_covered);
         let field = self.scheme.parts.timestamp.as_ref();
         Permit {
@@ -206,6 +229,7 @@ impl Check {
             nonce: self.claims.nonce.filter(|_| self.scheme.nonce_covered),
             macs,
             sets: Vec::new(),
+            payload,
         }
     }
 }

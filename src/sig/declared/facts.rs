@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::analysis::carriers;
+use super::envelope::is_within;
 use super::parts::{Declared, Parts};
 use crate::sig::Need;
 use crate::sig::message::Head;
@@ -128,7 +129,13 @@ impl Declared {
     pub(in crate::sig) fn covers_source(&self, source: &Source) -> bool {
         let by_name = |input: &Input| matches!(input, Input::Source(found) if found == source);
         let around = |input: &Input| match source {
-            Source::Form(_) | Source::Json(_) => *input == Input::Body,
+            Source::Form(_) => *input == Input::Body,
+            // Of an object only a canonical form can be a value, and that holds all of it.
+            Source::Json(inner) => match input {
+                Input::Body => true,
+                Input::Source(Source::Json(outer)) => is_within(inner, outer),
+                _ => false,
+            },
             Source::Query(_) => matches!(input, Input::Target | Input::Url | Input::Query | Input::MarkedQuery),
             Source::Header(_) | Source::Cookie(_) | Source::Param(_) => false,
         };
@@ -165,9 +172,11 @@ impl Declared {
 
     /// Whether the declaration can be run backwards, or why not.
     fn can_sign(&self) -> Result<(), String> {
+        let wraps = self.parts.envelope().is_some();
         for source in carriers(&self.parts) {
             match source {
                 Source::Header(_) | Source::Param(_) | Source::Query(_) => {}
+                Source::Json(_) if wraps => {}
                 Source::Cookie(_) | Source::Form(_) | Source::Json(_) => {
                     return Err(format!("its evidence sits in {source:?}, where this gateway does not write"));
                 }

@@ -1,6 +1,7 @@
 //! What cannot work in a scheme, said when it is loaded.
 
 use super::analysis::{carriers, side_templates};
+use super::envelope::is_within;
 use super::parts::{Absent, Fault, Parts};
 use crate::sig::filter::Filter;
 use crate::sig::params::Shape;
@@ -118,6 +119,12 @@ fn reaches_block(parts: &Parts, template: &Template) -> bool {
     })
 }
 
+/// The body as it is, a digest of it, or all of it in one spelling.
+fn is_all_of_body(value: &Value) -> bool {
+    let canonical = value.input == Input::Body && matches!(value.filters.first(), Some(Filter::Canonical(_)));
+    canonical || value.is_raw_body() || value.body_digest().is_some()
+}
+
 /// A signature that is a part of what it signs can never hold.
 fn circular(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
     let values = || parts.messages.iter().flat_map(Template::values);
@@ -136,7 +143,11 @@ fn circular(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
                     _ => false,
                 }
             }
-            Source::Json(_) | Source::Form(_) => value.is_raw_body() || value.body_digest().is_some(),
+            Source::Json(inner) => match &value.input {
+                Input::Source(Source::Json(outer)) => is_within(inner, outer),
+                _ => is_all_of_body(value),
+            },
+            Source::Form(_) => is_all_of_body(value),
             Source::Header(_) | Source::Cookie(_) | Source::Param(_) => value.input == Input::Source(source.clone()),
         };
         if values().any(|value| around(&value)) {

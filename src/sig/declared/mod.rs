@@ -3,6 +3,7 @@
 pub(in crate::sig) mod analysis;
 pub(in crate::sig) mod check;
 pub(in crate::sig) mod claims;
+pub(in crate::sig) mod envelope;
 mod facts;
 mod faults;
 pub(in crate::sig) mod lanes;

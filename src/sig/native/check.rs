@@ -127,6 +127,7 @@ impl Check {
             nonce: reading.nonce,
             macs,
             sets: reading.sets,
+            payload: None,
         })
     }
 
