@@ -16,6 +16,7 @@ pub mod message;
 pub mod native;
 pub mod params;
 pub mod permit;
+pub mod public;
 pub mod ring;
 pub mod scheme;
 pub mod secret;

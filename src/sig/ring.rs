@@ -7,6 +7,7 @@ use super::key::Key;
 use super::keyring::Keyring;
 use super::mac::{Algorithm, Mac};
 use super::message::Head;
+use super::public::{PublicAlgorithm, PublicKey};
 use super::scheme::Scheme;
 use super::secret::Secret;
 use super::template::{Input, Part, Template};
@@ -24,7 +25,7 @@ pub struct Misfit {
     /// The scheme that cannot use it.
     pub scheme: Arc<str>,
     /// What is wrong with its form.
-    pub why: &'static str,
+    pub why: String,
 }
 
 /// What a scheme makes of a secret.
@@ -45,14 +46,40 @@ pub enum Primitive {
     Hash(Algorithm),
     /// HMAC with a key that is derived from the secret for each request.
     Derived(Algorithm),
+    /// A signature that the configured public key verifies.
+    Public(PublicAlgorithm),
+    /// The secret itself, sent along: it proves who sends, and nothing of what is sent.
+    Token,
 }
 
 impl Primitive {
-    /// The hash function below it.
+    /// Everything that `algorithm` of a scheme can name.
+    pub fn names() -> impl Iterator<Item = (&'static str, Self)> {
+        let hashes = Algorithm::NAMES.into_iter().map(|(name, algorithm)| (name, Self::Hmac(algorithm)));
+        let public = PublicAlgorithm::NAMES.into_iter().map(|(name, algorithm)| (name, Self::Public(algorithm)));
+        hashes.chain(public).chain([("token", Self::Token)])
+    }
+
+    /// The hash function below it; of a token the one under which it is compared.
     pub const fn algorithm(self) -> Algorithm {
         match self {
             Self::Hmac(algorithm) | Self::Hash(algorithm) | Self::Derived(algorithm) => algorithm,
+            Self::Public(algorithm) => algorithm.hash(),
+            Self::Token => Algorithm::Sha256,
         }
+    }
+
+    /// What a decoded signature is compared or verified as; `None` where it has a length that no such signature has.
+    pub(in crate::sig) fn claim(self, signature: Vec<u8>) -> Option<Vec<u8>> {
+        let fits = match self {
+            Self::Hmac(algorithm) | Self::Hash(algorithm) | Self::Derived(algorithm) => {
+                signature.len() == algorithm.size()
+            }
+            Self::Public(algorithm) => algorithm.is_size(signature.len()),
+            // Digests have one length: comparing them tells nothing of the length of the secret.
+            Self::Token => return Some(self.algorithm().digest(&signature)),
+        };
+        fits.then_some(signature)
     }
 }
 
@@ -60,9 +87,11 @@ impl Primitive {
 pub(crate) struct Prepared {
     /// `None` for the dummy that stands for an unknown key.
     pub(in crate::sig) key: Option<Arc<Key>>,
+    /// The keyed state. Of a public key: the state of the digest that stands for a signature in the replay memory.
     pub(in crate::sig) mac: Mac,
     /// The key bytes, where more than the keyed state is needed of them.
     pub(in crate::sig) bytes: Option<Secret>,
+    pub(in crate::sig) public: Option<PublicKey>,
 }
 
 /// A ring made ready for one scheme.
@@ -74,18 +103,30 @@ pub struct PreparedRing {
 }
 
 impl Prepared {
-    fn new(key_use: &KeyUse, key: &Arc<Key>) -> Result<Arc<Self>, &'static str> {
-        let bytes = key_bytes(&key_use.form, key.secret.expose())?;
-        Ok(Arc::new(Self::of(key_use, Some(Arc::clone(key)), bytes)))
+    fn new(key_use: &KeyUse, key: &Arc<Key>) -> Result<Arc<Self>, String> {
+        let (form, secret, owner) = (&key_use.form, key.secret.expose(), Some(Arc::clone(key)));
+        Ok(Arc::new(match key_use.primitive {
+            Primitive::Public(algorithm) => Self::public(owner, PublicKey::read(algorithm, form, secret)?),
+            Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) | Primitive::Token => {
+                Self::secret(key_use.primitive, owner, key_bytes(form, secret)?)
+            }
+        }))
     }
 
-    fn of(key_use: &KeyUse, key: Option<Arc<Key>>, bytes: Secret) -> Self {
-        match key_use.primitive {
-            Primitive::Hmac(algorithm) => Self { key, mac: Mac::keyed(algorithm, bytes.expose()), bytes: None },
-            Primitive::Hash(algorithm) | Primitive::Derived(algorithm) => {
-                Self { key, mac: Mac::plain(algorithm), bytes: Some(bytes) }
+    fn secret(primitive: Primitive, key: Option<Arc<Key>>, bytes: Secret) -> Self {
+        let algorithm = primitive.algorithm();
+        match primitive {
+            Primitive::Hmac(_) => Self { key, mac: Mac::keyed(algorithm, bytes.expose()), bytes: None, public: None },
+            Primitive::Hash(_) | Primitive::Derived(_) | Primitive::Public(_) | Primitive::Token => {
+                Self { key, mac: Mac::plain(algorithm), bytes: Some(bytes), public: None }
             }
         }
+    }
+
+    fn public(key: Option<Arc<Key>>, public: PublicKey) -> Self {
+        let mut mac = Mac::plain(Algorithm::Sha256);
+        mac.update(public.bytes());
+        Self { key, mac, bytes: None, public: Some(public) }
     }
 }
 
@@ -95,8 +136,13 @@ pub(in crate::sig) struct Dummy(Arc<Prepared>);
 
 impl Dummy {
     pub(in crate::sig) fn new(key_use: &KeyUse) -> Self {
+        let public = match key_use.primitive {
+            Primitive::Public(algorithm) => PublicKey::of_nobody(algorithm),
+            Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) | Primitive::Token => None,
+        };
         let bytes = Secret::new(b"no key has this id, yet it takes as long".to_vec());
-        Self(Arc::new(Prepared::of(key_use, None, bytes)))
+        let secret = || Prepared::secret(key_use.primitive, None, bytes);
+        Self(Arc::new(public.map_or_else(secret, |public| Prepared::public(None, public))))
     }
 
     pub(in crate::sig) fn prepared(&self) -> Arc<Prepared> {
@@ -147,7 +193,7 @@ impl PreparedRing {
 
     /// Keys that cannot be used with `scheme`.
     pub fn misfits(&self, scheme: &Scheme) -> Vec<Misfit> {
-        let why = |key: &Arc<Key>| key_bytes(&scheme.facts().key_use.form, key.secret.expose()).err();
+        let why = |key: &Arc<Key>| Prepared::new(&scheme.facts().key_use, key).err();
         let misfit = |key: &Arc<Key>, why| Misfit {
             ring: Arc::clone(self.ring.name()),
             key: Arc::clone(&key.id),
@@ -196,7 +242,7 @@ impl PreparedRing {
 }
 
 /// How the configured secret becomes key bytes.
-fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, &'static str> {
+fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, String> {
     let prefix = form.strip_prefix.as_deref().unwrap_or_default().as_bytes();
     let text = secret.strip_prefix(prefix).unwrap_or(secret);
     let bytes = match form.encoding {
@@ -206,7 +252,7 @@ fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, &'static str> {
         }
     };
     if bytes.is_empty() {
-        return Err("its secret is empty after decoding");
+        return Err("its secret is empty after decoding".to_owned());
     }
     Ok(match &form.derive {
         None => bytes,

@@ -9,7 +9,7 @@ use super::Need;
 use super::declared::parts::{Declared, Fault, Parts};
 use super::message::Head;
 use super::native::Native;
-use super::ring::KeyUse;
+use super::ring::{KeyUse, Primitive};
 
 /// A compiled scheme; the same one verifies and signs.
 #[derive(Clone, Debug)]
@@ -129,6 +129,11 @@ impl Scheme {
     /// How many MACs it takes to try a ring of `keys`; one per message where the request names its key.
     pub fn trials(&self, keys: usize) -> usize {
         self.facts.messages.saturating_mul(if self.facts.key_named { keys.min(1) } else { keys })
+    }
+
+    /// Whether it compares a token, which covers nothing.
+    pub fn is_token(&self) -> bool {
+        self.facts.key_use.primitive == Primitive::Token
     }
 
     /// Whether it, or a member of it, signs the public URL, which only configuration can say.

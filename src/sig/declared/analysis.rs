@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::parts::{Absent, Declared, Fault, Parts, Step, Test};
 use crate::sig::Need;
 use crate::sig::mac::Algorithm;
+use crate::sig::ring::Primitive;
 use crate::sig::template::{Input, Part, Source, Template, Value};
 
 /// How much of the body a value needs.
@@ -25,7 +26,12 @@ impl Declared {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let contents: Vec<Vec<Step>> = parts.messages.iter().map(|message| plan(&parts, message)).collect();
+        let contents: Vec<Vec<Step>> = match parts.primitive {
+            Primitive::Token => vec![vec![Step::Key]],
+            Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) | Primitive::Public(_) => {
+                parts.messages.iter().map(|message| plan(&parts, message)).collect()
+            }
+        };
         let need = need(&parts, &contents);
         let digests = digests(&parts);
         let keeps_head = need == Need::Whole || !late_free(&parts, &contents);
@@ -146,7 +152,8 @@ fn need(parts: &Parts, contents: &[Vec<Step>]) -> Need {
     let carried = carriers(parts).into_iter().any(|source| carrier_in_body(parts, source));
     let needs = contents.iter().map(|steps| need_of_content(parts, steps));
     let most = needs.max().unwrap_or(Need::Head);
-    if sides || carried { Need::Whole } else { most }
+    let verified = matches!(parts.primitive, Primitive::Public(_));
+    if sides || carried || verified { Need::Whole } else { most }
 }
 
 fn need_of_content(parts: &Parts, steps: &[Step]) -> Need {
