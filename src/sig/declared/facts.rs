@@ -164,10 +164,14 @@ impl Declared {
         match self.parts.primitive {
             Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) => {}
             Primitive::Public(_) => {
-                return Err("it is verify only: keyrings hold public keys, and signing takes the private one".to_owned());
+                return Err(
+                    "it is verify only: keyrings hold public keys, and signing takes the private one".to_owned()
+                );
             }
             Primitive::Token => {
-                return Err("it is verify only: a token is the secret itself, which never leaves this gateway".to_owned());
+                return Err(
+                    "it is verify only: a token is the secret itself, which never leaves this gateway".to_owned()
+                );
             }
         }
         for source in carriers(&self.parts) {
