@@ -97,9 +97,15 @@ pub(crate) struct Prepared {
 /// A ring made ready for one scheme.
 pub struct PreparedRing {
     ring: Arc<Keyring>,
-    key_use: KeyUse,
-    dummy: Dummy,
-    ready: Vec<Option<Arc<Prepared>>>,
+    key_use: Arc<KeyUse>,
+    ahead: Option<Ahead>,
+}
+
+/// What was computed before anybody asked.
+struct Ahead {
+    /// In the order of the ring; `None` where a key does not fit.
+    keys: Vec<Option<Arc<Prepared>>>,
+    dummy: Arc<Prepared>,
 }
 
 impl Prepared {
@@ -131,7 +137,6 @@ impl Prepared {
 }
 
 /// Stands for a key that nobody has: fed the same bytes, it makes an unknown key id cost what a wrong signature costs.
-#[derive(Clone)]
 pub(in crate::sig) struct Dummy(Arc<Prepared>);
 
 impl Dummy {
@@ -145,14 +150,8 @@ impl Dummy {
         Self(Arc::new(public.map_or_else(secret, |public| Prepared::public(None, public))))
     }
 
-    pub(in crate::sig) fn prepared(&self) -> Arc<Prepared> {
-        Arc::clone(&self.0)
-    }
-}
-
-impl std::fmt::Debug for Dummy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Dummy")
+    pub(in crate::sig) fn prepared(self) -> Arc<Prepared> {
+        self.0
     }
 }
 
@@ -160,19 +159,20 @@ impl PreparedRing {
     /// Above this many keys nothing is computed ahead: tenants are looked up, not tried.
     pub const MOST: usize = 4096;
 
-    /// A ring whose keys are made ready when they are asked for.
+    /// A ring whose keys are made ready when they are asked for: a tenant among many, who is silent most of the time.
     pub fn lazy(scheme: &Scheme, ring: Arc<Keyring>) -> Self {
-        let key_use = scheme.facts().key_use.clone();
-        Self { ring, dummy: Dummy::new(&key_use), key_use, ready: Vec::new() }
+        Self { ring, key_use: Arc::clone(scheme.key_use()), ahead: None }
     }
 
     /// Every key of `ring` made ready for `scheme`. Keys that do not fit are never used: see [`PreparedRing::misfits`].
     pub fn new(scheme: &Scheme, ring: Arc<Keyring>) -> Self {
         let lazy = Self::lazy(scheme, ring);
-        let few = lazy.ring.keys().len() <= Self::MOST;
-        let keys = if few { lazy.ring.keys() } else { &[] };
-        let ready = keys.iter().map(|key| Prepared::new(&lazy.key_use, key).ok()).collect();
-        Self { ready, ..lazy }
+        if lazy.ring.keys().len() > Self::MOST {
+            return lazy;
+        }
+        let keys = lazy.ring.keys().iter().map(|key| Prepared::new(&lazy.key_use, key).ok()).collect();
+        let dummy = Dummy::new(&lazy.key_use).prepared();
+        Self { ahead: Some(Ahead { keys, dummy }), ..lazy }
     }
 
     /// The ring itself.
@@ -216,7 +216,7 @@ impl PreparedRing {
         if let Some(id) = id {
             let known = std::str::from_utf8(id).ok().and_then(|id| self.ring.place(id));
             let ready = known.and_then(|place| self.usable_at(place, now));
-            return Ok(vec![ready.unwrap_or_else(|| self.dummy.prepared())]);
+            return Ok(vec![ready.unwrap_or_else(|| self.nobody())]);
         }
         let places = (0..self.ring.keys().len()).rev();
         Ok(places.filter_map(|place| self.usable_at(place, now)).take(most).collect())
@@ -228,9 +228,17 @@ impl PreparedRing {
     }
 
     fn at(&self, place: usize, key: &Arc<Key>) -> Option<Arc<Prepared>> {
-        match self.ready.get(place) {
-            Some(ready) => ready.clone(),
+        match &self.ahead {
+            Some(ahead) => ahead.keys.get(place).cloned().flatten(),
             None => Prepared::new(&self.key_use, key).ok(),
+        }
+    }
+
+    /// As much work as a key takes.
+    fn nobody(&self) -> Arc<Prepared> {
+        match &self.ahead {
+            Some(ahead) => Arc::clone(&ahead.dummy),
+            None => Dummy::new(&self.key_use).prepared(),
         }
     }
 

@@ -15,6 +15,8 @@ use super::ring::{KeyUse, Primitive};
 #[derive(Clone, Debug)]
 pub struct Scheme {
     facts: Facts,
+    /// Of the facts, for the rings to share.
+    key_use: Arc<KeyUse>,
     pub(in crate::sig) kind: Kind,
     alternatives: Vec<Arc<Scheme>>,
 }
@@ -92,12 +94,16 @@ impl Scheme {
     /// Checks that the parts of a declaration make sense together.
     pub fn new(parts: Parts) -> Result<Self, Vec<Fault>> {
         let declared = Declared::new(parts)?;
-        Ok(Self { facts: declared.facts(), kind: Kind::Declared(Arc::new(declared)), alternatives: Vec::new() })
+        Ok(Self::of(declared.facts(), Kind::Declared(Arc::new(declared))))
     }
 
     /// A scheme that is code.
     pub(crate) fn native(native: impl Native + 'static) -> Self {
-        Self { facts: native.facts(), kind: Kind::Native(Arc::new(native)), alternatives: Vec::new() }
+        Self::of(native.facts(), Kind::Native(Arc::new(native)))
+    }
+
+    fn of(facts: Facts, kind: Kind) -> Self {
+        Self { key_use: Arc::new(facts.key_use.clone()), facts, kind, alternatives: Vec::new() }
     }
 
     /// A scheme that stands for an ordered choice of schemes; the first also signs.
@@ -109,6 +115,11 @@ impl Scheme {
     /// What it proves and what it leaves open.
     pub const fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// What it makes of a secret.
+    pub(in crate::sig) const fn key_use(&self) -> &Arc<KeyUse> {
+        &self.key_use
     }
 
     /// Its name in the configuration.

@@ -31,6 +31,13 @@ fn a_secret_where_a_public_key_belongs_is_told() {
 }
 
 #[test]
+fn a_signature_over_the_whole_body_is_never_streamed() {
+    let problems = bad(quiet(PEM).load(&route("discord", ", body: stream")));
+    assert_eq!(problems.len(), 1, "{}", shown(&problems));
+    assert!(shown(&problems).contains("routes[0].body: the scheme needs the body whole"), "{}", shown(&problems));
+}
+
+#[test]
 fn nobody_signs_with_a_public_key_or_a_token() {
     for (scheme, why) in [("telnyx", "signing takes the private one"), ("gitlab", "never leaves this gateway")] {
         let text = format!("{HEAD}  - {{path: /, sign: {{scheme: {scheme}, keys: partners}}, upstream: app}}\n");

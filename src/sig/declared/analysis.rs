@@ -36,10 +36,8 @@ impl Declared {
         let digests = digests(&parts);
         let keeps_head = need == Need::Whole || !late_free(&parts, &contents);
         let uses_json = sources(&parts).iter().any(|source| matches!(source, Source::Json(_)));
-        let dummy = crate::sig::ring::Dummy::new(&parts.key_use());
         let (stamp_covered, nonce_covered) = (false, false);
-        let mut scheme =
-            Self { parts, contents, need, digests, keeps_head, uses_json, stamp_covered, nonce_covered, dummy };
+        let mut scheme = Self { parts, contents, need, digests, keeps_head, uses_json, stamp_covered, nonce_covered };
         scheme.stamp_covered = scheme.covers_timestamp();
         scheme.nonce_covered = scheme.covers_nonce();
         let digest = scheme.parts.digest.as_ref().filter(|_| scheme.parts.signed_headers.is_none());

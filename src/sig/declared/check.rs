@@ -19,7 +19,7 @@ use crate::sig::key::Key;
 use crate::sig::mac::{Algorithm, Mac};
 use crate::sig::message::Head;
 use crate::sig::permit::Permit;
-use crate::sig::ring::{Prepared, PreparedRing, Primitive};
+use crate::sig::ring::{Dummy, Prepared, PreparedRing, Primitive};
 use crate::sig::time::Moment;
 
 /// Evidence was read and found well-formed and fresh; whether it is true shows at [`Check::close`].
@@ -114,7 +114,9 @@ impl Check {
         let digests: Vec<_> = std::mem::take(&mut self.digests).into_iter().map(|(a, mac)| (a, mac.finish())).collect();
         let seen = match (whole, self.scheme.need) {
             (Some(body), Need::Whole) => Seen::Whole(body, json.as_ref()),
-            (None, Need::Whole) => Seen::Whole(b"", None),
+            (None, Need::Whole) => {
+                return Err(Rejection::from(Code::SignatureInvalid).because("the body is not at hand"));
+            }
             (_, Need::Head | Need::Feed) => Seen::Digests(&digests),
         };
         let (key, macs) = match std::mem::replace(&mut self.stage, Stage::Waiting) {
@@ -150,7 +152,7 @@ impl Check {
         let most = self.macs.checked_div(self.scheme.contents.len()).unwrap_or(1).max(1);
         match &self.ring {
             Some(ring) => ring.candidates(self.claims.key_id.as_deref(), self.now, most),
-            None => Ok(vec![self.scheme.dummy.prepared()]),
+            None => Ok(vec![Dummy::new(&self.scheme.parts.key_use()).prepared()]),
         }
     }
 

@@ -219,8 +219,6 @@ pub(in crate::sig) struct Declared {
     /// Whether the stamp and the nonce are under the MAC: only then are they in a permit.
     pub(in crate::sig) stamp_covered: bool,
     pub(in crate::sig) nonce_covered: bool,
-    /// Stands for a key that nobody has.
-    pub(in crate::sig) dummy: crate::sig::ring::Dummy,
 }
 
 /// A declaration that says something impossible.

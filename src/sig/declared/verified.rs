@@ -32,8 +32,8 @@ pub(in crate::sig) fn judge(
     });
     let names: Vec<Bytes> = names.collect();
     let trials = tried().flat_map(|(key, message)| candidates.iter().map(move |one| (key, message, one)));
-    let held = trials.take(most.max(1)).filter(|(key, message, one)| holds(key, message, one));
-    let winner = held.filter_map(|(key, ..)| key.key.clone()).next();
+    let mut held = trials.take(most.max(1)).filter(|(key, message, one)| holds(key, message, one));
+    let winner = held.find_map(|(key, ..)| key.key.clone());
     winner.map(|key| (key, names)).ok_or_else(|| Code::SignatureInvalid.into())
 }
 
