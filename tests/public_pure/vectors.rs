@@ -1,4 +1,4 @@
-//! Signatures that others made: RFC 8032, RFC 9421, SendGrid's own libraries, and Python's `cryptography` 48.
+//! Signatures that others made: RFC 8032, RFC 9421, the tests of sendgrid-python, and Python's `cryptography` 48.
 
 use crate::{built_in, gate, judge, scheme};
 
