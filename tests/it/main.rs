@@ -54,6 +54,8 @@ mod upgrade;
 #[cfg(test)]
 mod vectors;
 #[cfg(test)]
+mod verified;
+#[cfg(test)]
 mod verify;
 #[cfg(test)]
 mod world;

@@ -10,6 +10,7 @@ use super::claims::{self, Claims};
 use super::lanes;
 use super::parts::{Declared, Demand, Requirement, Test};
 use super::scope::{Scope, Seen, Twice};
+use super::verified;
 use crate::reject::{Code, Rejection};
 use crate::sig::Need;
 use crate::sig::check::Terms;
@@ -18,7 +19,7 @@ use crate::sig::key::Key;
 use crate::sig::mac::{Algorithm, Mac};
 use crate::sig::message::Head;
 use crate::sig::permit::Permit;
-use crate::sig::ring::{Prepared, PreparedRing};
+use crate::sig::ring::{Dummy, Prepared, PreparedRing, Primitive};
 use crate::sig::time::Moment;
 
 /// Evidence was read and found well-formed and fresh; whether it is true shows at [`Check::close`].
@@ -119,7 +120,9 @@ impl Check {
         let digests: Vec<_> = std::mem::take(&mut self.digests).into_iter().map(|(a, mac)| (a, mac.finish())).collect();
         let seen = match (whole, self.scheme.need) {
             (Some(body), Need::Whole) => Seen::Whole(body, json.as_ref()),
-            (None, Need::Whole) => Seen::Whole(b"", None),
+            (None, Need::Whole) => {
+                return Err(Rejection::from(Code::SignatureInvalid).because("the body is not at hand"));
+            }
             (_, Need::Head | Need::Feed) => Seen::Digests(&digests),
         };
         let (key, macs) = match std::mem::replace(&mut self.stage, Stage::Waiting) {
@@ -156,6 +159,10 @@ impl Check {
             meet(scope, requirement)?;
         }
         let keys = self.keys()?;
+        if let Primitive::Public(_) = self.scheme.parts.primitive {
+            let (key, macs) = verified::judge(scope, &keys, &self.claims.candidates, self.macs)?;
+            return Ok(Stage::Held(key, macs));
+        }
         let lanes = lanes::Lanes::open(scope, &keys)?;
         if self.scheme.need == Need::Head {
             let (key, macs) = lanes.close(Some(scope), &self.claims.candidates)?;
@@ -168,7 +175,7 @@ impl Check {
         let most = self.macs.checked_div(self.scheme.contents.len()).unwrap_or(1).max(1);
         match &self.ring {
             Some(ring) => ring.candidates(self.claims.key_id.as_deref(), self.now, most),
-            None => Ok(vec![self.scheme.dummy.prepared()]),
+            None => Ok(vec![Dummy::new(&self.scheme.parts.key_use()).prepared()]),
         }
     }
 
@@ -221,13 +228,15 @@ impl Check {
     fn permit(self, key: Arc<Key>, macs: Vec<Bytes>, payload: Option<Bytes>) -> Permit {
         let stamp = self.claims.stamp.filter(|_| self.scheme.stamp_covered);
         let field = self.scheme.parts.timestamp.as_ref();
+        // The digest of a token is the same for every request: it names none.
+        let names = self.scheme.parts.primitive != Primitive::Token;
         Permit {
             key,
             scheme: Arc::clone(&self.scheme.parts.name),
             stamp,
             fresh_until: stamp.zip(field).map(|(stamp, field)| field.bounds.end(stamp, field.format)),
             nonce: self.claims.nonce.filter(|_| self.scheme.nonce_covered),
-            macs,
+            macs: if names { macs } else { Vec::new() },
             sets: Vec::new(),
             payload,
         }

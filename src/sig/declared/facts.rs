@@ -151,7 +151,8 @@ impl Declared {
 
     /// Whether every message has an input for which `wanted` says so, through named templates and required special lines.
     fn covers(&self, wanted: &dyn Fn(&Input) -> bool) -> bool {
-        self.parts.messages.iter().all(|message| self.template_covers(message, wanted))
+        !self.parts.messages.is_empty()
+            && self.parts.messages.iter().all(|message| self.template_covers(message, wanted))
     }
 
     fn template_covers(&self, template: &Template, wanted: &dyn Fn(&Input) -> bool) -> bool {
@@ -173,6 +174,19 @@ impl Declared {
     /// Whether the declaration can be run backwards, or why not.
     fn can_sign(&self) -> Result<(), String> {
         let wraps = self.parts.envelope().is_some();
+        match self.parts.primitive {
+            Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) => {}
+            Primitive::Public(_) => {
+                return Err(
+                    "it is verify only: keyrings hold public keys, and signing takes the private one".to_owned()
+                );
+            }
+            Primitive::Token => {
+                return Err(
+                    "it is verify only: a token is the secret itself, which never leaves this gateway".to_owned()
+                );
+            }
+        }
         for source in carriers(&self.parts) {
             match source {
                 Source::Header(_) | Source::Param(_) | Source::Query(_) => {}
@@ -250,8 +264,7 @@ impl Declared {
 impl Parts {
     /// What is made of a secret.
     pub(in crate::sig) fn key_use(&self) -> KeyUse {
-        let primitive = if self.keyed { Primitive::Hmac(self.algorithm) } else { Primitive::Hash(self.algorithm) };
-        KeyUse { form: self.key.clone(), primitive }
+        KeyUse { form: self.key.clone(), primitive: self.primitive }
     }
 
     /// A header's name as the declaration writes it, or each word with a capital.

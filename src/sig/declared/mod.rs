@@ -10,3 +10,4 @@ pub(in crate::sig) mod lanes;
 pub mod parts;
 pub(in crate::sig) mod scope;
 pub(in crate::sig) mod signing;
+mod verified;

@@ -126,7 +126,8 @@ impl Signing {
 }
 
 fn spell(field: &SignatureField, mac: &[u8]) -> Vec<u8> {
-    [field.prefix.as_ref(), field.encoding.encode(mac).as_bytes()].concat()
+    let text = field.encoding.map_or_else(|| mac.to_vec(), |encoding| encoding.encode(mac).into_bytes());
+    [field.prefix.as_ref(), &text].concat()
 }
 
 /// Removes every carrier that the client may have filled.
