@@ -11,20 +11,26 @@ use crate::proxy::server::Door;
 use crate::proxy::{tls, upstream};
 use crate::sig::time::Moment;
 
-/// The generation after `old`, or every mistake in it. Warnings go to the log.
+/// The generation after `old`, or every mistake in it. Warnings that are new go to the log.
 pub(super) fn generation(
     source: &Path,
     loaded: Loaded,
     old: Option<&Generation>,
     now: Moment,
 ) -> Result<Generation, Vec<Problem>> {
-    let Loaded { policy, warnings, watched, began } = loaded;
+    let Loaded { policy, warnings, watched, began, notes: _, allowed: _ } = loaded;
     let doors = doors(source, &policy, old)?;
-    for warning in &warnings {
-        tracing::warn!(path = warning.path, "{}", warning.message);
+    for warning in warnings.iter().filter(|warning| old.is_none_or(|old| !is_known(old, warning))) {
+        let code = warning.code.map(|code| code.row().code);
+        tracing::warn!(path = warning.path, code, "{}", warning.message);
     }
     let number = old.map_or(1, |old| old.number.saturating_add(1));
     Ok(Generation { number, loaded: now, policy, doors, warnings, watched, began })
+}
+
+/// Whether it was said before, perhaps of another line.
+fn is_known(old: &Generation, warning: &Problem) -> bool {
+    old.warnings.iter().any(|known| Problem { at: warning.at, ..known.clone() } == *warning)
 }
 
 /// The listeners with their TLS settings, or everything that does not fit: a key of another certificate, a name that is none.
@@ -53,5 +59,5 @@ fn door(listener: &Arc<Listener>, old: Option<&Generation>) -> Result<Door, Stri
 }
 
 fn problem(source: &Path, path: String, message: String) -> Problem {
-    Problem { file: source.into(), at: None, path, message, fix: None }
+    Problem { file: source.into(), at: None, path, message, fix: None, code: None }
 }

@@ -195,6 +195,13 @@ impl PreparedRing {
     }
 }
 
+/// Each key of `ring` with the bytes that `scheme` decodes its secret into, before any derivation; nothing where the secret is taken as it stands.
+pub fn decoded<'a>(scheme: &'a Scheme, ring: &'a Keyring) -> impl Iterator<Item = (&'a Arc<Key>, Secret)> {
+    let form = Some(KeyForm { derive: None, ..scheme.facts().key_use.form.clone() });
+    let form = form.filter(|form| form.encoding.is_some());
+    ring.keys().iter().filter_map(move |key| Some((key, key_bytes(form.as_ref()?, key.secret.expose()).ok()?)))
+}
+
 /// How the configured secret becomes key bytes.
 fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, &'static str> {
     let prefix = form.strip_prefix.as_deref().unwrap_or_default().as_bytes();

@@ -88,6 +88,17 @@ pub struct Covers {
     pub query: bool,
 }
 
+/// Something in a scheme's words that makes its signature prove less than it seems to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Doubt {
+    /// Two values of free length stand side by side in the signed bytes.
+    Adjacent(String, String),
+    /// A value is itself joined from names and values without separators.
+    Joined(String),
+    /// A body digest is checked where it is sent, and not always signed.
+    LooseDigest,
+}
+
 impl Scheme {
     /// Checks that the parts of a declaration make sense together.
     pub fn new(parts: Parts) -> Result<Self, Vec<Fault>> {
@@ -134,6 +145,14 @@ impl Scheme {
     /// Whether it, or a member of it, signs the public URL, which only configuration can say.
     pub fn needs_public_url(&self) -> bool {
         self.facts.needs_public_url || self.alternatives.iter().any(|member| member.needs_public_url())
+    }
+
+    /// What makes its signature prove less than it seems to; of a scheme of its own, not of its alternatives.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        match &self.kind {
+            Kind::Declared(declared) => declared.doubts(),
+            Kind::Native(native) => native.doubts(),
+        }
     }
 
     /// Whether this alternative is the one to judge: one of its signature carriers is there.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::Lint;
 use super::super::field::{Field, List, Many, Named};
 use super::super::values::{Of, Origin, Size};
 use crate::policy::listen::Address;
@@ -20,6 +21,7 @@ pub(crate) struct Listener {
     pub(crate) timeouts: Field<Timeouts>,
     pub(crate) http2: Field<bool>,
     pub(crate) signing_hosts: Field<List<String>>,
+    pub(crate) lint: Field<Lint>,
 }
 
 #[derive(Deserialize, Default)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::Lint;
 use super::super::field::{Field, HasShort, Many, Named, Short};
 use super::super::values::{HeaderName, MethodName, Of, Origin, Size, Status};
 
@@ -38,6 +39,7 @@ pub(crate) struct Route {
     pub(crate) public_url: Field<Of<Origin>>,
     pub(crate) retry: Field<Retry>,
     pub(crate) challenge: Field<bool>,
+    pub(crate) lint: Field<Lint>,
     pub(crate) upstream: Field<String>,
 }
 

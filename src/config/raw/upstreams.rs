@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::Lint;
 use super::super::field::{Field, List, Named};
 use super::super::values::Of;
 use crate::keys::Declared;
@@ -21,6 +22,7 @@ pub(crate) struct Upstream {
     pub(crate) max_connections: Field<u32>,
     pub(crate) timeouts: Field<Timeouts>,
     pub(crate) resolve: Field<Of<Duration>>,
+    pub(crate) lint: Field<Lint>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,6 +72,7 @@ pub(crate) struct Ring {
     pub(crate) env: Field<Named<String>>,
     pub(crate) keys: Field<List<Declared>>,
     pub(crate) max_age: Field<Of<Duration>>,
+    pub(crate) lint: Field<Lint>,
 }
 
 impl<'de> Deserialize<'de> for Keyrings {

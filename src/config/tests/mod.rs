@@ -6,6 +6,7 @@ use super::*;
 
 mod examples;
 mod files;
+mod lint;
 mod problems;
 mod process;
 mod routes;

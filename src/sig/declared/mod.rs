@@ -3,6 +3,7 @@
 pub(in crate::sig) mod analysis;
 pub(in crate::sig) mod check;
 pub(in crate::sig) mod claims;
+mod doubts;
 mod facts;
 mod faults;
 pub(in crate::sig) mod lanes;
