@@ -101,9 +101,7 @@ pub fn load_with(path: &Path, lookup: Lookup<'_>, now: Moment) -> Result<Loaded,
     });
     let Outcome { errors, warnings, notes, allowed } = report.finish();
     match compiled {
-        Some((policy, watched)) if errors.is_empty() => {
-            Ok(Loaded { policy, warnings, notes, allowed, watched, began })
-        }
+        Some((policy, watched)) if errors.is_empty() => Ok(Loaded { policy, warnings, notes, allowed, watched, began }),
         _ => Err(errors),
     }
 }

@@ -3,6 +3,7 @@
 pub mod bodies;
 pub mod body;
 pub mod budget;
+pub mod challenge;
 pub mod client;
 pub mod exchange;
 pub mod forward;

@@ -202,6 +202,12 @@ pub fn decoded<'a>(scheme: &'a Scheme, ring: &'a Keyring) -> impl Iterator<Item 
     ring.keys().iter().filter_map(move |key| Some((key, key_bytes(form.as_ref()?, key.secret.expose()).ok()?)))
 }
 
+/// An HMAC under `key`, nothing fed; `None` where the scheme makes something else of it.
+pub(in crate::sig) fn keyed(key_use: &KeyUse, key: &Key) -> Option<Mac> {
+    let Primitive::Hmac(algorithm) = key_use.primitive else { return None };
+    key_bytes(&key_use.form, key.secret.expose()).ok().map(|bytes| Mac::keyed(algorithm, bytes.expose()))
+}
+
 /// How the configured secret becomes key bytes.
 fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, &'static str> {
     let prefix = form.strip_prefix.as_deref().unwrap_or_default().as_bytes();

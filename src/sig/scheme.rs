@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Need;
+use super::challenge::Challenge;
 use super::declared::parts::{Declared, Fault, Parts};
 use super::message::Head;
 use super::native::Native;
@@ -17,6 +18,7 @@ pub struct Scheme {
     facts: Facts,
     pub(in crate::sig) kind: Kind,
     alternatives: Vec<Arc<Scheme>>,
+    challenge: Option<Arc<Challenge>>,
 }
 
 /// Where the work is done.
@@ -103,18 +105,34 @@ impl Scheme {
     /// Checks that the parts of a declaration make sense together.
     pub fn new(parts: Parts) -> Result<Self, Vec<Fault>> {
         let declared = Declared::new(parts)?;
-        Ok(Self { facts: declared.facts(), kind: Kind::Declared(Arc::new(declared)), alternatives: Vec::new() })
+        Ok(Self {
+            facts: declared.facts(),
+            kind: Kind::Declared(Arc::new(declared)),
+            alternatives: Vec::new(),
+            challenge: None,
+        })
     }
 
     /// A scheme that is code.
     pub(crate) fn native(native: impl Native + 'static) -> Self {
-        Self { facts: native.facts(), kind: Kind::Native(Arc::new(native)), alternatives: Vec::new() }
+        Self { facts: native.facts(), kind: Kind::Native(Arc::new(native)), alternatives: Vec::new(), challenge: None }
     }
 
     /// A scheme that stands for an ordered choice of schemes; the first also signs.
     pub fn any_of(members: Vec<Self>) -> Option<Self> {
         let first = members.first()?.clone();
         Some(Self { alternatives: members.into_iter().map(Arc::new).collect(), ..first })
+    }
+
+    /// The same, whose vendor asks whether an endpoint is meant.
+    #[must_use]
+    pub fn with_challenge(self, challenge: Challenge) -> Self {
+        Self { challenge: Some(Arc::new(challenge)), ..self }
+    }
+
+    /// How its vendor asks whether an endpoint is meant.
+    pub fn challenge(&self) -> Option<&Challenge> {
+        self.challenge.as_deref()
     }
 
     /// What it proves and what it leaves open.

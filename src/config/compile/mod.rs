@@ -2,6 +2,7 @@
 
 mod allow;
 mod bounds;
+mod challenge;
 mod edits;
 mod files;
 mod guard;

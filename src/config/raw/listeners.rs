@@ -5,9 +5,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::Lint;
 use super::super::field::{Field, List, Many, Named};
 use super::super::values::{Of, Origin, Size};
+use super::Lint;
 use crate::policy::listen::Address;
 
 #[derive(Deserialize, Default)]

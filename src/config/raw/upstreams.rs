@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::Lint;
 use super::super::field::{Field, List, Named};
 use super::super::values::Of;
+use super::Lint;
 use crate::keys::Declared;
 
 #[derive(Deserialize, Default)]

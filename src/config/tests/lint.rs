@@ -112,12 +112,13 @@ fn concatenations() -> Vec<(Code, Option<Level>, String)> {
         ("{inner}{body}", true),
     ];
     let text = |message: &str| {
-        let words = format!("{STAMP}, nonce: {{header: X-Nonce}}, let: {{inner: \"{{timestamp}}.{{nonce}}\"}}, message: \"{message}\"");
+        let words = format!(
+            "{STAMP}, nonce: {{header: X-Nonce}}, let: {{inner: \"{{timestamp}}.{{nonce}}\"}}, message: \"{message}\""
+        );
         scheme(&words, "/", "")
     };
-    let case = |(message, found): (&str, bool)| {
-        (Code::AmbiguousConcatenation, found.then_some(Level::Warning), text(message))
-    };
+    let case =
+        |(message, found): (&str, bool)| (Code::AmbiguousConcatenation, found.then_some(Level::Warning), text(message));
     cases.into_iter().map(case).collect()
 }
 
@@ -213,7 +214,8 @@ fn what_is_allowed_is_no_warning_and_keeps_its_reason() {
 #[test]
 fn an_allowance_reaches_no_further_than_what_it_stands_beside() {
     let place = furnished();
-    let text = ring("{directory: keys/short, lint: {allow: {short_key: \"the vendor's\", key_file_exposed: test}}}", "stripe");
+    let text =
+        ring("{directory: keys/short, lint: {allow: {short_key: \"the vendor's\", key_file_exposed: test}}}", "stripe");
     let loaded = good(place.load(&text));
     assert_eq!((found(&loaded, Code::ShortKey), loaded.allowed.len()), (None, 2), "{}", shown(&loaded.warnings));
     assert_eq!(found(&loaded, Code::KeyFileExposed), Some(Level::Warning), "the other ring's");

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
+mod challenge;
 mod examples;
 mod files;
 mod lint;

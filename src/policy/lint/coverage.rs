@@ -45,7 +45,8 @@ fn evidence(scheme: &Scheme, remembered: bool, reach: &Reach) -> impl Iterator<I
 fn line(scheme: &Scheme, remembered: bool, reach: &Reach) -> impl Iterator<Item = Said> {
     let covers = scheme.facts().covers;
     let mild = remembered || reach.one_path || !covers.path;
-    let path = say(scheme, Code::PathNotCovered, "does not cover the path: a request can be sent to any path of this route");
+    let path =
+        say(scheme, Code::PathNotCovered, "does not cover the path: a request can be sent to any path of this route");
     let query = say(scheme, Code::QueryNotCovered, "does not cover the query: its parameters can be changed");
     let method = say(scheme, Code::MethodNotCovered, "does not cover the method: it can be changed");
     let found = [
@@ -59,11 +60,13 @@ fn line(scheme: &Scheme, remembered: bool, reach: &Reach) -> impl Iterator<Item 
 fn doubted(scheme: &Scheme, doubt: &Doubt) -> Said {
     match doubt {
         Doubt::Adjacent(left, right) => {
-            let what = format!("signs `{{{left}}}` and `{{{right}}}` side by side: bytes can be moved from one to the other");
+            let what =
+                format!("signs `{{{left}}}` and `{{{right}}}` side by side: bytes can be moved from one to the other");
             say(scheme, Code::AmbiguousConcatenation, &what)
         }
         Doubt::Joined(value) => {
-            let what = format!("signs the names and values of `{{{value}}}` side by side: bytes can be moved between them");
+            let what =
+                format!("signs the names and values of `{{{value}}}` side by side: bytes can be moved between them");
             say(scheme, Code::AmbiguousConcatenation, &what)
         }
         Doubt::LooseDigest => say(scheme, Code::DigestNotCovered, "checks a digest that is not always signed"),

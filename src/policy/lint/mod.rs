@@ -67,7 +67,10 @@ fn weak_keys(gate: &Gate) -> Vec<Said> {
         for (key, bytes) in crate::sig::ring::decoded(scheme, ring) {
             let weak = weakness(bytes.expose()).filter(|_| weakness(key.secret.expose()).is_none());
             said.extend(weak.map(|(code, why)| {
-                Said::new(code, format!("key `{}` of `{}` {why} as scheme `{}` reads it", key.id, ring.name(), scheme.name()))
+                Said::new(
+                    code,
+                    format!("key `{}` of `{}` {why} as scheme `{}` reads it", key.id, ring.name(), scheme.name()),
+                )
             }));
         }
     }

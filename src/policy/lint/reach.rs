@@ -68,7 +68,10 @@ pub(super) fn exposed(upstream: &Upstream) -> Option<Said> {
     let host = exposed.next()?;
     let named = host.parse::<IpAddr>().is_err();
     let looks = if named { "may be" } else { "is" };
-    let message = format!("upstream `{}` {looks} reachable without the gateway: `{host}` is not a private address", upstream.name);
+    let message = format!(
+        "upstream `{}` {looks} reachable without the gateway: `{host}` is not a private address",
+        upstream.name
+    );
     Some(Said::new(Code::UpstreamExposed, message).noted_if(named))
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::table::Code;
 use super::Said;
+use super::table::Code;
 use crate::policy::gate::Gate;
 use crate::policy::route::{ReplayBy, Route};
 
@@ -52,6 +52,7 @@ fn keep(route: &Route, gate: &Gate) -> Option<Said> {
 
 fn macs(route: &Route, gate: &Gate) -> Option<Said> {
     let (needed, most) = (gate.macs(), route.limits.macs);
-    let message = || format!("{needed} MACs try every key, but `macs` allows {most}: the keys declared first are not tried");
+    let message =
+        || format!("{needed} MACs try every key, but `macs` allows {most}: the keys declared first are not tried");
     (needed > most).then(|| Said::new(Code::TooManyMacs, message()))
 }

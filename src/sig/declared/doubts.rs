@@ -85,7 +85,8 @@ fn flatten(parts: &Parts, template: &Template, pieces: &mut Vec<Option<Piece>>) 
 }
 
 fn shape(parts: &Parts, value: &Value) -> Shape {
-    let keeps = |filter: &Filter| matches!(filter, Filter::Lower | Filter::Upper | Filter::WithPort | Filter::WithoutPort);
+    let keeps =
+        |filter: &Filter| matches!(filter, Filter::Lower | Filter::Upper | Filter::WithPort | Filter::WithoutPort);
     let known = |filter: &Filter| keeps(filter) || matches!(filter, Filter::PctDecode(_) | Filter::Without(_));
     if value.filters.iter().any(|filter| matches!(filter, Filter::Hash(_))) {
         return Shape::Fixed;
