@@ -20,7 +20,7 @@ pub(super) fn generation(
 ) -> Result<Generation, Vec<Problem>> {
     let Loaded { policy, warnings, watched, began, notes: _, allowed: _ } = loaded;
     let doors = doors(source, &policy, old)?;
-    for warning in warnings.iter().filter(|warning| old.is_none_or(|old| !is_known(old, warning))) {
+    for warning in unsaid(&warnings, old.map(|old| old.warnings.as_slice()).unwrap_or_default()) {
         let code = warning.code.map(|code| code.row().code);
         tracing::warn!(path = warning.path, code, "{}", warning.message);
     }
@@ -28,9 +28,10 @@ pub(super) fn generation(
     Ok(Generation { number, loaded: now, policy, doors, warnings, watched, began })
 }
 
-/// Whether it was said before, perhaps of another line.
-fn is_known(old: &Generation, warning: &Problem) -> bool {
-    old.warnings.iter().any(|known| Problem { at: warning.at, ..known.clone() } == *warning)
+/// Warnings that were not said before, were it of another line: a reload that changes something else is no reason to repeat them.
+fn unsaid<'a>(warnings: &'a [Problem], before: &[Problem]) -> impl Iterator<Item = &'a Problem> {
+    let said = |warning: &Problem| before.iter().any(|known| Problem { at: warning.at, ..known.clone() } == *warning);
+    warnings.iter().filter(move |warning| !said(warning))
 }
 
 /// The listeners with their TLS settings, or everything that does not fit: a key of another certificate, a name that is none.
@@ -60,4 +61,21 @@ fn door(listener: &Arc<Listener>, old: Option<&Generation>) -> Result<Door, Stri
 
 fn problem(source: &Path, path: String, message: String) -> Problem {
     Problem { file: source.into(), at: None, path, message, fix: None, code: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_said_once_wherever_it_moves() {
+        let warning = |line: u32, message: &str| Problem {
+            at: Some((line, 1)),
+            ..problem(Path::new("f"), "routes[0]".to_owned(), message.to_owned())
+        };
+        let before = [warning(1, "one"), warning(2, "two")];
+        let now = [warning(5, "two"), warning(6, "three")];
+        let said = |before: &[Problem]| unsaid(&now, before).map(|one| one.message.clone()).collect::<Vec<_>>();
+        assert_eq!((said(&[]), said(&before)), (vec!["two".to_owned(), "three".to_owned()], vec!["three".to_owned()]));
+    }
 }

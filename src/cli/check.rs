@@ -96,3 +96,42 @@ fn counted(count: usize, what: &str) -> String {
 fn say(text: &str) {
     let _closed = writeln!(std::io::stdout(), "{text}");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// The exit code for a route with these settings.
+    fn checked(route: &str, deny: Option<Deny>) -> ExitCode {
+        let place = tempfile::tempdir().unwrap();
+        let (config, key) = (place.path().join("c.yaml"), place.path().join("keys/one"));
+        std::fs::create_dir(place.path().join("keys")).unwrap();
+        std::fs::write(&key, "0123456789abcdefghijklmnopqrstuv").unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let text = format!(
+            "version: 1\nlisteners: {{main: {{address: \"127.0.0.1:0\"}}}}\nupstreams: {{app: {{url: \"http://127.0.0.1:1\"}}}}\n\
+             keyrings: {{k: {{directory: keys}}}}\nroutes: [{{path: /, verify: stripe, keys: k, upstream: app{route}}}]\n"
+        );
+        std::fs::write(&config, text).unwrap();
+        Check { config, print: false, verbose: true, deny }.run()
+    }
+
+    #[test]
+    fn what_is_denied_ends_as_a_mistake_does_unless_it_is_allowed() {
+        let covered = "lint: {allow: {query_not_covered: a, method_not_covered: b}}";
+        let allowed = "lint: {allow: {replay_off: why, query_not_covered: a, method_not_covered: b}}";
+        for (route, deny, code) in [
+            ("", None, 0),
+            ("", Some(Deny::Warnings), CONFIGURATION),
+            (", lint: {allow: {replay_off: why}}", Some(Deny::Warnings), 0),
+            (", lint: {allow: {replay_off: why}}", Some(Deny::Notes), CONFIGURATION),
+            (&format!(", {allowed}"), Some(Deny::Notes), 0),
+            (&format!(", replay: {{by: signature}}, {covered}"), Some(Deny::Notes), 0),
+            (", lint: {allow: {replay_off: \"\"}}", None, CONFIGURATION),
+        ] {
+            assert_eq!(checked(route, deny), ExitCode::from(code), "{route}");
+        }
+    }
+}

@@ -11,6 +11,7 @@ use super::declared::parts::{Declared, Fault, Parts};
 use super::message::Head;
 use super::native::Native;
 use super::ring::KeyUse;
+use super::template::Source;
 
 /// A compiled scheme; the same one verifies and signs.
 #[derive(Clone, Debug)]
@@ -163,6 +164,17 @@ impl Scheme {
     /// Whether it, or a member of it, signs the public URL, which only configuration can say.
     pub fn needs_public_url(&self) -> bool {
         self.facts.needs_public_url || self.alternatives.iter().any(|member| member.needs_public_url())
+    }
+
+    /// Whether the bytes at `source` are under every signature.
+    pub fn covers(&self, source: &Source) -> bool {
+        let covers = self.facts.covers;
+        match (&self.kind, source) {
+            (Kind::Declared(declared), _) => declared.covers_source(source),
+            (Kind::Native(_), Source::Json(_) | Source::Form(_)) => covers.body,
+            (Kind::Native(_), Source::Query(_)) => covers.query,
+            (Kind::Native(_), Source::Header(_) | Source::Cookie(_) | Source::Param(_)) => false,
+        }
     }
 
     /// What makes its signature prove less than it seems to; of a scheme of its own, not of its alternatives.

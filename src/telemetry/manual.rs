@@ -32,8 +32,8 @@ running gateway logs each warning once, when it is loaded or a reload brings it,
 
 For CI: `countersign check --deny warnings` ends with 78, as a mistake does, when there is a warning; `--deny notes` when there is a warning or a note.
 
-What is right as it is says so, beside what it is about: in a route, a listener, an upstream, a keyring, in `defaults` for every route, or at the top of
-the file for everything. An unknown code and an empty reason are mistakes; a code that is not found there any more is a note.
+What is right as it is says so, beside what it is about: in a route, a listener, an upstream, a keyring, in `defaults` for every route without
+a `lint` of its own, or at the top of the file for everything. An unknown code and an empty reason are mistakes; a code that is not found there any more is a note.
 
 ```yaml
 routes:

@@ -9,7 +9,9 @@ const TOKEN: &str = "a-verify-token-that-we-told-the-vendor";
 
 fn hex(secret: &str, pieces: &[&[u8]]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    pieces.iter().for_each(|piece| mac.update(piece));
+    for piece in pieces {
+        mac.update(piece);
+    }
     data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes())
 }
 
@@ -139,11 +141,11 @@ fn callers_that_the_route_keeps_out_hear_nothing() {
 fn a_declared_scheme_has_a_challenge_of_its_own() {
     let world = World::with(|config| {
         config
-            .scheme("mine: {algorithm: sha256, signature: {header: X-Sig, encoding: hex}, message: \"{body}\", challenge: {when: {\"header:X-Ping\": \"1\"}, value: \"header:X-Token\", answer: \"{challenge}.{mac|hex}\"}}")
+            .scheme("mine: {algorithm: sha256, signature: {header: X-Sig, encoding: hex}, message: \"{header:X-Token}.{body}\", challenge: {when: {\"header:X-Ping\": \"1\"}, value: \"header:X-Token\", answer: \"{challenge}.{mac|hex}\"}}")
             .route("path: /hook, verify: {scheme: mine, keys: partners}, challenge: true, upstream: app")
     });
     let ping = post("/hook", "").header("X-Ping", "1").header("X-Token", "abc");
-    let answer = world.send(ping.header("X-Sig", hex(SECRET, &[])));
+    let answer = world.send(ping.header("X-Sig", hex(SECRET, &[b"abc."])));
     heard(&world, &answer, "text/plain", &format!("abc.{}", hex(SECRET, &[b"abc"])));
 }
 

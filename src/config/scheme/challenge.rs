@@ -17,9 +17,14 @@ pub(super) fn attach(scheme: Scheme, declaration: &Declaration) -> Result<Scheme
     let Some(raw) = &declaration.challenge else { return Ok(scheme) };
     let mut compiler = Compiler::new(declaration);
     let challenge = compiler.challenge(raw);
-    if challenge.as_ref().is_some_and(Challenge::signs) {
-        if raw.value.unsigned.is_some() {
+    if let Some(challenge) = challenge.as_ref().filter(|challenge| challenge.signs()) {
+        if challenge.unsigned.is_some() {
             let message = "`{mac}` would sign whatever a stranger sends: only a signed challenge is answered with it";
+            compiler.say("challenge.answer", &raw.referenced, message);
+        }
+        if challenge.unsigned.is_none() && !scheme.covers(&challenge.value) {
+            let message =
+                "`{mac}` would sign what the signature does not cover: a captured request could ask for anything";
             compiler.say("challenge.answer", &raw.referenced, message);
         }
         if !matches!(scheme.facts().key_use.primitive, Primitive::Hmac(_)) {

@@ -47,6 +47,7 @@ fn a_challenge_that_could_be_misused_is_refused() {
             "{unsigned: GET, value: \"query:crc_token\", answer: \"{mac|base64}\"}",
             "would sign whatever a stranger sends",
         ),
+        ("{value: \"query:a\", answer: \"{mac|hex}\"}", "would sign what the signature does not cover"),
         ("{unsigned: PUT, value: \"query:a\"}", "`PUT` is not known here"),
         ("{unsigned: GET, value: \"json:/a\"}", "an unsigned challenge sits in the query"),
         ("{value: \"cookie:a\"}", "in the query, in a header or in the JSON body"),

@@ -60,13 +60,16 @@ fn ambiguous(parts: &Parts, message: &Template) -> Vec<Doubt> {
 
 /// Whether bytes at the boundary may belong to either side.
 fn shifts(left: Shape, right: Shape) -> bool {
-    match (left, right) {
-        (Shape::Fixed, _) | (_, Shape::Fixed) => false,
-        (Shape::Number | Shape::Word | Shape::Host, Shape::Path | Shape::Mark) => false,
-        (Shape::Number, Shape::Word) | (Shape::Word, Shape::Number) => false,
-        (Shape::Path, Shape::Mark) => false,
-        (Shape::Number | Shape::Word | Shape::Host | Shape::Path | Shape::Mark | Shape::Free, _) => true,
-    }
+    let shows = matches!(
+        (left, right),
+        (Shape::Fixed, _)
+            | (_, Shape::Fixed)
+            | (Shape::Number | Shape::Word | Shape::Host, Shape::Path | Shape::Mark)
+            | (Shape::Number, Shape::Word)
+            | (Shape::Word, Shape::Number)
+            | (Shape::Path, Shape::Mark)
+    );
+    !shows
 }
 
 /// Values in order; `None` is a literal between them.
