@@ -37,7 +37,8 @@ fn json() -> impl Strategy<Value = String> {
     let escaped = "\"(\\\\u00[0-9a-fA-F]{2}|\\\\[nrtbf/\"]|\\\\ud83d\\\\ude0[0-9a-f]|[a-zé😀])*\"";
     let leaf = prop_oneof![number.prop_map(|text| text), text, escaped.prop_map(|text| text), Just("null".to_owned())];
     leaf.prop_recursive(4, 32, 5, |inner| {
-        let list = proptest::collection::vec(inner.clone(), 0..5).prop_map(|items| format!("[ {} ]", items.join(" , ")));
+        let list =
+            proptest::collection::vec(inner.clone(), 0..5).prop_map(|items| format!("[ {} ]", items.join(" , ")));
         let pairs = proptest::collection::btree_map(any::<String>(), inner, 0..5).prop_map(|members| {
             let pair = |(name, value): (String, String)| format!("{}:\t{value}", Value::String(name));
             format!("{{{}}}", members.into_iter().rev().map(pair).collect::<Vec<_>>().join(",\n"))

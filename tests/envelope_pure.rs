@@ -147,7 +147,8 @@ fn evidence_in_the_payload_is_inserted_over_what_the_client_sent() {
 fn a_stamp_in_the_payload_is_windowed_and_must_be_there() {
     let stamped = scheme(STAMPED);
     let wrapped = sign(&stamped, SECRET, b"{}").unwrap();
-    for (at, code) in [(60, None), (61, Some(Code::TimestampOutsideWindow)), (-61, Some(Code::TimestampOutsideWindow))] {
+    for (at, code) in [(60, None), (61, Some(Code::TimestampOutsideWindow)), (-61, Some(Code::TimestampOutsideWindow))]
+    {
         let verdict = verify(&stamped, SECRET, &wrapped, Moment::from_secs(1_760_000_000 + at));
         assert_eq!(verdict.err().map(|rejection| rejection.code()), code, "{at} s later");
     }
@@ -237,11 +238,13 @@ fn a_signature_within_what_it_signs_is_refused_at_load() {
         ("/signature", "{body|jcs}"),
         ("/signature", "{body}"),
     ] {
-        let yaml = format!(
-            "{{algorithm: sha256, signature: {{json: {signature}, encoding: hex}}, message: \"{message}\"}}"
-        );
+        let yaml =
+            format!("{{algorithm: sha256, signature: {{json: {signature}, encoding: hex}}, message: \"{message}\"}}");
         let problems = try_scheme(&yaml).err().unwrap_or_default();
-        assert!(problems.iter().any(|problem| problem.message.contains("part of what it signs")), "{yaml}: {problems:?}");
+        assert!(
+            problems.iter().any(|problem| problem.message.contains("part of what it signs")),
+            "{yaml}: {problems:?}"
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! A scheme as it stands in YAML, and how it becomes one that verifies and signs.
 
 mod builtin;
+mod challenge;
 mod compile;
 mod covered;
 mod evidence;

@@ -156,6 +156,18 @@ impl Gate {
         self.doors.iter().flat_map(|door| door.keys.rings()).map(|ring| ring.ring())
     }
 
+    /// Names of the captures that choose the ring, whichever alternative is judged.
+    pub fn captures(&self) -> Vec<Arc<str>> {
+        let mut named = self.doors.iter().map(|door| door.keys.captures());
+        let first = named.next().unwrap_or_default();
+        named.fold(first, |all, other| all.into_iter().filter(|name| other.contains(name)).collect())
+    }
+
+    /// Every scheme with every ring that it can be checked with.
+    pub fn pairs(&self) -> impl Iterator<Item = (&Arc<Scheme>, &Arc<Keyring>)> {
+        self.doors.iter().flat_map(|door| door.keys.rings().map(move |ring| (&door.scheme, ring.ring())))
+    }
+
     /// Keys that do not fit their scheme and are never used; the configuration refuses them.
     pub fn misfits(&self) -> Vec<Misfit> {
         let of_door =
@@ -174,6 +186,18 @@ impl Ready {
                 rings.get(&name).cloned()
             }
         }
+    }
+
+    fn captures(&self) -> Vec<Arc<str>> {
+        let pattern = match self {
+            Self::Ring(_) => &[][..],
+            Self::Captured { pattern, .. } => pattern,
+        };
+        let name = |part: &NamePart| match part {
+            NamePart::Literal(_) => None,
+            NamePart::Capture(name) => Some(Arc::clone(name)),
+        };
+        pattern.iter().filter_map(name).collect()
     }
 
     fn rings(&self) -> Box<dyn Iterator<Item = &Arc<PreparedRing>> + '_> {

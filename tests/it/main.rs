@@ -7,6 +7,8 @@ mod answers;
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod challenge;
+#[cfg(test)]
 mod drf;
 #[cfg(test)]
 mod envelope;

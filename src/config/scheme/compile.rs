@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::raw::Declaration;
-use super::{SchemeProblem, fields};
+use super::{SchemeProblem, challenge, fields};
 use crate::sig::declared::parts::{KeyIdField, Parts, SignatureField};
 use crate::sig::ring::Primitive;
 use crate::sig::scheme::Scheme;
@@ -14,6 +14,11 @@ pub fn compile(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<Sche
     if !declaration.any_of.is_empty() {
         return any_of(name, declaration);
     }
+    challenge::attach(single(name, declaration)?, declaration)
+}
+
+/// A scheme that stands for itself.
+fn single(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<SchemeProblem>> {
     let mut compiler = Compiler::new(declaration);
     if let Some(native) = super::natives::compile(name, &mut compiler, declaration) {
         return native;
@@ -34,7 +39,8 @@ pub fn compile(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<Sche
 fn any_of(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<SchemeProblem>> {
     let (mut members, mut problems) = (Vec::new(), Vec::new());
     let native = !super::natives::written(declaration).is_empty();
-    if native || declaration.algorithm.is_some() || declaration.signature.is_some() || declaration.message.is_some() {
+    let beside = native || declaration.algorithm.is_some() || declaration.challenge.is_some();
+    if beside || declaration.signature.is_some() || declaration.message.is_some() {
         let message = "nothing stands beside `any_of`".to_owned();
         problems.push(SchemeProblem { path: "any_of".to_owned(), at: None, message, fix: None });
     }
@@ -67,7 +73,7 @@ pub(super) struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(declaration: &'a Declaration) -> Self {
+    pub(super) fn new(declaration: &'a Declaration) -> Self {
         let changed = &declaration.overrides.settings;
         let setting = |(name, value): &(String, String)| (name.clone(), changed.get(name).unwrap_or(value).clone());
         let settings = declaration.settings.0.iter().map(setting).collect();

@@ -38,6 +38,7 @@ pub struct Declaration {
     pub(super) message: Option<Spanned<OneOrMany>>,
     pub(super) jwt: Option<natives::RawJwt>,
     pub(super) oauth1: Option<natives::RawOauth1>,
+    pub(super) challenge: Option<Spanned<RawChallenge>>,
     #[serde(default)]
     pub(super) any_of: Vec<Declaration>,
     pub(super) rfc9421: Option<natives::rfc9421::Raw>,
@@ -188,6 +189,19 @@ pub(super) struct RawRequire {
     pub(super) not: Option<Text>,
     #[serde(default)]
     pub(super) if_present: bool,
+}
+
+#[derive(Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawChallenge {
+    pub(super) unsigned: Option<Text>,
+    #[serde(default)]
+    pub(super) when: Ordered<Text>,
+    pub(super) token: Option<Text>,
+    pub(super) value: Text,
+    pub(super) answer: Option<Text>,
+    #[serde(rename = "type")]
+    pub(super) media_type: Option<Text>,
 }
 
 /// One template, or several of which any may match.

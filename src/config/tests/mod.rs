@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
+mod challenge;
 mod examples;
 mod files;
+mod lint;
 mod problems;
 mod process;
 mod routes;

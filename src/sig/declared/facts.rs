@@ -268,7 +268,7 @@ impl Parts {
     }
 
     /// A header's name as the declaration writes it, or each word with a capital.
-    fn spelling(&self, name: &Bytes) -> String {
+    pub(super) fn spelling(&self, name: &Bytes) -> String {
         let written = self.spellings.iter().find(|known| known.as_bytes().eq_ignore_ascii_case(name));
         written.cloned().unwrap_or_else(|| String::from_utf8_lossy(name).into_owned())
     }
