@@ -5,6 +5,7 @@ mod compile;
 mod covered;
 mod evidence;
 mod fields;
+mod legacy;
 mod natives;
 mod raw;
 
@@ -39,4 +40,8 @@ pub struct Overrides {
     pub headers: BTreeMap<String, String>,
     /// New values of the scheme's settings.
     pub settings: BTreeMap<String, String>,
+    /// Another hash function.
+    pub algorithm: Option<String>,
+    /// Doors of the scheme's `legacy` to open.
+    pub legacy: Vec<String>,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::field::Field;
+use super::super::field::{Field, Many};
 use super::super::raw::routes as raw;
 use super::super::report::Spot;
 use super::Scope;
@@ -45,7 +45,7 @@ pub(crate) fn verify(raw: &raw::Route, matches: &[Match], scope: &Scope<'_>) -> 
 pub(crate) fn sign(raw: &raw::Route, scope: &Scope<'_>) -> Option<Seal> {
     let (short, at) = raw.sign.found()?;
     let sign = &short.0;
-    let scheme = scheme(&sign.scheme, &sign.overrides, at, scope);
+    let scheme = scheme(&sign.scheme, (&sign.overrides, &Field::default()), at, scope);
     let (name, keys_at) = keys(&sign.keys, raw, at, scope)?;
     if name.contains('{') {
         let fix = "name one ring; captures choose keys for verifying only";
@@ -81,7 +81,7 @@ fn alternative(
     matches: &[Match],
     scope: &Scope<'_>,
 ) -> Option<Alternative> {
-    let scheme = scheme(&raw.scheme, &raw.overrides, spot, scope);
+    let scheme = scheme(&raw.scheme, (&raw.overrides, &raw.legacy), spot, scope);
     let (name, at) = keys(&raw.keys, route, spot, scope)?;
     let keys: Option<Keys> =
         if check_captures(name, at, matches, scope) { scope.keyrings.keys(name, at) } else { None };
@@ -90,7 +90,7 @@ fn alternative(
 
 fn scheme(
     name: &Field<String>,
-    overrides: &Field<raw::Override>,
+    (overrides, legacy): (&Field<raw::Override>, &Field<Many<String>>),
     spot: Spot,
     scope: &Scope<'_>,
 ) -> Option<Arc<Scheme>> {
@@ -98,7 +98,7 @@ fn scheme(
         scope.report.error_in(spot, "scheme", "`scheme` is missing", Some("name one, e.g. `scheme: timestamp-body`"));
     }
     let (name, at) = name.found()?;
-    scope.schemes.find((name, at), overrides)
+    scope.schemes.find((name, at), overrides, legacy)
 }
 
 /// The ring's name: the one named here, else the route's.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::super::de::De;
-use super::super::field::{Field, Named};
+use super::super::field::{Field, Many, Named};
 use super::super::raw::File;
 use super::super::raw::routes::Override;
 use super::super::report::{Report, Spot};
@@ -31,12 +31,21 @@ impl<'a> Schemes<'a> {
         Self { declared, report, compiled: RefCell::default(), used: RefCell::default() }
     }
 
-    /// The scheme `name`, with the overrides of one route.
-    pub(crate) fn find(&self, (name, spot): (&str, Spot), overrides: &Field<Override>) -> Option<Arc<Scheme>> {
+    /// The scheme `name`, with the overrides of one route and the doors that it opens.
+    pub(crate) fn find(
+        &self,
+        (name, spot): (&str, Spot),
+        overrides: &Field<Override>,
+        legacy: &Field<Many<String>>,
+    ) -> Option<Arc<Scheme>> {
         self.used.borrow_mut().insert(name.to_owned());
-        let Some((overrides, at)) = overrides.found() else { return self.plain(name, spot) };
+        if !overrides.is_written() && !legacy.is_written() {
+            return self.plain(name, spot);
+        }
         let (declaration, _) = self.declaration(name, spot)?;
-        self.compile(name, &declaration.with(changes(overrides)), at)
+        let legacy: Vec<String> = legacy.each().map(|(name, _)| name.clone()).collect();
+        let changed = Overrides { legacy, ..overrides.get().map(changes).unwrap_or_default() };
+        self.compile(name, &declaration.with(changed), overrides.spot_or(spot))
     }
 
     /// Compiles the schemes that no route names: a mistake in them is one too.
@@ -94,6 +103,8 @@ fn changes(raw: &Override) -> Overrides {
         entries.filter_map(|(name, value)| Some((name.clone(), value.get()?.clone()))).collect()
     };
     Overrides {
+        algorithm: raw.algorithm.get().cloned(),
+        legacy: Vec::new(),
         past: raw.past.get().map(|Of(time)| *time),
         future: raw.future.get().map(|Of(time)| *time),
         headers: texts(&raw.headers),

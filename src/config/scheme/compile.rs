@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use serde_yaml::Spanned;
+
 use super::raw::Declaration;
-use super::{SchemeProblem, fields};
+use super::{SchemeProblem, fields, legacy};
 use crate::sig::declared::parts::{KeyIdField, Parts, SignatureField};
 use crate::sig::mac::Algorithm;
 use crate::sig::scheme::Scheme;
@@ -14,11 +16,21 @@ pub fn compile(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<Sche
     if !declaration.any_of.is_empty() {
         return any_of(name, declaration);
     }
+    if !declaration.overrides.legacy.is_empty() {
+        return one_or_any(name, &legacy::open(declaration)?);
+    }
+    if declaration.overrides.algorithm.is_some() && declaration.algorithm.is_none() {
+        let (path, message) = ("algorithm".to_owned(), "the scheme has no `algorithm` to change".to_owned());
+        return Err(vec![SchemeProblem { path, at: None, message, fix: None }]);
+    }
     let mut compiler = Compiler::new(declaration);
     if let Some(native) = super::natives::compile(name, &mut compiler, declaration) {
         return native;
     }
     let parts = compiler.parts(name, declaration);
+    if compiler.problems.is_empty() && declaration.opened.is_empty() {
+        compiler.problems.extend(legacy::check(name, declaration));
+    }
     let Some(parts) = parts.filter(|_| compiler.problems.is_empty()) else { return Err(compiler.problems) };
     Scheme::new(parts).map_err(|faults| {
         let problem = |fault: crate::sig::declared::parts::Fault| SchemeProblem {
@@ -31,9 +43,21 @@ pub fn compile(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<Sche
     })
 }
 
+/// A scheme, or the choice between its variants.
+fn one_or_any(name: &str, declarations: &[Declaration]) -> Result<Scheme, Vec<SchemeProblem>> {
+    match declarations {
+        [only] => compile(name, only),
+        all => {
+            let members = all.iter().map(|one| compile(name, one)).collect::<Result<Vec<_>, _>>()?;
+            Scheme::any_of(members).ok_or_else(Vec::new)
+        }
+    }
+}
+
 fn any_of(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<SchemeProblem>> {
     let (mut members, mut problems) = (Vec::new(), Vec::new());
-    if declaration.algorithm.is_some() || declaration.signature.is_some() || declaration.message.is_some() {
+    let beside = [declaration.algorithm.is_some(), declaration.signature.is_some(), declaration.message.is_some()];
+    if beside.contains(&true) || !declaration.legacy.0.is_empty() {
         let message = "nothing stands beside `any_of`".to_owned();
         problems.push(SchemeProblem { path: "any_of".to_owned(), at: None, message, fix: None });
     }
@@ -44,7 +68,8 @@ fn any_of(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<SchemePro
             continue;
         }
         match compile(name, member) {
-            Ok(scheme) => members.push(scheme),
+            Ok(scheme) if scheme.alternatives().is_empty() => members.push(scheme),
+            Ok(scheme) => members.extend(scheme.alternatives().iter().map(|variant| Scheme::clone(variant))),
             Err(found) => {
                 let inside = |problem: SchemeProblem| SchemeProblem {
                     path: format!("any_of[{place}].{}", problem.path),
@@ -74,10 +99,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn parts(&mut self, name: &str, raw: &Declaration) -> Option<Parts> {
-        let algorithm = match &raw.algorithm {
-            Some(text) => self.word("algorithm", text, &Algorithm::NAMES),
-            None => self.lacks("algorithm", "a scheme needs an `algorithm`", "algorithm: sha256"),
-        };
+        let algorithm = self.algorithm(raw);
         let mac = raw.mac.as_ref().map(|mac| self.word("mac", mac, &[("hmac", true), ("hash", false)]));
         let key = raw.key.as_ref().map(|key| self.key(key)).unwrap_or_default();
         let lets = self.lets(raw);
@@ -113,7 +135,19 @@ impl<'a> Compiler<'a> {
             require,
             messages,
             when,
+            legacy: raw.opened.iter().map(|name| Arc::from(name.as_str())).collect(),
         })
+    }
+
+    fn algorithm(&mut self, raw: &Declaration) -> Option<Algorithm> {
+        match (&raw.algorithm, &raw.overrides.algorithm) {
+            (None, _) => self.lacks("algorithm", "a scheme needs an `algorithm`", "algorithm: sha256"),
+            (Some(text), None) => self.word("algorithm", text, &Algorithm::NAMES),
+            (Some(text), Some(other)) => {
+                let other = Spanned::new(other.clone(), text.referenced, text.defined);
+                self.word("algorithm", &other, &Algorithm::NAMES)
+            }
+        }
     }
 
     /// Named templates in order; each may use those before it.

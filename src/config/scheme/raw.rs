@@ -38,8 +38,13 @@ pub struct Declaration {
     pub(super) message: Option<Spanned<OneOrMany>>,
     #[serde(default)]
     pub(super) any_of: Vec<Declaration>,
+    #[serde(default)]
+    pub(super) legacy: Ordered<RawLegacy>,
     #[serde(skip)]
     pub(super) overrides: Overrides,
+    /// The doors of `legacy` that are open in this copy.
+    #[serde(skip)]
+    pub(super) opened: Vec<String>,
 }
 
 impl Declaration {
@@ -182,6 +187,20 @@ pub(super) struct RawRequire {
     pub(super) not: Option<Text>,
     #[serde(default)]
     pub(super) if_present: bool,
+}
+
+/// What changes when a route opens this door.
+#[derive(Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLegacy {
+    #[serde(default)]
+    pub(super) unsigned: Vec<String>,
+    #[serde(default)]
+    pub(super) special: Ordered<Text>,
+    pub(super) digest: Option<Text>,
+    pub(super) require: Option<Vec<Spanned<RawRequire>>>,
+    #[serde(default)]
+    pub(super) algorithms: Vec<Text>,
 }
 
 /// One template, or several of which any may match.
