@@ -6,6 +6,8 @@ mod covered;
 mod evidence;
 mod fields;
 mod legacy;
+#[cfg(test)]
+mod manual;
 mod natives;
 mod raw;
 

@@ -89,7 +89,8 @@ impl Gate {
 
     /// Whether the request names a usable key that only observes; asked when [`Gate::open`] refused.
     pub fn observes(&self, head: &Head, site: Site<'_>, now: Moment) -> bool {
-        self.door(head).is_some_and(|door| door.keys.ring(site).is_some_and(|ring| ring.observes(&door.scheme, head, now)))
+        self.door(head)
+            .is_some_and(|door| door.keys.ring(site).is_some_and(|ring| ring.observes(&door.scheme, head, now)))
     }
 
     /// The first alternative whose carriers are there; one that a fixed parameter speaks against only where no other is left.

@@ -1,5 +1,7 @@
 //! What is not wrong but leaves a door ajar: said by `check` and at start-up, never refused.
 
+use std::collections::BTreeSet;
+
 use super::Policy;
 use super::route::{Guard, ReplayBy, Route};
 use crate::sig::mac::Algorithm;
@@ -30,7 +32,8 @@ pub fn routes(policy: &Policy) -> Vec<Finding> {
             stamp(route),
             hash(route),
         ];
-        found.into_iter().flatten().map(move |(message, fix)| Finding { route: place, message, fix: fix.to_owned() })
+        let found = found.into_iter().flatten().chain(legacy(route));
+        found.map(move |(message, fix)| Finding { route: place, message, fix: fix.to_owned() })
     })
     .collect()
 }
@@ -103,6 +106,16 @@ fn hash(route: &Route) -> Said {
         "uses SHA-1, which is kept for old senders",
         fix,
     )
+}
+
+/// Every door that the route opened for senders that cannot change.
+fn legacy(route: &Route) -> Vec<(String, &'static str)> {
+    let Guard::Verify(gate) = &route.guard else { return Vec::new() };
+    let open = gate.schemes().flat_map(|scheme| scheme.legacy().iter().map(|door| (scheme.name(), door)));
+    let messages: BTreeSet<String> =
+        open.map(|(scheme, door)| format!("scheme `{scheme}` runs with the legacy switch `{door}`")).collect();
+    let fix = "remove it as soon as no sender needs it; docs/migration.md says what it leaves open";
+    messages.into_iter().map(|message| (message, fix)).collect()
 }
 
 /// The first scheme of the route's gate that is so.

@@ -119,7 +119,8 @@ pub(super) fn parse_azure(text: &[u8]) -> Option<Moment> {
     };
     number(text, 22, 28)?;
     let marks = [(3, ", "), (7, " "), (12, " "), (15, ":"), (18, ":"), (21, "."), (28, " GMT")];
-    let is_spelled = marks.into_iter().all(|(place, mark)| text.get(place..).is_some_and(|rest| rest.starts_with(mark)));
+    let is_spelled =
+        marks.into_iter().all(|(place, mark)| text.get(place..).is_some_and(|rest| rest.starts_with(mark)));
     civil.secs().filter(|_| is_spelled).map(Moment::from_secs)
 }
 

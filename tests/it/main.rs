@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod catalogue;
+#[cfg(test)]
 mod drf;
 #[cfg(test)]
 mod exact;

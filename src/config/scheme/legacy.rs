@@ -37,7 +37,8 @@ pub(super) fn check(name: &str, declaration: &Declaration) -> Vec<SchemeProblem>
 
 /// A door that changes nothing is a misspelled one.
 fn idle(declaration: &Declaration, door: &str, raw: &RawLegacy) -> Option<SchemeProblem> {
-    let required = declaration.signed_headers.as_ref().map(|signed| signed.value.require.as_slice()).unwrap_or_default();
+    let required =
+        declaration.signed_headers.as_ref().map(|signed| signed.value.require.as_slice()).unwrap_or_default();
     let stray = raw.unsigned.iter().find(|entry| !required.contains(entry));
     let message = match stray {
         Some(entry) => format!("`{entry}` is no entry of `signed_headers.require`"),
