@@ -6,6 +6,7 @@ use super::*;
 
 mod examples;
 mod files;
+mod legacy;
 mod problems;
 mod process;
 mod routes;
