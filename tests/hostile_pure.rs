@@ -115,6 +115,8 @@ fn signed(scheme: &Arc<Scheme>, body: &[u8]) -> Head {
         secure: true,
         fields: Fields::default(),
     };
+    // Bybit signs it, and it is the sender's to choose.
+    head.fields.append("x-bapi-recv-window", "5000");
     let seal = Seal::new(Arc::clone(scheme), ring(&["k1"]), With::Newest);
     let mut signing = seal.start(&mut head, SITE, NOW, [7; 16]).unwrap();
     let whole = (signing.need() == Need::Whole).then_some(body);

@@ -87,7 +87,9 @@ pub fn strip_request(fields: &mut Fields, protected: impl Fn(&[u8]) -> bool) -> 
     let ours = fields.all(PROXY_CREDENTIALS).cloned().collect::<Vec<_>>();
     strip(fields, &nominated);
     if protected(PROXY_CREDENTIALS.as_bytes()) {
-        ours.into_iter().for_each(|value| fields.append(PROXY_CREDENTIALS, value));
+        for value in ours {
+            fields.append(PROXY_CREDENTIALS, value);
+        }
     }
     if te_trailers {
         fields.append(Bytes::from_static(b"te"), Bytes::from_static(b"trailers"));

@@ -43,9 +43,9 @@ impl<'a> Schemes<'a> {
             return self.plain(name, spot);
         }
         let (declaration, _) = self.declaration(name, spot)?;
-        let legacy: Vec<String> = legacy.each().map(|(name, _)| name.clone()).collect();
-        let changed = Overrides { legacy, ..overrides.get().map(changes).unwrap_or_default() };
-        self.compile(name, &declaration.with(changed), overrides.spot_or(spot))
+        let doors: Vec<String> = legacy.each().map(|(name, _)| name.clone()).collect();
+        let changed = Overrides { legacy: doors, ..overrides.get().map(changes).unwrap_or_default() };
+        self.compile(name, &declaration.with(changed), (overrides.spot_or(spot), legacy.spot_or(spot)))
     }
 
     /// Compiles the schemes that no route names: a mistake in them is one too.
@@ -64,7 +64,7 @@ impl<'a> Schemes<'a> {
             return known.clone();
         }
         let (declaration, at) = self.declaration(name, spot)?;
-        let scheme = self.compile(name, &declaration, at);
+        let scheme = self.compile(name, &declaration, (at, at));
         self.compiled.borrow_mut().insert(name.to_owned(), scheme.clone());
         scheme
     }
@@ -83,12 +83,14 @@ impl<'a> Schemes<'a> {
         None
     }
 
-    fn compile(&self, name: &str, declaration: &Declaration, spot: Spot) -> Option<Arc<Scheme>> {
+    /// `doors` is where the route says which doors it opens.
+    fn compile(&self, name: &str, declaration: &Declaration, (spot, doors): (Spot, Spot)) -> Option<Arc<Scheme>> {
         match scheme::compile(name, declaration) {
             Ok(scheme) => Some(Arc::new(scheme)),
             Err(problems) => {
                 for problem in problems {
-                    let below = self.report.below(spot, &problem.path);
+                    let of_doors = problem.path == "legacy" || problem.path.ends_with("].legacy");
+                    let below = if of_doors { doors } else { self.report.below(spot, &problem.path) };
                     self.report.error(below, &problem.message, problem.fix.as_deref());
                 }
                 None

@@ -51,17 +51,20 @@ fn headers(members: &[&Facts]) -> String {
 }
 
 fn covers(members: &[&Facts]) -> String {
-    let parts: [(&str, fn(&Covers) -> bool); 7] = [
-        ("method", |covers| covers.method),
-        ("path", |covers| covers.path),
-        ("query", |covers| covers.query),
-        ("body", |covers| covers.body),
-        ("stamp", |covers| covers.timestamp),
-        ("nonce", |covers| covers.nonce),
-        ("key id", |covers| covers.key_id),
-    ];
-    let all = parts.iter().filter(|(_, covered)| members.iter().all(|facts| covered(&facts.covers)));
-    let names: Vec<&str> = all.map(|(name, _)| *name).collect();
+    let list = |Covers { body, timestamp, nonce, key_id, method, path, query }: Covers| {
+        [
+            ("method", method),
+            ("path", path),
+            ("query", query),
+            ("body", body),
+            ("stamp", timestamp),
+            ("nonce", nonce),
+            ("key id", key_id),
+        ]
+    };
+    let by_all = |part: &&(&str, bool)| members.iter().all(|facts| list(facts.covers).contains(&(part.0, true)));
+    let parts = list(Covers::default());
+    let names: Vec<&str> = parts.iter().filter(by_all).map(|(name, _)| *name).collect();
     if names.is_empty() { "-".to_owned() } else { names.join(", ") }
 }
 

@@ -29,6 +29,8 @@ fn a_door_that_the_scheme_has_not_is_a_mistake() {
         "routes[0].verify.legacy",
         "no legacy switch `unsigned-dates`",
     );
+    let twice = bad(Place::new().load(&route("{scheme: tyk, legacy: [unsigned-dates]}")));
+    assert_eq!(twice.len(), 1, "{}", shown(&twice));
     told(&route("{scheme: github, legacy: [unsigned-date]}"), 6, "routes[0].verify.legacy", "no legacy switch");
 }
 

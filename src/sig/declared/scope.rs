@@ -189,10 +189,8 @@ impl<'a> Scope<'a> {
 
     /// Whether the list has the first name of a required entry that is there. What is no header is there when it is listed.
     fn is_listed(&self, entry: &'a [Bytes], signed: &SignedHeaders, names: &[Bytes]) -> bool {
-        let is_there = |name: &&'a Bytes| match signed.special.iter().any(|(special, _)| special == *name) {
-            true => names.contains(name),
-            false => self.has_header(name),
-        };
+        let is_special = |name| signed.special.iter().any(|(special, _)| special == name);
+        let is_there = |name: &&'a Bytes| if is_special(*name) { names.contains(name) } else { self.has_header(name) };
         entry.iter().find(is_there).or_else(|| entry.first()).is_some_and(|name| names.contains(name))
     }
 
