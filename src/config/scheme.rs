@@ -6,6 +6,9 @@ mod compile;
 mod covered;
 mod evidence;
 mod fields;
+mod legacy;
+#[cfg(test)]
+mod manual;
 mod natives;
 mod raw;
 
@@ -40,4 +43,8 @@ pub struct Overrides {
     pub headers: BTreeMap<String, String>,
     /// New values of the scheme's settings.
     pub settings: BTreeMap<String, String>,
+    /// Another hash function.
+    pub algorithm: Option<String>,
+    /// Doors of the scheme's `legacy` to open.
+    pub legacy: Vec<String>,
 }

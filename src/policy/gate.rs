@@ -83,7 +83,7 @@ impl Gate {
 
     /// Reads the evidence and refuses cheaply: form, time; before any body byte. An unknown key id is not refused here.
     pub fn open(&self, head: &Head, site: Site<'_>, now: Moment, macs: usize) -> Result<Check, Rejection> {
-        let door = self.doors.iter().find(|door| door.scheme.is_chosen(head)).ok_or(Code::SignatureMissing)?;
+        let door = self.door(head).ok_or(Code::SignatureMissing)?;
         Check::open(&door.scheme, door.keys.ring(site), head, Terms { site, now, macs, answering: None })
     }
 
@@ -94,14 +94,25 @@ impl Gate {
         answering: Answering<'_>,
         (site, now, macs): (Site<'_>, Moment, usize),
     ) -> Result<Check, Rejection> {
-        let door = self.doors.iter().find(|door| door.scheme.is_chosen(head)).ok_or(Code::SignatureMissing)?;
+        let door = self.door(head).ok_or(Code::SignatureMissing)?;
         Check::open(&door.scheme, door.keys.ring(site), head, Terms { site, now, macs, answering: Some(answering) })
     }
 
     /// Whether the request names a usable key that only observes; asked when [`Gate::open`] refused.
     pub fn observes(&self, head: &Head, site: Site<'_>, now: Moment) -> bool {
-        let door = self.doors.iter().find(|door| door.scheme.is_chosen(head));
-        door.is_some_and(|door| door.keys.ring(site).is_some_and(|ring| ring.observes(&door.scheme, head, now)))
+        self.door(head)
+            .is_some_and(|door| door.keys.ring(site).is_some_and(|ring| ring.observes(&door.scheme, head, now)))
+    }
+
+    /// The first alternative whose carriers are there; one that a fixed parameter speaks against only where no other is left.
+    fn door(&self, head: &Head) -> Option<&Door> {
+        let mut chosen = self.doors.iter().filter(|door| door.scheme.is_chosen(head));
+        let first = chosen.next()?;
+        let fits = |door: &&Door| door.scheme.fits(head);
+        match self.doors.as_slice() {
+            [_] => Some(first),
+            _ => std::iter::once(first).chain(chosen).find(fits).or(Some(first)),
+        }
     }
 
     /// The most that any alternative needs of the body.

@@ -226,6 +226,22 @@ impl Scheme {
         }
     }
 
+    /// Whether no parameter with one allowed value says that another alternative is meant.
+    pub fn fits(&self, head: &Head) -> bool {
+        match &self.kind {
+            Kind::Declared(declared) => declared.fits(head),
+            Kind::Native(_) => true,
+        }
+    }
+
+    /// The doors that the route opened for senders that cannot change, by name.
+    pub fn legacy(&self) -> &[Arc<str>] {
+        match &self.kind {
+            Kind::Declared(declared) => &declared.parts.legacy,
+            Kind::Native(_) => &[],
+        }
+    }
+
     /// The claimed key id, where the head holds one in a readable form.
     pub(in crate::sig) fn claimed_key_id(&self, head: &Head) -> Option<Bytes> {
         match &self.kind {

@@ -7,6 +7,8 @@ mod answers;
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod catalogue;
+#[cfg(test)]
 mod challenge;
 #[cfg(test)]
 mod drf;

@@ -48,6 +48,7 @@ pub(crate) struct Route {
 pub(crate) struct Verify {
     pub(crate) scheme: Field<String>,
     pub(crate) keys: Field<String>,
+    pub(crate) legacy: Field<Many<String>>,
     #[serde(rename = "override")]
     pub(crate) overrides: Field<Override>,
 }
@@ -65,6 +66,7 @@ pub(crate) struct Sign {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Override {
+    pub(crate) algorithm: Field<String>,
     pub(crate) past: Field<Of<Duration>>,
     pub(crate) future: Field<Of<Duration>>,
     pub(crate) headers: Field<Named<String>>,

@@ -43,8 +43,13 @@ pub struct Declaration {
     pub(super) any_of: Vec<Declaration>,
     pub(super) rfc9421: Option<natives::rfc9421::Raw>,
     pub(super) aws_sigv4: Option<natives::aws_sigv4::Options>,
+    #[serde(default)]
+    pub(super) legacy: Ordered<RawLegacy>,
     #[serde(skip)]
     pub(super) overrides: Overrides,
+    /// The doors of `legacy` that are open in this copy.
+    #[serde(skip)]
+    pub(super) opened: Vec<String>,
 }
 
 impl Declaration {
@@ -202,6 +207,20 @@ pub(super) struct RawChallenge {
     pub(super) answer: Option<Text>,
     #[serde(rename = "type")]
     pub(super) media_type: Option<Text>,
+}
+
+/// What changes when a route opens this door.
+#[derive(Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLegacy {
+    #[serde(default)]
+    pub(super) unsigned: Vec<String>,
+    #[serde(default)]
+    pub(super) special: Ordered<Text>,
+    pub(super) digest: Option<Text>,
+    pub(super) require: Option<Vec<Spanned<RawRequire>>>,
+    #[serde(default)]
+    pub(super) algorithms: Vec<Text>,
 }
 
 /// One template, or several of which any may match.

@@ -7,6 +7,7 @@ use super::*;
 mod challenge;
 mod examples;
 mod files;
+mod legacy;
 mod lint;
 mod problems;
 mod process;

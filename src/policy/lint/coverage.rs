@@ -11,6 +11,12 @@ use crate::sig::scheme::{Covers, Doubt, Scheme};
 pub(super) fn of(scheme: &Scheme, replay: &Replay, reach: &Reach) -> Vec<Said> {
     let facts = scheme.facts();
     let mut said: Vec<Said> = scheme.doubts().iter().map(|doubt| doubted(scheme, doubt)).collect();
+    said.extend(
+        scheme
+            .legacy()
+            .iter()
+            .map(|door| say(scheme, Code::LegacySwitch, &format!("runs with the legacy switch `{door}`"))),
+    );
     if facts.key_use.primitive.algorithm() == Algorithm::Sha1 {
         said.push(say(scheme, Code::WeakHash, "uses SHA-1, which is kept for old senders"));
     }

@@ -47,6 +47,7 @@ macro_rules! codes {
 codes! {
     // What the signature leaves open.
     TokenCoversNothing "token_covers_nothing" Warning "the signature covers nothing of the request: whoever has seen one can send anything", "choose a scheme that signs the request where the sender can, and keep its carrier out of logs";
+    LegacySwitch "legacy_switch" Warning "the scheme runs with a switch for senders that cannot change", "remove it as soon as no sender needs it; docs/migration.md says what it leaves open";
     BodyNotCovered "body_not_covered" Warning "anybody on the way can put another body behind the signature; a note on routes for `GET` and `HEAD` only", "choose a scheme that covers the body, raw or by a signed digest, where the sender can";
     DigestNotCovered "digest_not_covered" Warning "a digest that is not always signed can be replaced together with the body", "write `when: body` in `digest`, or put its header into `signed_headers.require`";
     TimestampAbsent "timestamp_absent" Warning "nothing says when the request was signed, so a captured one is good for ever; a note with replay protection", "add a `timestamp` and cover it where the sender can, or remember signatures with `replay: {by: signature, keep: …}`";

@@ -109,7 +109,7 @@ fn shape(parts: &Parts, value: &Value) -> Shape {
 const fn dated(format: Format) -> Shape {
     match format {
         Format::Unix | Format::UnixMs | Format::UnixUs => Shape::Number,
-        Format::Rfc3339 | Format::HttpDate => Shape::Fixed,
+        Format::Rfc3339 | Format::HttpDate | Format::AzureDate => Shape::Fixed,
         Format::Base62 | Format::Be64 => Shape::Free,
     }
 }
@@ -132,6 +132,7 @@ fn name(parts: &Parts, input: &Input) -> String {
         Input::Key => "key",
         Input::SignedHeaders => "signed_headers",
         Input::FieldName => "name",
+        Input::ListedName => "listed",
         Input::FieldValue => "value",
         Input::Let(_) => "let",
         Input::Source(source) => return placed(parts, source),
