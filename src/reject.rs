@@ -111,6 +111,8 @@ reasons! {
     UpstreamBusy "upstream_busy" 503 Upstream "Service unavailable", "The upstream has no free connection", "Raise max_connections of the upstream, or its capacity.";
     UpstreamTimeout "upstream_timeout" 504 Upstream "Gateway timeout", "The upstream did not answer in time", "Look at the upstream, or raise timeouts.response.";
     UpstreamClosed "upstream_closed" 502 Upstream "Bad gateway", "The upstream closed the connection before it answered", "Look at the upstream's log at this time.";
+    AnswerUnverified "answer_unverified" 502 Upstream "Bad gateway", "The upstream's answer is not signed as it has to be", "The audit line's note says what is wrong with it; check the keys and clocks on both sides.";
+    AnswerTooLarge "answer_too_large" 502 Upstream "Bad gateway", "The upstream's answer is too large to be verified or signed", "Raise response.max of the route, or stream it.";
     UpstreamInvalid "upstream_invalid" 502 Upstream "Bad gateway", "The upstream's answer is not valid HTTP", "Look at the upstream.";
 }
 

@@ -13,7 +13,7 @@ use crate::sig::message::Head;
 use crate::sig::ring::{Misfit, PreparedRing};
 use crate::sig::scheme::Scheme;
 use crate::sig::time::Moment;
-use crate::sig::{Need, Site};
+use crate::sig::{Answering, Need, Site};
 
 /// One way to pass: a scheme and the keys it is checked with.
 pub struct Alternative {
@@ -84,7 +84,18 @@ impl Gate {
     /// Reads the evidence and refuses cheaply: form, time; before any body byte. An unknown key id is not refused here.
     pub fn open(&self, head: &Head, site: Site<'_>, now: Moment, macs: usize) -> Result<Check, Rejection> {
         let door = self.doors.iter().find(|door| door.scheme.is_chosen(head)).ok_or(Code::SignatureMissing)?;
-        Check::open(&door.scheme, door.keys.ring(site), head, Terms { site, now, macs })
+        Check::open(&door.scheme, door.keys.ring(site), head, Terms { site, now, macs, answering: None })
+    }
+
+    /// The same for the head of an answer: method, target and authority are the request's, the fields are the answer's own.
+    pub fn open_answer(
+        &self,
+        head: &Head,
+        answering: Answering<'_>,
+        (site, now, macs): (Site<'_>, Moment, usize),
+    ) -> Result<Check, Rejection> {
+        let door = self.doors.iter().find(|door| door.scheme.is_chosen(head)).ok_or(Code::SignatureMissing)?;
+        Check::open(&door.scheme, door.keys.ring(site), head, Terms { site, now, macs, answering: Some(answering) })
     }
 
     /// Whether the request names a usable key that only observes; asked when [`Gate::open`] refused.

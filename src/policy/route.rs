@@ -25,6 +25,8 @@ pub struct Route {
     pub request: Edits,
     /// Changes of the response's headers.
     pub response: Edits,
+    /// What is demanded of the response, and how it is signed.
+    pub answers: Answers,
     /// New target, after verifying and before signing.
     pub rewrite: Option<Rewrite>,
     /// Names of the identity headers set for the upstream.
@@ -57,6 +59,18 @@ pub struct Route {
     pub trailers: Trailers,
     /// `scheme://host[:port]` as clients see it; overrides the listener's.
     pub public_url: Option<Arc<str>>,
+}
+
+/// What a route demands of the upstream's answers, and how it signs them.
+pub struct Answers {
+    /// Answers that do not hold are refused; `None` believes them all.
+    pub gate: Option<Gate>,
+    /// Signs what goes back to the client.
+    pub seal: Option<Seal>,
+    /// Whether a signed body is held, or streams with its signature in the trailers.
+    pub body: BodyMode,
+    /// Most bytes of an answer that are held.
+    pub max: usize,
 }
 
 /// What a route demands of a request.

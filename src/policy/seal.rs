@@ -7,9 +7,9 @@ use crate::sig::keyring::Keyring;
 use crate::sig::message::Head;
 use crate::sig::ring::{Misfit, PreparedRing};
 use crate::sig::scheme::Scheme;
-use crate::sig::signing::Signing;
+use crate::sig::signing::{Signing, Terms};
 use crate::sig::time::Moment;
-use crate::sig::{Need, Site};
+use crate::sig::{Answering, Need, Site};
 
 /// Which of the signing keys sign.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,9 +61,28 @@ impl Seal {
     /// Starts a signature over the outgoing head, after every edit. Call it anew for every attempt, with a fresh `now` and fresh entropy.
     /// Signature headers that the client sent are removed from `head` here.
     pub fn start(&self, head: &mut Head, site: Site<'_>, now: Moment, entropy: Entropy) -> Result<Signing, Rejection> {
+        self.begin(head, None, (site, now, entropy))
+    }
+
+    /// The same for the head of an answer, as in [`super::gate::Gate::open_answer`].
+    pub fn start_answer(
+        &self,
+        head: &mut Head,
+        answering: Answering<'_>,
+        terms: (Site<'_>, Moment, Entropy),
+    ) -> Result<Signing, Rejection> {
+        self.begin(head, Some(answering), terms)
+    }
+
+    fn begin(
+        &self,
+        head: &mut Head,
+        answering: Option<Answering<'_>>,
+        (site, now, entropy): (Site<'_>, Moment, Entropy),
+    ) -> Result<Signing, Rejection> {
         let most = if self.with == With::All && self.scheme.facts().carries_list { usize::MAX } else { 1 };
         let mut keys = self.ring.signers(now);
         keys.truncate(most);
-        Signing::start(&self.scheme, keys, head, (site, now, entropy))
+        Signing::start(&self.scheme, keys, head, Terms { site, now, entropy, answering })
     }
 }

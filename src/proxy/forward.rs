@@ -11,7 +11,7 @@ use super::exchange::{Answer, Exchange};
 use super::held::Held;
 use super::upstream::{Admission, Failure, Outgoing, Patience, Reply};
 use super::visit::{Entered, Visit};
-use super::{client, guard, request_id, tunnel};
+use super::{answer, client, guard, request_id, tunnel};
 use crate::policy::route::{Edits, Guard, Rewrite, RewritePart, Route};
 use crate::policy::routes::Matched;
 use crate::policy::upstream::{Host, Upstream};
@@ -47,7 +47,7 @@ pub async fn send(
     let upgrade = exchange.upgrade.take();
     let mut outgoing = Outgoing { head: exchange.head, body: body.held, upgrade: upgrade.is_some() };
     let mut attempts = 0;
-    let reply = loop {
+    let (reply, sent) = loop {
         let (upstreams, retries) = (&visit.worker.upstreams, entered.matched.route.connect_retries);
         let line = if outgoing.upgrade {
             upstreams.upgradeable(&upstream, retries).await?
@@ -55,11 +55,12 @@ pub async fn send(
             upstreams.line(&upstream, retries).await?
         };
         seal(visit, entered, &mut outgoing).await?;
+        let sent = entered.matched.route.answers.gate.is_some().then(|| outgoing.head.clone());
         let asked = Instant::now();
         match line.send(admission, outgoing, patience(&entered.matched.route), &visit.departed).await {
             Ok(reply) => {
                 visit.answered(reply.answer.status, asked.elapsed());
-                break reply;
+                break (reply, sent);
             }
             Err(Failure::Lost(code)) => return Err(code.into()),
             Err(Failure::Unsent(code, _)) if attempts == RESENDS || code.reason().blame != Blame::Upstream => {
@@ -69,7 +70,8 @@ pub async fn send(
         }
         attempts = attempts.saturating_add(1);
     };
-    finish((visit, entered), reply, upgrade, admission)
+    let answer = finish((visit, entered), reply, upgrade, admission)?;
+    answer::verify((visit, entered), sent.as_ref(), answer).await
 }
 
 /// How long the upstream may take on this route.
@@ -222,7 +224,8 @@ pub fn start_seal(visit: &Visit, entered: &Entered, head: &mut Head) -> Result<O
     seal.start(head, site, visit.worker.process.clock.now(), entropy()?).map(Some)
 }
 
-fn origin(head: &Head) -> String {
+/// `scheme://authority` of an outgoing request.
+pub fn origin(head: &Head) -> String {
     let scheme = if head.secure { "https" } else { "http" };
     format!("{scheme}://{}", String::from_utf8_lossy(&head.authority))
 }
@@ -244,7 +247,7 @@ fn unreadable() -> Rejection {
 }
 
 /// Randomness for one nonce.
-fn entropy() -> Result<[u8; 16], Rejection> {
+pub fn entropy() -> Result<[u8; 16], Rejection> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| Rejection::from(Code::SigningFailed).because("no randomness"))?;
     Ok(bytes)

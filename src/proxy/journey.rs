@@ -4,6 +4,7 @@
 
 use std::rc::Rc;
 
+use super::answer::{self, Asked};
 use super::exchange::{Answer, Exchange};
 use super::visit::{Entered, Visit};
 use super::worker::Worker;
@@ -36,6 +37,7 @@ async fn within_deadline(visit: &mut Visit, entered: Entered, exchange: Exchange
 /// The journey.
 async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> Result<Answer, Rejection> {
     let route = &*entered.matched.route;
+    let asked = Asked::of(&exchange, route);
     guard::admit(route, &exchange, &entered)?;
     hop::strip_request(&mut exchange.head.fields, |name| guard::is_protected(route, name))?;
     guard::refuse_twins(route, &exchange.head.fields)?;
@@ -49,7 +51,8 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
         Err(rejection) => return Err(body::let_finish(&mut exchange, rejection).await),
     };
     if route.body == BodyMode::Stream && !exchange.body.is_end() {
-        return stream::travel(visit, &entered, opened, exchange).await;
+        let reply = stream::travel(visit, &entered, opened, exchange).await?;
+        return answer::seal((visit, &entered), asked, reply).await;
     }
     let body = visit.receive(&entered, &mut opened, &mut exchange).await?;
     let admission = visit.close(route, opened, &body)?;
@@ -59,5 +62,5 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
     if let Some(claim) = claim {
         claim.settle(reply.status);
     }
-    Ok(reply)
+    answer::seal((visit, &entered), asked, reply).await
 }

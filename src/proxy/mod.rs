@@ -1,5 +1,6 @@
 //! The shell around a request: accept, the journey, the upstream.
 
+pub mod answer;
 pub mod bodies;
 pub mod body;
 pub mod budget;
@@ -15,6 +16,7 @@ pub mod preflight;
 pub mod request_id;
 pub mod respond;
 pub mod server;
+pub mod signed;
 pub mod stream;
 pub mod tls;
 pub mod told;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::time::Instant;
 
+use super::answer;
 use super::body::{Intake, Received};
 use super::exchange::{Answer, Exchange};
 use super::forward::{self, patience};
@@ -36,6 +37,7 @@ pub async fn travel(
     seal(visit, entered, &mut exchange.head)?;
     let upstream = visit.upstream(route)?;
     let line = visit.worker.upstreams.line(&upstream, route.connect_retries).await?;
+    let sent = route.answers.gate.is_some().then(|| exchange.head.clone());
     let asked = Instant::now();
     let mut outflow = Behind::begin(line, (exchange.head, exchange.body.declared()), visit, route).await?;
 
@@ -54,7 +56,7 @@ pub async fn travel(
     if let Some(claim) = claim {
         claim.settle(reply.answer.status);
     }
-    Ok(reply.answer)
+    answer::verify((visit, entered), sent.as_ref(), reply.answer).await
 }
 
 /// Feeds the check and passes on what arrives.
@@ -129,6 +131,7 @@ pub async fn overflow(
     let route = &entered.matched.route;
     let upstream = visit.upstream(route)?;
     let line = visit.worker.upstreams.line(&upstream, route.connect_retries).await?;
+    let sent = route.answers.gate.is_some().then(|| exchange.head.clone());
     let asked = Instant::now();
     let mut outflow = Behind::begin(line, (exchange.head, exchange.body.declared()), visit, route).await?;
     replay_held(body.held, &mut outflow).await?;
@@ -139,7 +142,7 @@ pub async fn overflow(
     }
     let reply = outflow.finish(admission, route).await?;
     visit.answered(reply.answer.status, asked.elapsed());
-    Ok(reply.answer)
+    answer::verify((visit, entered), sent.as_ref(), reply.answer).await
 }
 
 async fn replay_held(held: Held, outflow: &mut Behind) -> Result<(), Rejection> {

@@ -21,6 +21,8 @@ pub struct Terms<'a> {
     pub now: Moment,
     /// Most MACs: keys × messages.
     pub macs: usize,
+    /// Set where the head is an answer's.
+    pub answering: Option<super::Answering<'a>>,
 }
 
 /// Evidence was read and found well-formed and fresh; whether it is true shows at [`Check::close`].

@@ -43,3 +43,12 @@ pub struct Site<'a> {
     /// Path captures of the route by name, raw bytes.
     pub captures: &'a [(std::sync::Arc<str>, bytes::Bytes)],
 }
+
+/// What an answer answers. Its head has the request's method, target and authority, and the answer's own fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Answering<'a> {
+    /// Its status.
+    pub status: u16,
+    /// The request.
+    pub request: &'a message::Head,
+}

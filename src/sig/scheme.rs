@@ -136,6 +136,11 @@ impl Scheme {
         self.facts.needs_public_url || self.alternatives.iter().any(|member| member.needs_public_url())
     }
 
+    /// Whether a signature can be written after the body was sent: its other fields are written first, and the body is fed once, raw.
+    pub fn signs_behind(&self) -> bool {
+        matches!(&self.kind, Kind::Declared(declared) if declared.signs_behind())
+    }
+
     /// Whether this alternative is the one to judge: one of its signature carriers is there.
     pub fn is_chosen(&self, head: &Head) -> bool {
         match &self.kind {

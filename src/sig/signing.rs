@@ -20,8 +20,18 @@ enum Inner {
     Native(native::signing::Signing),
 }
 
-/// What signing takes from outside the request: beside the head, the time, and randomness for a nonce.
-pub(crate) type Terms<'a> = (Site<'a>, Moment, [u8; 16]);
+/// What signing takes from outside the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    /// Beside the head.
+    pub site: Site<'a>,
+    /// The time to sign with.
+    pub now: Moment,
+    /// Randomness for a nonce.
+    pub entropy: [u8; 16],
+    /// Set where the head is an answer's.
+    pub answering: Option<super::Answering<'a>>,
+}
 
 impl Signing {
     /// Removes what the client signed, writes a fresh stamp, nonce and key id, and starts the MACs.

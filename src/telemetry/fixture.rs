@@ -9,7 +9,7 @@ use super::record::{Record, Verdict};
 use crate::policy::limits;
 use crate::policy::listen::{Address, Listener};
 use crate::policy::route::{
-    BodyMode, Edits, ErrorShape, Guard, Identity, Preflight, Replay, ReplayBy, Route, Trailers,
+    Answers, BodyMode, Edits, ErrorShape, Guard, Identity, Preflight, Replay, ReplayBy, Route, Trailers,
 };
 use crate::sig::key::{Key, Window};
 use crate::sig::message::Method;
@@ -88,6 +88,7 @@ pub(super) fn route(name: &str) -> Arc<Route> {
         seal: None,
         request: Edits::default(),
         response: Edits::default(),
+        answers: Answers { gate: None, seal: None, body: BodyMode::Hold, max: 0 },
         rewrite: None,
         identity: Identity { key: None, principal: None, verdict: Bytes::new(), strip_signature: false },
         body: BodyMode::Hold,

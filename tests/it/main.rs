@@ -3,6 +3,8 @@
 #![expect(clippy::arithmetic_side_effects, reason = "offsets within a test's own bytes")]
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod drf;

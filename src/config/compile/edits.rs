@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::field::Field;
+use super::super::field::{Field, Many, Named};
 use super::super::raw::routes as raw;
 use super::super::report::Spot;
 use super::super::suggest;
@@ -30,11 +30,10 @@ const FRAMING: [&str; 9] = [
 ];
 
 /// Header changes.
-pub(crate) fn headers(raw: &Field<raw::Edits>, scope: &Scope<'_>) -> Edits {
-    let Some(raw) = raw.get() else { return Edits::default() };
-    let remove = raw.remove.each();
+pub(crate) fn headers(remove: &Field<Many<Of<HeaderName>>>, set: &Field<Named<String>>, scope: &Scope<'_>) -> Edits {
+    let remove = remove.each();
     let remove = remove.filter_map(|(Of(HeaderName(name)), at)| not_framing(name.clone(), at, scope)).collect();
-    let set = raw.set.get().into_iter().flat_map(|named| named.0.iter());
+    let set = set.get().into_iter().flat_map(|named| named.0.iter());
     let set = set.filter_map(|(name, value)| {
         let (value, at) = value.found()?;
         let Some(HeaderName(name)) = HeaderName::from_text(name) else {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::field::Field;
+use super::super::field::{Field, Many, Short};
 use super::super::raw::routes as raw;
 use super::super::report::Spot;
 use super::Scope;
@@ -20,9 +20,14 @@ pub(crate) struct Verified {
     pub(crate) nonce: bool,
 }
 
-/// The gate of a route that verifies.
-pub(crate) fn verify(raw: &raw::Route, matches: &[Match], scope: &Scope<'_>) -> Option<Verified> {
-    let (many, at) = raw.verify.found()?;
+/// The gate that `verify` asks for; `route` says the keys where it does not.
+pub(crate) fn gate(
+    verify: &Field<Many<Short<raw::Verify>>>,
+    route: &raw::Route,
+    matches: &[Match],
+    scope: &Scope<'_>,
+) -> Option<Verified> {
+    let (many, at) = verify.found()?;
     if many.0.is_empty() {
         scope.report.error(at, "no alternative could ever be satisfied", Some("name a scheme, or remove `verify`"));
     }
@@ -31,7 +36,7 @@ pub(crate) fn verify(raw: &raw::Route, matches: &[Match], scope: &Scope<'_>) -> 
         .iter()
         .map(|one| {
             let (short, at) = one.found()?;
-            alternative(&short.0, at, raw, matches, scope)
+            alternative(&short.0, at, route, matches, scope)
         })
         .collect();
     let alternatives: Vec<Alternative> = made.into_iter().collect::<Option<_>>()?;
@@ -41,12 +46,12 @@ pub(crate) fn verify(raw: &raw::Route, matches: &[Match], scope: &Scope<'_>) -> 
     Some(Verified { gate, nonce })
 }
 
-/// The seal of a route that signs.
-pub(crate) fn sign(raw: &raw::Route, scope: &Scope<'_>) -> Option<Seal> {
-    let (short, at) = raw.sign.found()?;
+/// The seal that `sign` asks for; `route` says the keys where it does not.
+pub(crate) fn seal(sign: &Field<Short<raw::Sign>>, route: &raw::Route, scope: &Scope<'_>) -> Option<Seal> {
+    let (short, at) = sign.found()?;
     let sign = &short.0;
     let scheme = scheme(&sign.scheme, &sign.overrides, at, scope);
-    let (name, keys_at) = keys(&sign.keys, raw, at, scope)?;
+    let (name, keys_at) = keys(&sign.keys, route, at, scope)?;
     if name.contains('{') {
         let fix = "name one ring; captures choose keys for verifying only";
         scope.report.error(keys_at, "a signing ring cannot depend on the path", Some(fix));

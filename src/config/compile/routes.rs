@@ -7,7 +7,7 @@ use super::super::report::Spot;
 use super::super::suggest;
 use super::super::values::{Of, Origin, Size};
 use super::guard::{self, Verified};
-use super::{Scope, bounds, edits, identity, matches, replay};
+use super::{Scope, answers, bounds, edits, identity, matches, replay};
 use crate::policy::limits::Request;
 use crate::policy::route::{BodyMode, ErrorShape, Guard, ReplayBy, Trailers};
 use crate::policy::routes::Match;
@@ -37,13 +37,14 @@ pub(crate) fn compile(file: &File, root: Spot, upstreams: &[Upstream], scope: &S
 
 fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstream], &Scope<'_>)) -> Option<Placed> {
     let matches = matches::compile(raw, spot, file, scope);
-    let verified = guard::verify(raw, &matches, scope);
-    let seal = guard::sign(raw, scope);
+    let verified = guard::gate(&raw.verify, raw, &matches, scope);
+    let seal = guard::seal(&raw.sign, raw, scope);
     let upstream = upstream(raw, spot, upstreams, scope);
     let replay = replay::compile(raw, spot, verified.as_ref(), scope);
     let limits = limits(raw, replay.by);
-    let request = edits::headers(&raw.request, scope);
-    let response = edits::headers(&raw.response, scope);
+    let request = raw.request.get().map(|one| edits::headers(&one.remove, &one.set, scope)).unwrap_or_default();
+    let response = raw.response.get().map(|one| edits::headers(&one.remove, &one.set, scope)).unwrap_or_default();
+    let answers = answers::compile(raw, &matches, scope);
     let rewrite = edits::rewrite(raw, &matches, scope);
     let statuses = edits::statuses(raw, scope);
     let preflight = edits::preflight(raw, scope);
@@ -61,6 +62,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             seal,
             request,
             response,
+            answers,
             rewrite,
             identity: identity::compile(raw, scope),
             body,

@@ -25,7 +25,7 @@ pub(crate) struct Route {
     pub(crate) timeouts: Field<Timeouts>,
     pub(crate) replay: Field<Short<Replay>>,
     pub(crate) request: Field<Edits>,
-    pub(crate) response: Field<Edits>,
+    pub(crate) response: Field<Response>,
     pub(crate) rewrite: Field<String>,
     pub(crate) identity: Field<Identity>,
     pub(crate) errors: Field<Errors>,
@@ -140,6 +140,17 @@ pub(crate) enum ReplayBy {
 pub(crate) struct Edits {
     pub(crate) remove: Field<Many<Of<HeaderName>>>,
     pub(crate) set: Field<Named<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Response {
+    pub(crate) remove: Field<Many<Of<HeaderName>>>,
+    pub(crate) set: Field<Named<String>>,
+    pub(crate) verify: Field<Many<Short<Verify>>>,
+    pub(crate) sign: Field<Short<Sign>>,
+    pub(crate) body: Field<BodyMode>,
+    pub(crate) max: Field<Of<Size>>,
 }
 
 #[derive(Deserialize, Default)]

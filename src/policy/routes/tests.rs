@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::policy::limits;
-use crate::policy::route::{BodyMode, Edits, ErrorShape, Guard, Identity, Preflight, Replay, ReplayBy, Trailers};
+use crate::policy::route::{
+    Answers, BodyMode, Edits, ErrorShape, Guard, Identity, Preflight, Replay, ReplayBy, Trailers,
+};
 
 fn route(name: &str) -> Arc<Route> {
     Arc::new(Route {
@@ -14,6 +16,7 @@ fn route(name: &str) -> Arc<Route> {
         seal: None,
         request: Edits::default(),
         response: Edits::default(),
+        answers: Answers { gate: None, seal: None, body: BodyMode::Hold, max: 0 },
         rewrite: None,
         identity: Identity { key: None, principal: None, verdict: Bytes::new(), strip_signature: false },
         body: BodyMode::Hold,

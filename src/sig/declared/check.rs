@@ -59,7 +59,7 @@ impl Check {
         head: &Head,
         terms: Terms<'_>,
     ) -> Result<Self, Rejection> {
-        let Terms { site, now, macs } = terms;
+        let Terms { site, now, macs, answering: _ } = terms;
         let nothing = Claims::default();
         let scope = Scope { scheme, head, public_url: site.public_url, claims: &nothing, seen: Seen::Nothing };
         let claims = claims::read(scope, now, false)?;

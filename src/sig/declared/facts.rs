@@ -56,6 +56,11 @@ impl Declared {
         if self.need == Need::Head && !self.digests.is_empty() { Need::Feed } else { self.need }
     }
 
+    /// Whether nothing but the signature itself waits for the body, and the body is fed once, raw.
+    pub(in crate::sig) fn signs_behind(&self) -> bool {
+        self.need == Need::Feed && self.digests.is_empty() && self.parts.params.is_none()
+    }
+
     fn carries_list(&self) -> bool {
         self.parts.signatures.first().is_some_and(|field| field.list.is_some() || self.is_repeated(&field.source))
     }

@@ -36,7 +36,7 @@ impl Signing {
         scheme: &Arc<Declared>,
         keys: Vec<Arc<Prepared>>,
         head: &mut Head,
-        (site, now, entropy): Terms<'_>,
+        Terms { site, now, entropy, answering: _ }: Terms<'_>,
     ) -> Result<Self, Rejection> {
         let id = keys.first().and_then(|key| key.key.as_ref()).map(|key| Arc::clone(&key.id));
         let id = id.ok_or_else(|| Rejection::from(Code::SigningFailed).because("no key may sign now"))?;

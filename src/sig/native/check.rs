@@ -59,7 +59,7 @@ impl Check {
         head: &Head,
         terms: Terms<'_>,
     ) -> Result<Self, Rejection> {
-        let Terms { site, now, macs } = terms;
+        let Terms { site, now, macs, answering: _ } = terms;
         let mut check = Self {
             native: Arc::clone(native),
             facts: facts.clone(),

@@ -27,7 +27,7 @@ impl Signing {
         (native, need): (&Arc<dyn Native>, Need),
         keys: Vec<Arc<Prepared>>,
         head: &mut Head,
-        (site, now, entropy): Terms<'_>,
+        Terms { site, now, entropy, answering: _ }: Terms<'_>,
     ) -> Self {
         native.clear(head);
         let digests = native.signing_digests().into_iter().map(|algorithm| (algorithm, Mac::plain(algorithm)));

@@ -205,7 +205,7 @@ impl Connection {
 
     fn read_body(&mut self, response: &mut Response) {
         if response.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
-            response.complete = self.read_chunks(&mut response.body);
+            response.complete = self.read_chunks(response);
         } else if let Some(length) = response.header("content-length").and_then(|value| value.parse().ok()) {
             response.body = self.take(length);
             response.complete = response.body.len() == length;
@@ -215,15 +215,23 @@ impl Connection {
         }
     }
 
-    fn read_chunks(&mut self, body: &mut Vec<u8>) -> bool {
+    fn read_trailers(&mut self, response: &mut Response) -> bool {
+        while let Some(line) = self.line() {
+            let Some((name, value)) = line.trim().split_once(':') else { return line.trim().is_empty() };
+            response.trailers.push((name.to_ascii_lowercase(), value.trim().as_bytes().to_vec()));
+        }
+        false
+    }
+
+    fn read_chunks(&mut self, response: &mut Response) -> bool {
         loop {
             let Some(line) = self.line() else { return false };
             let Ok(size) = usize::from_str_radix(line.trim(), 16) else { return false };
             if size == 0 {
-                return std::iter::from_fn(|| self.line()).any(|line| line.trim().is_empty());
+                return self.read_trailers(response);
             }
             let piece = self.take(size);
-            body.extend_from_slice(&piece);
+            response.body.extend_from_slice(&piece);
             if piece.len() < size || self.take(2) != b"\r\n" {
                 return false;
             }

@@ -8,7 +8,7 @@ pub(crate) struct Response {
     pub(crate) body: Vec<u8>,
     /// Whether the message ended as its framing says.
     pub(crate) complete: bool,
-    /// What came after the body of an HTTP/2 answer.
+    /// What came after the body.
     pub(crate) trailers: Vec<(String, Vec<u8>)>,
 }
 
@@ -16,6 +16,12 @@ impl Response {
     /// The first value of a header, as text.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let found = self.fields.iter().find(|(have, _)| have.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+    }
+
+    /// The value of a trailer, as text.
+    pub(crate) fn trailer(&self, name: &str) -> Option<String> {
+        let found = self.trailers.iter().find(|(have, _)| have.eq_ignore_ascii_case(name));
         found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
     }
 

@@ -1,0 +1,152 @@
+//! The upstream's answer on its way back: verified and signed where the route says so.
+//!
+//! The same schemes run over it: method, target and authority are the request's, headers and body are the answer's.
+
+use std::future::poll_fn;
+
+use bytes::{Bytes, BytesMut};
+
+use super::budget::{Holder, Share};
+use super::exchange::{Answer, AnswerBody, Exchange, Piece};
+use super::forward;
+use super::signed::{Pieces, Signed};
+use super::visit::{Entered, Visit};
+use crate::policy::route::{BodyMode, Route};
+use crate::reject::{Code, Rejection};
+use crate::sig::message::{Fields, Head};
+use crate::sig::{Answering, Need, Site};
+
+/// What the client asked, as far as the signature of the answer needs it.
+pub struct Asked {
+    head: Head,
+    /// Whether the client takes trailers (RFC 9110 §6.5.1).
+    trailers: bool,
+}
+
+impl Asked {
+    /// Kept only where the route signs its answers.
+    pub fn of(exchange: &Exchange, route: &Route) -> Option<Self> {
+        let te = exchange.head.fields.all("te").any(|value| value.eq_ignore_ascii_case(b"trailers"));
+        route.answers.seal.as_ref().map(|_| Self { head: exchange.head.clone(), trailers: te || exchange.http2 })
+    }
+}
+
+/// A body that was held, and what it occupies.
+struct Whole {
+    bytes: Bytes,
+    trailers: Option<Fields>,
+    share: Share,
+}
+
+impl Whole {
+    fn into_body(self) -> AnswerBody {
+        AnswerBody::Stream(Box::new(Pieces::new(self.bytes, self.trailers, self.share)))
+    }
+}
+
+/// Judges an answer to the request `sent`; what does not hold never reaches the client.
+pub async fn verify(
+    (visit, entered): (&Visit, &Entered),
+    sent: Option<&Head>,
+    mut answer: Answer,
+) -> Result<Answer, Rejection> {
+    let route = &entered.matched.route;
+    let (Some(gate), Some(sent)) = (&route.answers.gate, sent) else { return Ok(answer) };
+    let unverified = |why: &Rejection| {
+        let note = format!("{}: {}", why.code().reason().code, why.note().unwrap_or_default());
+        Rejection::from(Code::AnswerUnverified).because(note)
+    };
+    let head = Head { fields: std::mem::take(&mut answer.fields), ..sent.clone() };
+    let public_url = forward::origin(sent);
+    let site = Site { public_url: Some(&public_url), captures: &entered.matched.captures };
+    let now = visit.worker.process.clock.now();
+    let mut check = gate
+        .open_answer(&head, Answering { status: answer.status, request: sent }, (site, now, route.limits.macs))
+        .map_err(|why| unverified(&why))?;
+    let whole = hold((visit, entered), answer.body).await?;
+    let verdict = if check.need() == Need::Whole {
+        check.close(Some(&whole.bytes))
+    } else {
+        check.feed(&whole.bytes);
+        check.close(None)
+    };
+    verdict.map_err(|why| unverified(&why))?;
+    Ok(Answer { status: answer.status, fields: head.fields, body: whole.into_body() })
+}
+
+/// Signs an answer after the route's edits; held, or streamed with the signature in its trailers.
+pub async fn seal(
+    (visit, entered): (&Visit, &Entered),
+    asked: Option<Asked>,
+    mut answer: Answer,
+) -> Result<Answer, Rejection> {
+    let route = &entered.matched.route;
+    let (Some(seal), Some(asked)) = (&route.answers.seal, asked) else { return Ok(answer) };
+    if answer.status == 101 {
+        return Ok(answer);
+    }
+    forward::edit(&mut answer.fields, &route.response);
+    let mut head = Head { fields: std::mem::take(&mut answer.fields), ..asked.head.clone() };
+    let answering = Answering { status: answer.status, request: &asked.head };
+    let public_url = route.public_url.as_deref();
+    let site = Site { public_url, captures: &entered.matched.captures };
+    let mut signing =
+        seal.start_answer(&mut head, answering, (site, visit.worker.process.clock.now(), forward::entropy()?))?;
+    let body = match (signing.need(), answer.body) {
+        (Need::Head, body) => {
+            signing.finish(&mut head, None)?;
+            body
+        }
+        (Need::Feed, AnswerBody::Stream(inner)) if route.answers.body == BodyMode::Stream && asked.trailers => {
+            let announced = seal.scheme().facts().carrier_headers.iter();
+            let late: Vec<&[u8]> = announced.map(Bytes::as_ref).filter(|name| !has(&head, name)).collect();
+            let names = Bytes::from(late.join(&b", "[..]));
+            let signed = Signed::new(inner, signing, head.clone());
+            head.fields.remove("content-length");
+            head.fields.set("trailer", names);
+            AnswerBody::Stream(Box::new(signed))
+        }
+        (need, body) => {
+            let whole = hold((visit, entered), body).await?;
+            if need == Need::Whole {
+                signing.finish(&mut head, Some(&whole.bytes))?;
+            } else {
+                signing.feed(&whole.bytes);
+                signing.finish(&mut head, None)?;
+            }
+            whole.into_body()
+        }
+    };
+    Ok(Answer { status: answer.status, fields: head.fields, body })
+}
+
+fn has(head: &Head, name: &[u8]) -> bool {
+    head.fields.iter().any(|field| field.name == name)
+}
+
+/// The whole body, within the route's bound and the process's budget.
+async fn hold((visit, entered): (&Visit, &Entered), body: AnswerBody) -> Result<Whole, Rejection> {
+    let memory = &visit.worker.process.bodies.memory;
+    let mut share = memory.share(Holder { source: entered.client, known: true });
+    let mut stream = match body {
+        AnswerBody::Empty => return Ok(Whole { bytes: Bytes::new(), trailers: None, share }),
+        AnswerBody::Bytes(bytes) => return Ok(Whole { bytes, trailers: None, share }),
+        AnswerBody::Stream(stream) => stream,
+    };
+    let (mut buffer, mut trailers) = (BytesMut::new(), None);
+    while let Some(piece) = poll_fn(|cx| stream.poll_piece(cx)).await {
+        match piece.map_err(|_| Code::UpstreamClosed)? {
+            Piece::Data(data) => {
+                if buffer.len().saturating_add(data.len()) > entered.matched.route.answers.max {
+                    return Err(Code::AnswerTooLarge.into());
+                }
+                if !share.grow(u64::try_from(data.len()).unwrap_or(u64::MAX)) {
+                    return Err(Code::Overloaded.into());
+                }
+                buffer.extend_from_slice(&data);
+            }
+            Piece::Trailers(fields) => trailers = Some(fields),
+        }
+    }
+    Ok(Whole { bytes: buffer.freeze(), trailers, share })
+}
