@@ -14,6 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 from processes import Processes, certificate, echo_upstream, free_port, request
+from tally import Tally
 
 SECRET = secrets.token_hex(32)
 os.environ["INTEROP_SECRET"] = SECRET
@@ -29,22 +30,6 @@ BODIES = {
     "every byte": bytes(range(256)),
     "larger than memory": os.urandom(300_000),
 }
-
-
-class Tally:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, name, got, expected):
-        if got == expected:
-            self.passed += 1
-        else:
-            self.failed += 1
-            print(f"FAIL {name}\n  got      {got!r}\n  expected {expected!r}", flush=True)
-
-    def close(self):
-        print(f"{self.passed} passed, {self.failed} failed", flush=True)
-        return 1 if self.failed else 0
 
 
 def main():

@@ -17,6 +17,7 @@ use countersign::sig::keyring::Keyring;
 use countersign::sig::mac::{Algorithm, Mac};
 use countersign::sig::message::{Fields, Head, Method};
 use countersign::sig::permit::Permit;
+use countersign::sig::ring::Primitive;
 use countersign::sig::scheme::Scheme;
 use countersign::sig::secret::Secret;
 use countersign::sig::time::Moment;
@@ -101,7 +102,9 @@ fn refused(result: Result<Permit, Rejection>) -> Option<Code> {
 
 fn signable() -> Vec<Arc<Scheme>> {
     let all = grammar().into_iter().map(|(name, yaml)| scheme(&name, &yaml));
-    all.filter(|scheme| scheme.facts().can_sign.is_ok() && scheme.alternatives().is_empty()).collect()
+    // What signs into the body takes JSON only: tests/envelope_pure.rs.
+    let signs = |scheme: &Arc<Scheme>| scheme.facts().can_sign.is_ok() && !scheme.wraps_body();
+    all.filter(|scheme| signs(scheme) && scheme.alternatives().is_empty()).collect()
 }
 
 #[test]
@@ -209,7 +212,7 @@ fn the_six_lines_of_the_manual_load() {
 #[test]
 fn every_word_of_the_grammar_is_in_the_manual() {
     let manual = include_str!("../docs/schemes.md");
-    let algorithms = Algorithm::NAMES.iter().map(|(name, _)| *name);
+    let algorithms = Primitive::names().map(|(name, _)| name);
     let formats = countersign::sig::stamp::Format::NAMES.iter().map(|(name, _)| *name);
     for word in
         algorithms.chain(formats).chain(["base64url-padded", "any_case", "strip_prefix", "if_present", "any_of"])

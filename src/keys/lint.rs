@@ -1,6 +1,7 @@
 //! What makes a secret weak or not what its owner thinks it is.
 
 use super::findings::{Findings, Place};
+use crate::sig::public::is_public_pem;
 
 /// An HMAC key should have at least the length of the hash's output (RFC 2104 §3): 32 bytes for SHA-256.
 const ENOUGH: usize = 32;
@@ -28,7 +29,7 @@ pub(super) fn secret(secret: &[u8], id: &str, place: &Place, findings: &mut Find
         findings.warning(place, format!("the secret of key `{id}` ends with a zero byte"), fix);
     }
     let edges = [secret.first(), secret.last()];
-    if edges.into_iter().flatten().any(u8::is_ascii_whitespace) {
+    if !is_public_pem(secret) && edges.into_iter().flatten().any(u8::is_ascii_whitespace) {
         let message = format!("the secret of key `{id}` starts or ends with white space, which counts as part of it");
         findings.warning(place, message, "remove it, unless the other side has it too");
     }
@@ -68,6 +69,7 @@ mod tests {
             (b"0123456789abcdef0123456789abcde\0", 0, 1),
             (b"0123456789abcdef0123456789abcdef\n", 0, 1),
             (b" 0123456789abcdef0123456789abcdef", 0, 1),
+            (b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n", 0, 0),
             (b"\xef\xbb\xbf0123456789abcdef0123456789abcdef", 1, 0),
             (b"${PARTNER_SECRET_THAT_IS_NOT_SET_}", 1, 0),
             (b"${PARTNER_SECRET_THAT_IS_NOT_SET_", 0, 0),

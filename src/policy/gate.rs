@@ -210,12 +210,9 @@ fn ready(scheme: &Scheme, keys: &Keys) -> Ready {
     match keys {
         Keys::Ring(ring) => Ready::Ring(Arc::new(PreparedRing::new(scheme, Arc::clone(ring)))),
         Keys::Captured { pattern, rings } => {
-            let many = rings.values().map(|ring| ring.keys().len()).sum::<usize>() > PreparedRing::MOST;
-            let prepare = |ring: &Arc<Keyring>| {
-                let ring = Arc::clone(ring);
-                if many { PreparedRing::lazy(scheme, ring) } else { PreparedRing::new(scheme, ring) }
-            };
-            let rings = rings.iter().map(|(name, ring)| (name.clone(), Arc::new(prepare(ring)))).collect();
+            // Of many tenants most are silent, and of a name that nobody has nothing could be computed ahead either.
+            let prepare = |ring: &Arc<Keyring>| Arc::new(PreparedRing::lazy(scheme, Arc::clone(ring)));
+            let rings = rings.iter().map(|(name, ring)| (name.clone(), prepare(ring))).collect();
             Ready::Captured { pattern: pattern.clone(), rings: Arc::new(rings) }
         }
     }

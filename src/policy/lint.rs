@@ -1,7 +1,7 @@
 //! What is not wrong but leaves a door ajar: said by `check` and at start-up, never refused.
 
 use super::Policy;
-use super::route::{Guard, ReplayBy, Route};
+use super::route::{Forward, Guard, ReplayBy, Route};
 use crate::sig::mac::Algorithm;
 use crate::sig::scheme::Scheme;
 
@@ -39,7 +39,7 @@ type Said = Option<(String, &'static str)>;
 
 fn replay(route: &Route) -> Said {
     let Guard::Verify(gate) = &route.guard else { return None };
-    if route.replay.by != ReplayBy::Off || route.replay.chosen {
+    if route.replay.by != ReplayBy::Off || route.replay.chosen || gate.schemes().any(|scheme| scheme.is_token()) {
         return None;
     }
     let open = match gate.window() {
@@ -85,7 +85,15 @@ fn keep(route: &Route) -> Said {
 }
 
 fn body(route: &Route) -> Said {
+    // What is forwarded is what was signed, whatever stood beside it.
+    if route.forward == Forward::Payload {
+        return None;
+    }
     let fix = "choose a scheme that covers the body where the sender can";
+    let token = "covers nothing: whoever sees its token once can send anything, as often as they like";
+    if let Some(said) = say(route, Scheme::is_token, token, fix) {
+        return Some(said);
+    }
     say(route, |scheme| !scheme.facts().covers.body, "does not cover the body: anybody on the way can change it", fix)
 }
 

@@ -33,6 +33,8 @@ pub struct Route {
     pub identity: Identity,
     /// Whether the body is held until judged.
     pub body: BodyMode,
+    /// What the upstream gets of a body that carries its own signature.
+    pub forward: Forward,
     /// Bounds of one request.
     pub limits: limits::Request,
     /// What a repetition is.
@@ -100,6 +102,15 @@ pub enum BodyMode {
     Hold,
     /// As it arrives; the message is completed only by a permit.
     Stream,
+}
+
+/// What the upstream gets of a body that carries its own signature.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forward {
+    /// The body as it came.
+    Envelope,
+    /// The signed JSON alone, in the one spelling that was signed.
+    Payload,
 }
 
 /// What counts as a repetition.

@@ -46,6 +46,8 @@ pub async fn send(
     }
     let upgrade = exchange.upgrade.take();
     let mut outgoing = Outgoing { head: exchange.head, body: body.held, upgrade: upgrade.is_some() };
+    unwrap(admission, &mut outgoing);
+    let plain = outgoing.body.bytes();
     let mut attempts = 0;
     let (reply, sent) = loop {
         let (upstreams, retries) = (&visit.worker.upstreams, entered.matched.route.connect_retries);
@@ -54,7 +56,7 @@ pub async fn send(
         } else {
             upstreams.line(&upstream, retries).await?
         };
-        seal(visit, entered, &mut outgoing).await?;
+        seal(visit, entered, &mut outgoing, plain.as_ref()).await?;
         let sent = entered.matched.route.answers.gate.is_some().then(|| outgoing.head.clone());
         let asked = Instant::now();
         match line.send(admission, outgoing, patience(&entered.matched.route), &visit.departed).await {
@@ -197,23 +199,40 @@ fn write_rewrite(target: &mut Vec<u8>, rewrite: &Rewrite, matched: &Matched) {
     }
 }
 
-/// Signs the outgoing request as it stands, with a fresh stamp and nonce; once per attempt.
-async fn seal(visit: &Visit, entered: &Entered, outgoing: &mut Outgoing) -> Result<(), Rejection> {
+/// On a route that forwards the payload alone, the signed bytes leave in place of their envelope. What was not verified stays as it came.
+fn unwrap(admission: &Admission, outgoing: &mut Outgoing) {
+    if let Admission::Verified(permit) = admission
+        && let Some(payload) = permit.payload()
+    {
+        outgoing.head.fields.forget_body();
+        outgoing.body = Held::Memory(payload.clone());
+    }
+}
+
+/// Signs the outgoing request as it stands, with a fresh stamp and nonce; once per attempt, and always from the `plain` body.
+async fn seal(
+    visit: &Visit,
+    entered: &Entered,
+    outgoing: &mut Outgoing,
+    plain: Option<&Bytes>,
+) -> Result<(), Rejection> {
     let Some(mut signing) = start_seal(visit, entered, &mut outgoing.head)? else { return Ok(()) };
-    match (&mut outgoing.body, signing.need()) {
-        (_, Need::Head) | (Held::Empty, Need::Feed) => signing.finish(&mut outgoing.head, None),
-        (Held::Empty, Need::Whole) => signing.finish(&mut outgoing.head, Some(&[])),
-        (Held::Memory(bytes), Need::Whole) => signing.finish(&mut outgoing.head, Some(bytes)),
+    let whole = match (&mut outgoing.body, signing.need()) {
+        (_, Need::Head) | (Held::Empty, Need::Feed) => None,
+        (_, Need::Whole) => Some(plain.ok_or(Code::BodyTooLarge)?),
         (Held::Memory(bytes), Need::Feed) => {
             signing.feed(bytes);
-            signing.finish(&mut outgoing.head, None)
+            None
         }
         (Held::Spooled(file, _), Need::Feed) => {
             feed_file(&mut signing, file).await.map_err(|_| unreadable())?;
-            signing.finish(&mut outgoing.head, None)
+            None
         }
-        (Held::Spooled(..), Need::Whole) => Err(Code::BodyTooLarge.into()),
+    };
+    if let Some(body) = signing.finish(&mut outgoing.head, whole.map(|bytes| &bytes[..]))? {
+        outgoing.body = Held::Memory(body);
     }
+    Ok(())
 }
 
 /// The signature of a route that signs, with a fresh stamp and nonce. Where it covers a URL, that is the one the upstream is asked for.

@@ -29,6 +29,15 @@ impl Held {
         }
     }
 
+    /// Its bytes, unless they are on disk.
+    pub fn bytes(&self) -> Option<Bytes> {
+        match self {
+            Self::Empty => Some(Bytes::new()),
+            Self::Memory(bytes) => Some(bytes.clone()),
+            Self::Spooled(..) => None,
+        }
+    }
+
     /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -114,7 +114,7 @@ impl Behind {
 fn seal(visit: &Visit, entered: &Entered, head: &mut Head) -> Result<(), Rejection> {
     let Some(signing) = forward::start_seal(visit, entered, head)? else { return Ok(()) };
     match signing.need() {
-        Need::Head => signing.finish(head, None),
+        Need::Head => signing.finish(head, None).map(drop),
         Need::Feed | Need::Whole => {
             Err(Rejection::from(Code::SigningFailed).because("a streamed body cannot be signed"))
         }

@@ -13,7 +13,7 @@ use super::held::{Held, Holding};
 use super::preflight;
 use super::upstream::Admission;
 use super::visit::{Entered, Visit};
-use crate::policy::route::{Guard, Route};
+use crate::policy::route::{Forward, Guard, Route};
 use crate::reject::{Code, Rejection};
 use crate::replay::{Attempt, Claim};
 use crate::sig::check::Check;
@@ -42,7 +42,10 @@ impl Visit {
         let public_url = route.public_url.as_deref().or(exchange.connection.listener.public_url.as_deref());
         let site = Site { public_url, captures: &entered.matched.captures };
         match gate.open(head, site, self.now, route.limits.macs) {
-            Ok(check) => {
+            Ok(mut check) => {
+                if route.forward == Forward::Payload {
+                    check.keep_payload();
+                }
                 self.told.record.scheme = Some(Arc::clone(check.scheme()));
                 self.told.record.skew = check.stamp().map(|stamp| self.now.millis().saturating_sub(stamp.millis()));
                 Ok(Opened::Checking(Box::new(check)))

@@ -90,6 +90,14 @@ impl Check {
         self.keeps = true;
     }
 
+    /// The permit is to hold the signed JSON in its one spelling, where the scheme has such a payload.
+    pub fn keep_payload(&mut self) {
+        match &mut self.inner {
+            Inner::Declared(check) => check.keep_payload(),
+            Inner::Native(_) => {}
+        }
+    }
+
     /// Whether the request names a key that we have and may use; also true where the scheme has no key ids.
     pub fn names_known_key(&self) -> bool {
         match (&self.ring, &self.key_id) {

@@ -1,7 +1,9 @@
 //! What a template may do with a value: pure functions from bytes to bytes.
 
+use super::canonical::Canonical;
 use super::encoding::Encoding;
 use super::form;
+use super::json::Json;
 use super::mac::Algorithm;
 
 /// A step of `{value|filter|filter}`.
@@ -23,8 +25,16 @@ pub enum Filter {
     Without(Vec<Vec<u8>>),
     /// Pairs of a query or form sorted by name, then value, as they are.
     Sorted,
+    /// Pairs of a query or form decoded, encoded in one way and sorted.
+    SortedEncoded,
     /// Decoded names sorted, each followed by its value, equal pairs once.
     SortedConcat,
+    /// Decoded `name=value` sorted, one after the other; the values of one name joined by commas.
+    SortedConcatEq,
+    /// A path without empty, `.` and `..` segments.
+    NormPath,
+    /// JSON in one spelling.
+    Canonical(Canonical),
     /// A URL with its default port written out.
     WithPort,
     /// A URL without its port.
@@ -53,20 +63,22 @@ impl Filter {
             "base64url" => Self::Encode(Encoding::Base64Url),
             "urldecode" => Self::UrlDecode,
             "sorted" => Self::Sorted,
+            "sorted_encoded" => Self::SortedEncoded,
             "sorted_concat" => Self::SortedConcat,
+            "sorted_concat_eq" => Self::SortedConcatEq,
+            "normpath" => Self::NormPath,
+            "pyjson" => Self::Canonical(Canonical::Python),
+            "jcs" => Self::Canonical(Canonical::Jcs),
             "with_port" => Self::WithPort,
             "without_port" => Self::WithoutPort,
             "media_type" => Self::MediaType,
-            "pyjson" | "jcs" | "normpath" | "sorted_encoded" | "sorted_concat_eq" => {
-                return Err(format!("the filter `{text}` is reserved, but this version cannot compute it"));
-            }
             _ => return Err(format!("`{text}` is not a filter")),
         })
     }
 
-    /// What becomes of `input`.
-    pub fn apply(&self, input: &[u8]) -> Vec<u8> {
-        match self {
+    /// What becomes of `input`; `None` where it is not what the filter works on.
+    pub fn apply(&self, input: &[u8]) -> Option<Vec<u8>> {
+        Some(match self {
             Self::Lower => input.to_ascii_lowercase(),
             Self::Upper => input.to_ascii_uppercase(),
             Self::Hash(algorithm) => algorithm.digest(input),
@@ -75,19 +87,38 @@ impl Filter {
             Self::PctDecode(bytes) => form::decode_only(input, bytes),
             Self::Without(names) => form::without(input, names),
             Self::Sorted => form::sorted(input),
+            Self::SortedEncoded => form::sorted_encoded(input),
             Self::SortedConcat => form::sorted_concat(input),
+            Self::SortedConcatEq => form::sorted_concat_eq(input),
+            Self::NormPath => norm_path(input),
+            Self::Canonical(form) => form.print(&Json::parse(input)?)?,
             Self::WithPort => with_port(input),
             Self::WithoutPort => without_port(input),
             Self::MediaType => {
                 let kind = input.split(|byte| *byte == b';').next().unwrap_or_default();
                 kind.trim_ascii().to_ascii_lowercase()
             }
-        }
+        })
     }
 }
 
 fn argument<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')')
+}
+
+/// Segments resolved as RFC 3986 §5.2.4 does, and empty ones dropped; a slash at the end stays, and an empty path is `/`.
+fn norm_path(path: &[u8]) -> Vec<u8> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for segment in path.split(|byte| *byte == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => _ = kept.pop(),
+            segment => kept.push(segment),
+        }
+    }
+    let front: &[u8] = if path.is_empty() || path.starts_with(b"/") { b"/" } else { b"" };
+    let end: &[u8] = if path.ends_with(b"/") && !kept.is_empty() { b"/" } else { b"" };
+    [front, &kept.join(&b'/'), end].concat()
 }
 
 /// `scheme://`, authority, rest.
@@ -140,19 +171,37 @@ mod tests {
             ("without(sig)", "a=1&sig=2&%73ig=3&b", "a=1&b"),
             ("sorted", "b=2&a=2&a=1", "a=1&a=2&b=2"),
             ("sorted_concat", "b=2&a=%41&a=A&c", "aAb2c"),
+            ("sorted_encoded", "b=2&a=%7e+%c3%a9&a&A=*&&a=%2B", "A=%2A&a=&a=%2B&a=~%20%C3%A9&b=2"),
+            ("sorted_concat_eq", "shop=a.b&ids%5B%5D=2&ids%5B%5D=1&c", "c=ids[]=2,1shop=a.b"),
+            ("normpath", "/a//b/./c/../d/", "/a/b/d/"),
+            ("normpath", "/../../a/..", "/"),
+            ("normpath", "/..//", "/"),
+            ("normpath", "", "/"),
+            ("normpath", "a/./b", "a/b"),
+            ("pyjson", "{\"b\":1.0,\"a\":\"é\"}", "{\"a\": \"\\u00e9\", \"b\": 1.0}"),
+            ("jcs", "{\"b\":1.0,\"a\":\"é\"}", "{\"a\":\"é\",\"b\":1}"),
             ("with_port", "https://a.b/c:9", "https://a.b:443/c:9"),
             ("with_port", "http://[::1]:8/c", "http://[::1]:8/c"),
             ("without_port", "https://a.b:443/c?d", "https://a.b/c?d"),
             ("media_type", "Application/JSON; charset=x", "application/json"),
         ] {
-            let made = Filter::parse(filter).unwrap().apply(input.as_bytes());
+            let made = Filter::parse(filter).unwrap().apply(input.as_bytes()).unwrap();
             assert_eq!(String::from_utf8(made).unwrap(), output, "{filter}");
         }
     }
 
     #[test]
+    fn what_is_not_json_has_no_canonical_form() {
+        for filter in ["pyjson", "jcs"] {
+            for input in ["", "hello", "{\"a\":1,\"a\":1}", "[1e999]"] {
+                assert_eq!(Filter::parse(filter).unwrap().apply(input.as_bytes()), None, "{filter} {input}");
+            }
+        }
+    }
+
+    #[test]
     fn a_digest_filter_gives_raw_bytes() {
-        let digest = Filter::parse("sha256").unwrap().apply(b"");
+        let digest = Filter::parse("sha256").unwrap().apply(b"").unwrap();
         assert_eq!(digest.get(..2), Some(&[0xe3, 0xb0][..]));
     }
 }

@@ -1,6 +1,7 @@
 //! Queries, urlencoded forms and cookies as pairs of bytes.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// The pairs of a query or form as they are, undecoded; empty ones are no pairs.
 pub fn raw_pairs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -101,6 +102,23 @@ pub fn sorted(text: &[u8]) -> Vec<u8> {
     let mut pairs: Vec<_> = raw_pairs(text).collect();
     pairs.sort_by_key(|pair| cut(pair));
     pairs.join(&b'&')
+}
+
+/// The pairs decoded, encoded again as RFC 3986 does, sorted by encoded name, then value (AWS, OAuth 1.0a); every one has a `=`.
+pub fn sorted_encoded(text: &[u8]) -> Vec<u8> {
+    let encode = |text: &[u8]| percent_encode(&percent_decode(text, true));
+    let mut pairs: Vec<_> = raw_pairs(text).map(cut).map(|(name, value)| (encode(name), encode(value))).collect();
+    pairs.sort();
+    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&").into_bytes()
+}
+
+/// Decoded names sorted bytewise, each once as `name=value` with its values joined by commas, and nothing between them (Shopify).
+pub fn sorted_concat_eq(text: &[u8]) -> Vec<u8> {
+    let mut named: BTreeMap<Cow<'_, [u8]>, Vec<Cow<'_, [u8]>>> = BTreeMap::new();
+    for (name, value) in raw_pairs(text).map(cut) {
+        named.entry(percent_decode(name, true)).or_default().push(percent_decode(value, true));
+    }
+    named.iter().flat_map(|(name, values)| [name.as_ref(), b"=", &values.join(&b',')].concat()).collect()
 }
 
 /// Decoded names sorted bytewise, each followed by its value; equal pairs count once (Twilio).

@@ -1,9 +1,9 @@
-//! JSON, read only as far as pointers need it: bounded in depth, and a name that occurs twice is a refusal.
+//! JSON, read so that nobody can read it otherwise: exact numbers, bounded depth, and a name that occurs twice is a refusal.
 
 use std::borrow::Cow;
 
 /// Deepest nesting that is read.
-const DEEPEST: usize = 64;
+const DEEPEST: usize = 128;
 
 /// A JSON value; numbers keep their text.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,23 +31,51 @@ impl Json {
         reader.rest.is_empty().then_some(value)
     }
 
-    /// The text of the string or number at a JSON pointer (RFC 6901).
-    pub fn scalar(&self, pointer: &[u8]) -> Option<&[u8]> {
+    /// The value at a JSON pointer (RFC 6901).
+    pub fn at(&self, pointer: &[u8]) -> Option<&Self> {
         let pointer = std::str::from_utf8(pointer).ok()?.strip_prefix('/')?;
-        let place = pointer.split('/').try_fold(self, |at, step| at.step(&unescape(step)))?;
-        match place {
+        pointer.split('/').try_fold(self, |at, step| at.step(&unescape(step)))
+    }
+
+    /// The text of the string or number at a JSON pointer.
+    pub fn scalar(&self, pointer: &[u8]) -> Option<&[u8]> {
+        match self.at(pointer)? {
             Self::Number(text) | Self::Text(text) => Some(text.as_bytes()),
             Self::Null | Self::Bool(_) | Self::List(_) | Self::Object(_) => None,
         }
     }
 
+    /// Writes `value` at a JSON pointer, over what is there; objects on the way are made. `None` when something else is on the way.
+    pub fn put(&mut self, pointer: &[u8], value: Self) -> Option<()> {
+        let pointer = std::str::from_utf8(pointer).ok()?.strip_prefix('/')?;
+        let place = pointer.split('/').try_fold(self, |at, step| at.member(&unescape(step)))?;
+        *place = value;
+        Some(())
+    }
+
+    /// The member of this name, made where there is none.
+    fn member(&mut self, name: &str) -> Option<&mut Self> {
+        let Self::Object(members) = self else { return None };
+        let place = members.iter().position(|(known, _)| known == name).unwrap_or(members.len());
+        if place == members.len() {
+            members.push((name.to_owned(), Self::Object(Vec::new())));
+        }
+        members.get_mut(place).map(|(_, value)| value)
+    }
+
     fn step(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Object(members) => members.iter().find(|(known, _)| known == name).map(|(_, value)| value),
-            Self::List(items) => items.get(name.parse::<usize>().ok()?),
+            Self::List(items) => items.get(place(name)?),
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => None,
         }
     }
+}
+
+/// A place in a list: digits without a leading zero (RFC 6901 §4).
+fn place(step: &str) -> Option<usize> {
+    let plain = step.bytes().all(|byte| byte.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
+    step.parse().ok().filter(|_| plain)
 }
 
 fn unescape(step: &str) -> Cow<'_, str> {
@@ -222,6 +250,20 @@ mod tests {
         ] {
             assert_eq!(json.scalar(pointer.as_bytes()), found.map(str::as_bytes), "{pointer}");
         }
+    }
+
+    #[test]
+    fn what_is_put_is_found_and_nothing_else_changes() {
+        let mut json = Json::parse(br#"{"a": {"b": 1}, "c": [1]}"#).unwrap();
+        for pointer in ["/a/b", "/a/x~1y", "/new/deep"] {
+            json.put(pointer.as_bytes(), Json::Text("v".to_owned())).unwrap();
+            assert_eq!(json.scalar(pointer.as_bytes()), Some(&b"v"[..]), "{pointer}");
+        }
+        for pointer in ["/c/0", "/a/b/c", "", "a"] {
+            assert_eq!(json.put(pointer.as_bytes(), Json::Null), None, "{pointer:?}");
+        }
+        assert_eq!(json.scalar(b"/c/0"), Some(&b"1"[..]));
+        assert!(json.at(b"/c/00").is_none() && json.at(b"/c/+0").is_none());
     }
 
     #[test]

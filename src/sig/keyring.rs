@@ -1,6 +1,6 @@
 //! The ordered set of keys that a route accepts or signs with.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::key::Key;
@@ -11,8 +11,12 @@ use super::time::Moment;
 pub struct Keyring {
     name: Arc<str>,
     keys: Vec<Arc<Key>>,
-    by_id: HashMap<Arc<str>, usize>,
+    /// Places by id, where looking through the keys would take longer.
+    index: Option<HashMap<Arc<str>, usize>>,
 }
+
+/// Up to this many keys are looked through. Most rings are of a tenant with one key: an index would be most of their memory.
+const FEW: usize = 8;
 
 /// Why a set of keys is not a keyring.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -35,16 +39,18 @@ impl Keyring {
         if keys.is_empty() {
             return Err(KeyringError::Empty(name));
         }
-        let mut by_id = HashMap::with_capacity(keys.len());
-        for (place, key) in keys.iter().enumerate() {
+        let mut ids = HashSet::with_capacity(keys.len());
+        for key in &keys {
             if key.secret.is_empty() {
                 return Err(KeyringError::EmptySecret(Arc::clone(&key.id)));
             }
-            if by_id.insert(Arc::clone(&key.id), place).is_some() {
+            if !ids.insert(&key.id) {
                 return Err(KeyringError::Duplicate(Arc::clone(&key.id)));
             }
         }
-        Ok(Self { name, keys: keys.into_iter().map(Arc::new).collect(), by_id })
+        let places = keys.iter().enumerate().map(|(place, key)| (Arc::clone(&key.id), place));
+        let index = (keys.len() > FEW).then(|| places.collect());
+        Ok(Self { name, keys: keys.into_iter().map(Arc::new).collect(), index })
     }
 
     /// The name it has in the configuration.
@@ -59,12 +65,15 @@ impl Keyring {
 
     /// The key with this id, whatever its state.
     pub fn by_id(&self, id: &str) -> Option<&Arc<Key>> {
-        self.by_id.get(id).and_then(|place| self.keys.get(*place))
+        self.place(id).and_then(|place| self.keys.get(place))
     }
 
     /// Where in [`Keyring::keys`] the key with this id is.
     pub fn place(&self, id: &str) -> Option<usize> {
-        self.by_id.get(id).copied()
+        match &self.index {
+            Some(index) => index.get(id).copied(),
+            None => self.keys.iter().position(|key| *key.id == *id),
+        }
     }
 
     /// Keys that may verify at `now`. Empty means: fail closed, with a code of its own.

@@ -109,6 +109,13 @@ impl Fields {
         self.0.push(Field { name, value: value.into() });
     }
 
+    /// Removes the digests of a body that is about to be replaced (RFC 9530, RFC 3230, RFC 1864).
+    pub fn forget_body(&mut self) {
+        self.0.retain(|field| {
+            !matches!(field.name.as_ref(), b"content-digest" | b"repr-digest" | b"digest" | b"content-md5")
+        });
+    }
+
     /// Keeps the lines for which `keep` says so.
     pub fn retain(&mut self, keep: impl FnMut(&Field) -> bool) {
         self.0.retain(keep);

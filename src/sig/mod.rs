@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** nothing here does I/O, logs, spawns, reads a clock or knows that there is a network.
 
+pub mod canonical;
 pub mod check;
 mod date;
 pub mod declared;
@@ -16,6 +17,7 @@ pub mod message;
 pub mod native;
 pub mod params;
 pub mod permit;
+pub mod public;
 pub mod ring;
 pub mod scheme;
 pub mod secret;
@@ -31,7 +33,7 @@ pub enum Need {
     Head,
     /// Evidence is in the head and the body is used once, raw or hashed: fed as it arrives.
     Feed,
-    /// The contiguous body is needed at the end: JSON pointers, form fields, a body used twice.
+    /// The contiguous body is needed at the end: JSON pointers, form fields, a body used twice, a signature under a public key.
     Whole,
 }
 

@@ -18,6 +18,7 @@ pub struct Permit {
     pub(in crate::sig) nonce: Option<Bytes>,
     pub(in crate::sig) macs: Vec<Bytes>,
     pub(in crate::sig) sets: Vec<(Bytes, Bytes)>,
+    pub(in crate::sig) payload: Option<Bytes>,
 }
 
 impl Permit {
@@ -57,6 +58,11 @@ impl Permit {
         &self.sets
     }
 
+    /// The signed JSON in its one spelling, where [`super::check::Check::keep_payload`] asked for it.
+    pub fn payload(&self) -> Option<&Bytes> {
+        self.payload.as_ref()
+    }
+
     /// A permit out of thin air, for tests of what comes after the proof.
     #[cfg(test)]
     pub(crate) fn for_test(
@@ -65,7 +71,7 @@ impl Permit {
         fresh_until: Option<Moment>,
         macs: Vec<Bytes>,
     ) -> Self {
-        Self { key, scheme: "test".into(), stamp, fresh_until, nonce: None, macs, sets: Vec::new() }
+        Self { key, scheme: "test".into(), stamp, fresh_until, nonce: None, macs, sets: Vec::new(), payload: None }
     }
 
     /// The same with a nonce.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::declared::parts::KeyForm;
+use super::declared::parts::{KeyForm, Pair};
 use super::key::Key;
 use super::keyring::Keyring;
 use super::mac::{Algorithm, Mac};
 use super::message::Head;
+use super::public::{PublicAlgorithm, PublicKey};
 use super::scheme::Scheme;
 use super::secret::Secret;
 use super::template::{Input, Part, Template};
@@ -24,7 +25,7 @@ pub struct Misfit {
     /// The scheme that cannot use it.
     pub scheme: Arc<str>,
     /// What is wrong with its form.
-    pub why: &'static str,
+    pub why: String,
 }
 
 /// What a scheme makes of a secret.
@@ -45,14 +46,40 @@ pub enum Primitive {
     Hash(Algorithm),
     /// HMAC with a key that is derived from the secret for each request.
     Derived(Algorithm),
+    /// A signature that the configured public key verifies.
+    Public(PublicAlgorithm),
+    /// The secret itself, sent along: it proves who sends, and nothing of what is sent.
+    Token,
 }
 
 impl Primitive {
-    /// The hash function below it.
+    /// Everything that `algorithm` of a scheme can name.
+    pub fn names() -> impl Iterator<Item = (&'static str, Self)> {
+        let hashes = Algorithm::NAMES.into_iter().map(|(name, algorithm)| (name, Self::Hmac(algorithm)));
+        let public = PublicAlgorithm::NAMES.into_iter().map(|(name, algorithm)| (name, Self::Public(algorithm)));
+        hashes.chain(public).chain([("token", Self::Token)])
+    }
+
+    /// The hash function below it; of a token the one under which it is compared.
     pub const fn algorithm(self) -> Algorithm {
         match self {
             Self::Hmac(algorithm) | Self::Hash(algorithm) | Self::Derived(algorithm) => algorithm,
+            Self::Public(algorithm) => algorithm.hash(),
+            Self::Token => Algorithm::Sha256,
         }
+    }
+
+    /// What a decoded signature is compared or verified as; `None` where it has a length that no such signature has.
+    pub(in crate::sig) fn claim(self, signature: Vec<u8>) -> Option<Vec<u8>> {
+        let fits = match self {
+            Self::Hmac(algorithm) | Self::Hash(algorithm) | Self::Derived(algorithm) => {
+                signature.len() == algorithm.size()
+            }
+            Self::Public(algorithm) => algorithm.is_size(signature.len()),
+            // Digests have one length: comparing them tells nothing of the length of the secret.
+            Self::Token => return Some(self.algorithm().digest(&signature)),
+        };
+        fits.then_some(signature)
     }
 }
 
@@ -60,53 +87,71 @@ impl Primitive {
 pub(crate) struct Prepared {
     /// `None` for the dummy that stands for an unknown key.
     pub(in crate::sig) key: Option<Arc<Key>>,
+    /// The keyed state. Of a public key: the state of the digest that stands for a signature in the replay memory.
     pub(in crate::sig) mac: Mac,
     /// The key bytes, where more than the keyed state is needed of them.
     pub(in crate::sig) bytes: Option<Secret>,
+    pub(in crate::sig) public: Option<PublicKey>,
 }
 
 /// A ring made ready for one scheme.
 pub struct PreparedRing {
     ring: Arc<Keyring>,
-    key_use: KeyUse,
-    dummy: Dummy,
-    ready: Vec<Option<Arc<Prepared>>>,
+    key_use: Arc<KeyUse>,
+    ahead: Option<Ahead>,
+}
+
+/// What was computed before anybody asked.
+struct Ahead {
+    /// In the order of the ring; `None` where a key does not fit.
+    keys: Vec<Option<Arc<Prepared>>>,
+    dummy: Arc<Prepared>,
 }
 
 impl Prepared {
-    fn new(key_use: &KeyUse, key: &Arc<Key>) -> Result<Arc<Self>, &'static str> {
-        let bytes = key_bytes(&key_use.form, key.secret.expose())?;
-        Ok(Arc::new(Self::of(key_use, Some(Arc::clone(key)), bytes)))
+    fn new(key_use: &KeyUse, key: &Arc<Key>) -> Result<Arc<Self>, String> {
+        let (form, secret, owner) = (&key_use.form, key.secret.expose(), Some(Arc::clone(key)));
+        Ok(Arc::new(match key_use.primitive {
+            Primitive::Public(algorithm) => Self::public(owner, PublicKey::read(algorithm, form, secret)?),
+            Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) | Primitive::Token => {
+                Self::secret(key_use.primitive, owner, key_bytes(form, secret)?)
+            }
+        }))
     }
 
-    fn of(key_use: &KeyUse, key: Option<Arc<Key>>, bytes: Secret) -> Self {
-        match key_use.primitive {
-            Primitive::Hmac(algorithm) => Self { key, mac: Mac::keyed(algorithm, bytes.expose()), bytes: None },
-            Primitive::Hash(algorithm) | Primitive::Derived(algorithm) => {
-                Self { key, mac: Mac::plain(algorithm), bytes: Some(bytes) }
+    fn secret(primitive: Primitive, key: Option<Arc<Key>>, bytes: Secret) -> Self {
+        let algorithm = primitive.algorithm();
+        match primitive {
+            Primitive::Hmac(_) => Self { key, mac: Mac::keyed(algorithm, bytes.expose()), bytes: None, public: None },
+            Primitive::Hash(_) | Primitive::Derived(_) | Primitive::Public(_) | Primitive::Token => {
+                Self { key, mac: Mac::plain(algorithm), bytes: Some(bytes), public: None }
             }
         }
+    }
+
+    fn public(key: Option<Arc<Key>>, public: PublicKey) -> Self {
+        let mut mac = Mac::plain(Algorithm::Sha256);
+        mac.update(public.bytes());
+        Self { key, mac, bytes: None, public: Some(public) }
     }
 }
 
 /// Stands for a key that nobody has: fed the same bytes, it makes an unknown key id cost what a wrong signature costs.
-#[derive(Clone)]
 pub(in crate::sig) struct Dummy(Arc<Prepared>);
 
 impl Dummy {
     pub(in crate::sig) fn new(key_use: &KeyUse) -> Self {
+        let public = match key_use.primitive {
+            Primitive::Public(algorithm) => PublicKey::of_nobody(algorithm),
+            Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) | Primitive::Token => None,
+        };
         let bytes = Secret::new(b"no key has this id, yet it takes as long".to_vec());
-        Self(Arc::new(Prepared::of(key_use, None, bytes)))
+        let secret = || Prepared::secret(key_use.primitive, None, bytes);
+        Self(Arc::new(public.map_or_else(secret, |public| Prepared::public(None, public))))
     }
 
-    pub(in crate::sig) fn prepared(&self) -> Arc<Prepared> {
-        Arc::clone(&self.0)
-    }
-}
-
-impl std::fmt::Debug for Dummy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Dummy")
+    pub(in crate::sig) fn prepared(self) -> Arc<Prepared> {
+        self.0
     }
 }
 
@@ -114,19 +159,20 @@ impl PreparedRing {
     /// Above this many keys nothing is computed ahead: tenants are looked up, not tried.
     pub const MOST: usize = 4096;
 
-    /// A ring whose keys are made ready when they are asked for.
+    /// A ring whose keys are made ready when they are asked for: a tenant among many, who is silent most of the time.
     pub fn lazy(scheme: &Scheme, ring: Arc<Keyring>) -> Self {
-        let key_use = scheme.facts().key_use.clone();
-        Self { ring, dummy: Dummy::new(&key_use), key_use, ready: Vec::new() }
+        Self { ring, key_use: Arc::clone(scheme.key_use()), ahead: None }
     }
 
     /// Every key of `ring` made ready for `scheme`. Keys that do not fit are never used: see [`PreparedRing::misfits`].
     pub fn new(scheme: &Scheme, ring: Arc<Keyring>) -> Self {
         let lazy = Self::lazy(scheme, ring);
-        let few = lazy.ring.keys().len() <= Self::MOST;
-        let keys = if few { lazy.ring.keys() } else { &[] };
-        let ready = keys.iter().map(|key| Prepared::new(&lazy.key_use, key).ok()).collect();
-        Self { ready, ..lazy }
+        if lazy.ring.keys().len() > Self::MOST {
+            return lazy;
+        }
+        let keys = lazy.ring.keys().iter().map(|key| Prepared::new(&lazy.key_use, key).ok()).collect();
+        let dummy = Dummy::new(&lazy.key_use).prepared();
+        Self { ahead: Some(Ahead { keys, dummy }), ..lazy }
     }
 
     /// The ring itself.
@@ -147,7 +193,7 @@ impl PreparedRing {
 
     /// Keys that cannot be used with `scheme`.
     pub fn misfits(&self, scheme: &Scheme) -> Vec<Misfit> {
-        let why = |key: &Arc<Key>| key_bytes(&scheme.facts().key_use.form, key.secret.expose()).err();
+        let why = |key: &Arc<Key>| Prepared::new(&scheme.facts().key_use, key).err();
         let misfit = |key: &Arc<Key>, why| Misfit {
             ring: Arc::clone(self.ring.name()),
             key: Arc::clone(&key.id),
@@ -170,7 +216,7 @@ impl PreparedRing {
         if let Some(id) = id {
             let known = std::str::from_utf8(id).ok().and_then(|id| self.ring.place(id));
             let ready = known.and_then(|place| self.usable_at(place, now));
-            return Ok(vec![ready.unwrap_or_else(|| self.dummy.prepared())]);
+            return Ok(vec![ready.unwrap_or_else(|| self.nobody())]);
         }
         let places = (0..self.ring.keys().len()).rev();
         Ok(places.filter_map(|place| self.usable_at(place, now)).take(most).collect())
@@ -182,9 +228,17 @@ impl PreparedRing {
     }
 
     fn at(&self, place: usize, key: &Arc<Key>) -> Option<Arc<Prepared>> {
-        match self.ready.get(place) {
-            Some(ready) => ready.clone(),
+        match &self.ahead {
+            Some(ahead) => ahead.keys.get(place).cloned().flatten(),
             None => Prepared::new(&self.key_use, key).ok(),
+        }
+    }
+
+    /// As much work as a key takes.
+    fn nobody(&self) -> Arc<Prepared> {
+        match &self.ahead {
+            Some(ahead) => Arc::clone(&ahead.dummy),
+            None => Dummy::new(&self.key_use).prepared(),
         }
     }
 
@@ -196,7 +250,7 @@ impl PreparedRing {
 }
 
 /// How the configured secret becomes key bytes.
-fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, &'static str> {
+fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, String> {
     let prefix = form.strip_prefix.as_deref().unwrap_or_default().as_bytes();
     let text = secret.strip_prefix(prefix).unwrap_or(secret);
     let bytes = match form.encoding {
@@ -206,12 +260,35 @@ fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, &'static str> {
         }
     };
     if bytes.is_empty() {
-        return Err("its secret is empty after decoding");
+        return Err("its secret is empty after decoding".to_owned());
     }
-    Ok(match &form.derive {
+    let bytes = match &form.derive {
         None => bytes,
         Some((algorithm, template)) => derive(*algorithm, template, &bytes),
-    })
+    };
+    form.pair.map_or(Ok(bytes.clone()), |pair| joined(pair, &bytes))
+}
+
+/// Whether this is how RFC 5849 §3.6 encodes something.
+fn is_encoded(text: &[u8]) -> bool {
+    let plain = zeroize::Zeroizing::new(super::form::percent_decode(text, false).into_owned());
+    zeroize::Zeroizing::new(super::form::percent_encode(&plain)).as_bytes() == text
+}
+
+/// The key of RFC 5849 §3.4.2: both secrets percent-encoded, an `&` between them.
+fn joined(pair: Pair, secret: &Secret) -> Result<Secret, &'static str> {
+    let text = secret.expose();
+    match pair {
+        Pair::Alone => {
+            let encoded = zeroize::Zeroizing::new(super::form::percent_encode(text));
+            Ok(Secret::new([encoded.as_bytes(), b"&"].concat()))
+        }
+        Pair::Joined => {
+            let halves: Vec<&[u8]> = text.split(|byte| *byte == b'&').collect();
+            let fits = halves.len() == 2 && !text.starts_with(b"&") && halves.into_iter().all(is_encoded);
+            fits.then(|| secret.clone()).ok_or("its secret is not two percent-encoded secrets with `&` between them")
+        }
+    }
 }
 
 fn derive(algorithm: Algorithm, template: &Template, key: &Secret) -> Secret {

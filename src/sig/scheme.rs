@@ -9,12 +9,14 @@ use super::Need;
 use super::declared::parts::{Declared, Fault, Parts};
 use super::message::Head;
 use super::native::Native;
-use super::ring::KeyUse;
+use super::ring::{KeyUse, Primitive};
 
 /// A compiled scheme; the same one verifies and signs.
 #[derive(Clone, Debug)]
 pub struct Scheme {
     facts: Facts,
+    /// Of the facts, for the rings to share.
+    key_use: Arc<KeyUse>,
     pub(in crate::sig) kind: Kind,
     alternatives: Vec<Arc<Scheme>>,
 }
@@ -92,12 +94,16 @@ impl Scheme {
     /// Checks that the parts of a declaration make sense together.
     pub fn new(parts: Parts) -> Result<Self, Vec<Fault>> {
         let declared = Declared::new(parts)?;
-        Ok(Self { facts: declared.facts(), kind: Kind::Declared(Arc::new(declared)), alternatives: Vec::new() })
+        Ok(Self::of(declared.facts(), Kind::Declared(Arc::new(declared))))
     }
 
     /// A scheme that is code.
     pub(crate) fn native(native: impl Native + 'static) -> Self {
-        Self { facts: native.facts(), kind: Kind::Native(Arc::new(native)), alternatives: Vec::new() }
+        Self::of(native.facts(), Kind::Native(Arc::new(native)))
+    }
+
+    fn of(facts: Facts, kind: Kind) -> Self {
+        Self { key_use: Arc::new(facts.key_use.clone()), facts, kind, alternatives: Vec::new() }
     }
 
     /// A scheme that stands for an ordered choice of schemes; the first also signs.
@@ -109,6 +115,11 @@ impl Scheme {
     /// What it proves and what it leaves open.
     pub const fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// What it makes of a secret.
+    pub(in crate::sig) const fn key_use(&self) -> &Arc<KeyUse> {
+        &self.key_use
     }
 
     /// Its name in the configuration.
@@ -131,6 +142,11 @@ impl Scheme {
         self.facts.messages.saturating_mul(if self.facts.key_named { keys.min(1) } else { keys })
     }
 
+    /// Whether it compares a token, which covers nothing.
+    pub fn is_token(&self) -> bool {
+        self.facts.key_use.primitive == Primitive::Token
+    }
+
     /// Whether it, or a member of it, signs the public URL, which only configuration can say.
     pub fn needs_public_url(&self) -> bool {
         self.facts.needs_public_url || self.alternatives.iter().any(|member| member.needs_public_url())
@@ -146,6 +162,22 @@ impl Scheme {
         match &self.kind {
             Kind::Declared(declared) => declared.is_chosen(head),
             Kind::Native(native) => native.is_chosen(head),
+        }
+    }
+
+    /// Whether what it signs is one JSON value in one spelling, which can be forwarded without its envelope.
+    pub fn has_payload(&self) -> bool {
+        match &self.kind {
+            Kind::Declared(declared) => declared.parts.payload().is_some(),
+            Kind::Native(_) => false,
+        }
+    }
+
+    /// Whether signing puts the body into an envelope.
+    pub fn wraps_body(&self) -> bool {
+        match &self.kind {
+            Kind::Declared(declared) => declared.parts.envelope().is_some(),
+            Kind::Native(_) => false,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::message::Head;
 use super::ring::Prepared;
 use super::scheme::{Kind, Scheme};
@@ -67,11 +69,12 @@ impl Signing {
         }
     }
 
-    /// Writes the signature into the head, replacing what the client sent. `whole` as in [`super::check::Check::close`].
-    pub fn finish(self, head: &mut Head, whole: Option<&[u8]>) -> Result<(), Rejection> {
+    /// Writes the signature into the head, replacing what the client sent. `whole` as in [`super::check::Check::close`]. Where the signature
+    /// sits in the body, the body that is to leave instead is returned.
+    pub fn finish(self, head: &mut Head, whole: Option<&[u8]>) -> Result<Option<Bytes>, Rejection> {
         match self.inner {
             Inner::Declared(signing) => signing.finish(head, whole),
-            Inner::Native(signing) => signing.finish(head, whole),
+            Inner::Native(signing) => signing.finish(head, whole).map(|()| None),
         }
     }
 }

@@ -9,6 +9,8 @@ mod bodies;
 #[cfg(test)]
 mod drf;
 #[cfg(test)]
+mod envelope;
+#[cfg(test)]
 mod exact;
 #[cfg(test)]
 mod grpc;
@@ -51,6 +53,8 @@ mod unhappy;
 mod upgrade;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod verified;
 #[cfg(test)]
 mod verify;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::policy::routes::Match;
 use crate::reject::Code;
 
 /// Headers that frame a message or belong to one connection: no edit can be right.
-const FRAMING: [&str; 9] = [
+pub(in crate::config) const FRAMING: [&str; 9] = [
     "connection",
     "content-length",
     "host",

@@ -2,7 +2,7 @@
 
 mod answers;
 mod bounds;
-mod edits;
+pub(in crate::config) mod edits;
 mod files;
 mod guard;
 mod identity;

@@ -27,6 +27,7 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
     };
     let at = raw.replay.spot_or(spot);
     check(by, verified.map(|_| (nonces, stamped, keep)), raw.verify.is_written(), at, scope);
+    check_tokens(by, verified, at, scope);
     check_statuses(settings, scope);
     let methods = settings.into_iter().flat_map(|settings| settings.methods.each());
     let release_on = settings.into_iter().flat_map(|settings| settings.release_on.each());
@@ -37,6 +38,15 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
         duplicate: settings.and_then(|settings| settings.duplicate.get()).map(|Of(Status(status))| *status),
         release_on: release_on.map(|(Of(Status(status)), _)| *status).collect(),
         chosen: settings.is_some_and(|settings| settings.by.is_written()),
+    }
+}
+
+/// A token is the same in every request.
+fn check_tokens(by: ReplayBy, verified: Option<&Verified>, at: Spot, scope: &Scope<'_>) {
+    let tokens = verified.and_then(|verified| verified.gate.schemes().find(|scheme| scheme.is_token()));
+    if let (ReplayBy::Signature, Some(scheme)) = (by, tokens) {
+        let message = format!("scheme `{}` compares a token, which is the same in every request", scheme.name());
+        scope.report.error(at, &message, Some("write `replay: off`: a token cannot tell a repetition"));
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::values::{Of, Origin, Size};
 use super::guard::{self, Verified};
 use super::{Scope, answers, bounds, edits, identity, matches, replay};
 use crate::policy::limits::Request;
-use crate::policy::route::{BodyMode, ErrorShape, Guard, ReplayBy, Trailers};
+use crate::policy::route::{BodyMode, ErrorShape, Forward, Guard, ReplayBy, Trailers};
 use crate::policy::routes::Match;
 use crate::policy::upstream::Upstream;
 use crate::policy::{Gate, Route};
@@ -49,6 +49,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
     let statuses = edits::statuses(raw, scope);
     let preflight = edits::preflight(raw, scope);
     let body = body_mode(raw);
+    let forward = forward(raw, verified.as_ref(), scope);
     check_body(raw, body, verified.as_ref(), seal.as_ref().map(crate::policy::Seal::need), scope);
     check_settings(raw, file, scope);
     let guard = guard_of(raw, spot, verified.map(|verified| verified.gate), scope);
@@ -66,6 +67,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             rewrite,
             identity: identity::compile(raw, scope),
             body,
+            forward,
             limits,
             replay,
             upstream: upstream?,
@@ -88,6 +90,22 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
 fn body_mode(raw: &raw::Route) -> BodyMode {
     let mode = raw.body.get().and_then(|short| short.0.mode.get());
     if mode == Some(&raw::BodyMode::Stream) { BodyMode::Stream } else { BodyMode::Hold }
+}
+
+/// What the upstream gets of an envelope; a payload has to be said by every scheme.
+fn forward(raw: &raw::Route, verified: Option<&Verified>, scope: &Scope<'_>) -> Forward {
+    let Some((raw::Forward::Payload, at)) = raw.body.get().and_then(|short| short.0.forward.found()) else {
+        return Forward::Envelope;
+    };
+    if !raw.verify.is_written() {
+        scope.report.error(at, "nothing is verified, so there is no signed payload", Some("add `verify`, or remove it"));
+    }
+    let without = |scheme: &&std::sync::Arc<crate::sig::scheme::Scheme>| !scheme.has_payload();
+    if let Some(scheme) = verified.and_then(|verified| verified.gate.schemes().find(without)) {
+        let message = format!("what scheme `{}` signs is not one JSON value", scheme.name());
+        scope.report.error(at, &message, Some("write `forward: envelope`, or use a scheme like `json-envelope`"));
+    }
+    Forward::Payload
 }
 
 fn trailers(raw: &raw::Route) -> Trailers {

@@ -91,6 +91,14 @@ pub(crate) struct Body {
     pub(crate) memory: Field<Of<Size>>,
     pub(crate) whole_max: Field<Of<Size>>,
     pub(crate) rate: Field<Of<Size>>,
+    pub(crate) forward: Field<Forward>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Forward {
+    Envelope,
+    Payload,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]

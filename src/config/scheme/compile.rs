@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::raw::Declaration;
 use super::{SchemeProblem, fields};
 use crate::sig::declared::parts::{KeyIdField, Parts, SignatureField};
-use crate::sig::mac::Algorithm;
+use crate::sig::ring::Primitive;
 use crate::sig::scheme::Scheme;
 use crate::sig::template::{Names, Template};
 
@@ -75,11 +75,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn parts(&mut self, name: &str, raw: &Declaration) -> Option<Parts> {
-        let algorithm = match &raw.algorithm {
-            Some(text) => self.word("algorithm", text, &Algorithm::NAMES),
-            None => self.lacks("algorithm", "a scheme needs an `algorithm`", "algorithm: sha256"),
-        };
-        let mac = raw.mac.as_ref().map(|mac| self.word("mac", mac, &[("hmac", true), ("hash", false)]));
+        let primitive = self.primitive(raw);
         let key = raw.key.as_ref().map(|key| self.key(key)).unwrap_or_default();
         let lets = self.lets(raw);
         let signatures = self.signatures(raw);
@@ -99,8 +95,7 @@ impl<'a> Compiler<'a> {
         self.check_overrides();
         Some(Parts {
             name: Arc::from(name),
-            algorithm: algorithm?,
-            keyed: mac.flatten().unwrap_or(true),
+            primitive: primitive?,
             spellings: std::mem::take(&mut self.spellings),
             key,
             params,
@@ -115,6 +110,27 @@ impl<'a> Compiler<'a> {
             messages,
             when,
         })
+    }
+
+    /// What `algorithm` and `mac` say together.
+    fn primitive(&mut self, raw: &Declaration) -> Option<Primitive> {
+        let mac = raw.mac.as_ref().map(|mac| (mac, self.word("mac", mac, &[("hmac", true), ("hash", false)])));
+        let Some(text) = &raw.algorithm else {
+            return self.lacks("algorithm", "a scheme needs an `algorithm`", "algorithm: sha256");
+        };
+        let named = self.word("algorithm", text, &Primitive::names().collect::<Vec<_>>())?;
+        match (named, mac) {
+            (named, None) => Some(named),
+            (Primitive::Hmac(algorithm), Some((_, keyed))) => {
+                Some(if keyed? { Primitive::Hmac(algorithm) } else { Primitive::Hash(algorithm) })
+            }
+            (_, Some((mac, _))) => self.refuse("mac", mac, &format!("`mac` has no meaning with `{}`", text.value)),
+        }
+    }
+
+    /// Whether the declaration compares a token.
+    pub(super) fn is_token(&self) -> bool {
+        self.declaration.algorithm.as_ref().is_some_and(|text| text.value == "token")
     }
 
     /// Named templates in order; each may use those before it.

@@ -39,7 +39,7 @@ impl Compiler<'_> {
             }
             Some((algorithm?, template))
         });
-        KeyForm { encoding, strip_prefix: raw.strip_prefix.clone(), derive }
+        KeyForm { encoding, strip_prefix: raw.strip_prefix.clone(), derive, pair: None }
     }
 
     pub(super) fn params(&mut self, raw: &Spanned<RawParams>) -> Option<ParamList> {
@@ -68,10 +68,14 @@ impl Compiler<'_> {
         let source = self.source(path, raw)?;
         let one = &raw.value;
         let encoding = match &one.encoding {
-            Some(text) => self.word(&format!("{path}.encoding"), text, &fields::ENCODINGS)?,
+            Some(text) if self.is_token() => {
+                return self.refuse(&format!("{path}.encoding"), text, "a token is compared as it stands");
+            }
+            Some(text) => Some(self.word(&format!("{path}.encoding"), text, &fields::ENCODINGS)?),
+            None if self.is_token() => None,
             None => return self.lacks(&format!("{path}.encoding"), "a signature needs an `encoding`", "encoding: hex"),
         };
-        if one.any_case && encoding != Encoding::Hex {
+        if one.any_case && encoding != Some(Encoding::Hex) {
             self.say(
                 &format!("{path}.any_case"),
                 &raw.referenced,

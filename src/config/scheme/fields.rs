@@ -30,13 +30,18 @@ impl Compiler<'_> {
             self.say(
                 path,
                 &raw.referenced,
-                "say where it sits: exactly one of header, query, cookie, param, form, json",
+                "say where it sits: exactly one of header, query, cookie, param, form, json, from",
             );
             return None;
         };
+        let place = self.constant(&format!("{path}.{kind}"), place, &raw.referenced)?;
+        let (kind, place) = match *kind {
+            "from" => place.split_once(':').unwrap_or((&place, "")),
+            kind => (kind, place.as_str()),
+        };
         match Source::new(kind, place) {
             Ok(source) => {
-                if *kind == "header" {
+                if kind == "header" {
                     self.spellings.extend(place.split('/').map(str::to_owned));
                 }
                 Some(self.rename(source))
@@ -64,14 +69,15 @@ impl Compiler<'_> {
 
     /// One of a closed set of words.
     pub(super) fn word<T: Copy>(&mut self, path: &str, text: &Text, known: &[(&str, T)]) -> Option<T> {
-        if let Some((_, value)) = known.iter().find(|(name, _)| *name == text.value) {
+        let word = self.constant(path, &text.value, &text.referenced)?;
+        if let Some((_, value)) = known.iter().find(|(name, _)| *name == word) {
             return Some(*value);
         }
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
         self.problems.push(SchemeProblem {
             path: path.to_owned(),
             at: at(&text.referenced),
-            message: format!("`{}` is not known here", text.value),
+            message: format!("`{word}` is not known here"),
             fix: Some(format!("one of {}", names.join(", "))),
         });
         None
@@ -86,12 +92,30 @@ impl Compiler<'_> {
         }
     }
 
+    /// A text in which settings are filled in, and nothing of the request.
+    pub(super) fn constant(&mut self, path: &str, text: &str, place: &Location) -> Option<String> {
+        if !text.contains(['{', '}']) {
+            return Some(text.to_owned());
+        }
+        let template = Template::parse(text, Names { lets: &[], settings: &self.settings });
+        let parts = template.map(|template| template.0);
+        let why = match parts.as_deref() {
+            Ok([]) => return Some(String::new()),
+            Ok([Part::Literal(text)]) => return Some(String::from_utf8_lossy(text).into_owned()),
+            Ok(_) => "only `{setting:name}` can stand here",
+            Err(why) => why,
+        };
+        self.say(path, place, why);
+        None
+    }
+
     pub(super) fn separator<T>(&mut self, path: &str, raw: &Spanned<T>, text: &str) -> Option<Bytes> {
+        let text = self.constant(path, text, &raw.referenced)?;
         if text.is_empty() {
             self.say(path, &raw.referenced, "a separator has at least one character");
             return None;
         }
-        Some(Bytes::copy_from_slice(text.as_bytes()))
+        Some(Bytes::from(text))
     }
 
     /// A template, with the header names that a route gives it.
@@ -121,7 +145,8 @@ impl Compiler<'_> {
             let message = format!("`{new}` is not a header name");
             self.problems.push(SchemeProblem { path: "headers".to_owned(), at: None, message, fix: None });
         }
-        if (overrides.past.is_some() || overrides.future.is_some()) && self.declaration.timestamp.is_none() {
+        let timed = self.declaration.timestamp.is_some() || self.declaration.oauth1.is_some();
+        if (overrides.past.is_some() || overrides.future.is_some()) && !timed {
             let message = "the scheme has no timestamp, so it has no window".to_owned();
             self.problems.push(SchemeProblem { path: "past".to_owned(), at: None, message, fix: None });
         }

@@ -36,9 +36,12 @@ pub struct Declaration {
     #[serde(default)]
     pub(super) when: Vec<Text>,
     pub(super) message: Option<Spanned<OneOrMany>>,
+    pub(super) jwt: Option<natives::RawJwt>,
+    pub(super) oauth1: Option<natives::RawOauth1>,
     #[serde(default)]
     pub(super) any_of: Vec<Declaration>,
     pub(super) rfc9421: Option<natives::rfc9421::Raw>,
+    pub(super) aws_sigv4: Option<natives::aws_sigv4::Options>,
     #[serde(skip)]
     pub(super) overrides: Overrides,
 }
@@ -79,7 +82,7 @@ pub(super) struct RawDerive {
 
 /// The places of docs/schemes.md; exactly one is set.
 pub(super) trait Placed {
-    fn places(&self) -> [(&'static str, Option<&str>); 6];
+    fn places(&self) -> [(&'static str, Option<&str>); 7];
 }
 
 macro_rules! placed {
@@ -94,11 +97,12 @@ macro_rules! placed {
             param: Option<String>,
             form: Option<String>,
             json: Option<String>,
+            from: Option<String>,
             $($(#[$attr])* pub(super) $field: $type,)*
         }
 
         impl Placed for $name {
-            fn places(&self) -> [(&'static str, Option<&str>); 6] {
+            fn places(&self) -> [(&'static str, Option<&str>); 7] {
                 [
                     ("header", self.header.as_deref()),
                     ("query", self.query.as_deref()),
@@ -106,6 +110,7 @@ macro_rules! placed {
                     ("param", self.param.as_deref()),
                     ("form", self.form.as_deref()),
                     ("json", self.json.as_deref()),
+                    ("from", self.from.as_deref()),
                 ]
             }
         }

@@ -9,6 +9,7 @@ mod files;
 mod problems;
 mod process;
 mod routes;
+mod verified;
 
 /// A directory with a certificate, keys and configuration files.
 struct Place {

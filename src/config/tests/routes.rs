@@ -55,6 +55,13 @@ fn a_route_says_who_gets_through() {
         ("{path: /, client_certificate: true, upstream: app}", ".client_certificate", "no listener of this route asks"),
         ("{path: /, verify: linear, keys: partners, upstream: app, body: stream}", ".body", "`body: hold`"),
         (
+            "{path: /, verify: linear, keys: partners, upstream: app, body: {forward: payload}}",
+            ".body.forward",
+            "not one JSON value",
+        ),
+        ("{path: /, public: true, upstream: app, body: {forward: payload}}", ".body.forward", "nothing is verified"),
+        ("{path: /, verify: json-envelope, keys: partners, upstream: app, body: stream}", ".body", "`body: hold`"),
+        (
             "{path: /, mode: observe, public: true, verify: github, keys: partners, sign: {scheme: github}, upstream: app}",
             ".mode",
             "would sign what was not verified",

@@ -20,6 +20,7 @@ fn route(name: &str) -> Arc<Route> {
         rewrite: None,
         identity: Identity { key: None, principal: None, verdict: Bytes::new(), strip_signature: false },
         body: BodyMode::Hold,
+        forward: crate::policy::route::Forward::Envelope,
         limits: limits::Request::default(),
         replay: Replay {
             by: ReplayBy::Off,

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::parts::{Absent, Declared, Fault, Parts, Step, Test};
 use crate::sig::Need;
 use crate::sig::mac::Algorithm;
+use crate::sig::ring::Primitive;
 use crate::sig::template::{Input, Part, Source, Template, Value};
 
 /// How much of the body a value needs.
@@ -25,15 +26,18 @@ impl Declared {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let contents: Vec<Vec<Step>> = parts.messages.iter().map(|message| plan(&parts, message)).collect();
+        let contents: Vec<Vec<Step>> = match parts.primitive {
+            Primitive::Token => vec![vec![Step::Key]],
+            Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) | Primitive::Public(_) => {
+                parts.messages.iter().map(|message| plan(&parts, message)).collect()
+            }
+        };
         let need = need(&parts, &contents);
         let digests = digests(&parts);
         let keeps_head = need == Need::Whole || !late_free(&parts, &contents);
         let uses_json = sources(&parts).iter().any(|source| matches!(source, Source::Json(_)));
-        let dummy = crate::sig::ring::Dummy::new(&parts.key_use());
         let (stamp_covered, nonce_covered) = (false, false);
-        let mut scheme =
-            Self { parts, contents, need, digests, keeps_head, uses_json, stamp_covered, nonce_covered, dummy };
+        let mut scheme = Self { parts, contents, need, digests, keeps_head, uses_json, stamp_covered, nonce_covered };
         scheme.stamp_covered = scheme.covers_timestamp();
         scheme.nonce_covered = scheme.covers_nonce();
         let digest = scheme.parts.digest.as_ref().filter(|_| scheme.parts.signed_headers.is_none());
@@ -146,7 +150,8 @@ fn need(parts: &Parts, contents: &[Vec<Step>]) -> Need {
     let carried = carriers(parts).into_iter().any(|source| carrier_in_body(parts, source));
     let needs = contents.iter().map(|steps| need_of_content(parts, steps));
     let most = needs.max().unwrap_or(Need::Head);
-    if sides || carried { Need::Whole } else { most }
+    let verified = matches!(parts.primitive, Primitive::Public(_));
+    if sides || carried || verified { Need::Whole } else { most }
 }
 
 fn need_of_content(parts: &Parts, steps: &[Step]) -> Need {

@@ -10,6 +10,7 @@ use super::claims::{self, Claims};
 use super::lanes;
 use super::parts::{Declared, Demand, Requirement, Test};
 use super::scope::{Scope, Seen, Twice};
+use super::verified;
 use crate::reject::{Code, Rejection};
 use crate::sig::Need;
 use crate::sig::check::Terms;
@@ -18,7 +19,7 @@ use crate::sig::key::Key;
 use crate::sig::mac::{Algorithm, Mac};
 use crate::sig::message::Head;
 use crate::sig::permit::Permit;
-use crate::sig::ring::{Prepared, PreparedRing};
+use crate::sig::ring::{Dummy, Prepared, PreparedRing, Primitive};
 use crate::sig::time::Moment;
 
 /// Evidence was read and found well-formed and fresh; whether it is true shows at [`Check::close`].
@@ -33,6 +34,7 @@ pub(in crate::sig) struct Check {
     digests: Vec<(Algorithm, Mac)>,
     demanded: Option<Vec<u8>>,
     body: bool,
+    keeps_payload: bool,
     stage: Stage,
 }
 
@@ -73,6 +75,7 @@ impl Check {
             digests: scheme.digests.iter().map(|algorithm| (*algorithm, Mac::plain(*algorithm))).collect(),
             demanded: None,
             body: false,
+            keeps_payload: false,
             stage: Stage::Waiting,
             claims,
         };
@@ -93,6 +96,10 @@ impl Check {
         self.claims.stamp
     }
 
+    pub(in crate::sig) fn keep_payload(&mut self) {
+        self.keeps_payload = true;
+    }
+
     /// The next bytes of the body, in order. Under [`Need::Head`] they only reach a covered digest; under [`Need::Whole`] nothing is fed.
     pub(in crate::sig) fn feed(&mut self, chunk: &[u8]) {
         self.body |= !chunk.is_empty();
@@ -106,14 +113,16 @@ impl Check {
 
     /// The verdict, in constant time over all candidate keys. `whole` is the contiguous body under [`Need::Whole`], else `None`.
     pub(in crate::sig) fn close(mut self, whole: Option<&[u8]>) -> Result<Permit, Rejection> {
-        let json = whole.filter(|_| self.scheme.uses_json).and_then(Json::parse);
+        let json = self.json(whole.unwrap_or_default())?;
         if let Some(body) = whole.filter(|_| matches!(self.stage, Stage::Waiting)) {
             self.feed(body);
         }
         let digests: Vec<_> = std::mem::take(&mut self.digests).into_iter().map(|(a, mac)| (a, mac.finish())).collect();
         let seen = match (whole, self.scheme.need) {
             (Some(body), Need::Whole) => Seen::Whole(body, json.as_ref()),
-            (None, Need::Whole) => Seen::Whole(b"", None),
+            (None, Need::Whole) => {
+                return Err(Rejection::from(Code::SignatureInvalid).because("the body is not at hand"));
+            }
             (_, Need::Head | Need::Feed) => Seen::Digests(&digests),
         };
         let (key, macs) = match std::mem::replace(&mut self.stage, Stage::Waiting) {
@@ -123,7 +132,24 @@ impl Check {
         };
         self.check_digest(&digests)?;
         self.check_late(seen)?;
-        Ok(self.permit(key, macs))
+        let payload = self.payload(seen)?;
+        Ok(self.permit(key, macs, payload))
+    }
+
+    /// The body of a scheme that looks into JSON. What two readers could read in two ways is refused even where nothing in it is demanded.
+    fn json(&self, body: &[u8]) -> Result<Option<Json>, Rejection> {
+        if !self.scheme.uses_json || body.is_empty() {
+            return Ok(None);
+        }
+        let unreadable = "the body is not JSON that can be read in one way only";
+        Json::parse(body).map(Some).ok_or_else(|| Rejection::from(Code::SignatureMissing).because(unreadable))
+    }
+
+    /// The signed JSON in its one spelling.
+    fn payload(&self, seen: Seen<'_>) -> Result<Option<Bytes>, Rejection> {
+        let value = self.scheme.parts.payload().filter(|_| self.keeps_payload);
+        let Some(((value, _), scope)) = value.zip(self.scope(seen)) else { return Ok(None) };
+        scope.value(value).map(|payload| Some(payload.into_owned().into()))
     }
 
     /// Starts the MACs on what the head gives; where that is all, judges.
@@ -133,6 +159,10 @@ impl Check {
             meet(scope, requirement)?;
         }
         let keys = self.keys()?;
+        if let Primitive::Public(_) = self.scheme.parts.primitive {
+            let (key, macs) = verified::judge(scope, &keys, &self.claims.candidates, self.macs)?;
+            return Ok(Stage::Held(key, macs));
+        }
         let lanes = lanes::Lanes::open(scope, &keys)?;
         if self.scheme.need == Need::Head {
             let (key, macs) = lanes.close(Some(scope), &self.claims.candidates)?;
@@ -145,7 +175,7 @@ impl Check {
         let most = self.macs.checked_div(self.scheme.contents.len()).unwrap_or(1).max(1);
         match &self.ring {
             Some(ring) => ring.candidates(self.claims.key_id.as_deref(), self.now, most),
-            None => Ok(vec![self.scheme.dummy.prepared()]),
+            None => Ok(vec![Dummy::new(&self.scheme.parts.key_use()).prepared()]),
         }
     }
 
@@ -195,17 +225,20 @@ impl Check {
         })
     }
 
-    fn permit(self, key: Arc<Key>, macs: Vec<Bytes>) -> Permit {
+    fn permit(self, key: Arc<Key>, macs: Vec<Bytes>, payload: Option<Bytes>) -> Permit {
         let stamp = self.claims.stamp.filter(|_| self.scheme.stamp_covered);
         let field = self.scheme.parts.timestamp.as_ref();
+        // The digest of a token is the same for every request: it names none.
+        let names = self.scheme.parts.primitive != Primitive::Token;
         Permit {
             key,
             scheme: Arc::clone(&self.scheme.parts.name),
             stamp,
             fresh_until: stamp.zip(field).map(|(stamp, field)| field.bounds.end(stamp, field.format)),
             nonce: self.claims.nonce.filter(|_| self.scheme.nonce_covered),
-            macs,
+            macs: if names { macs } else { Vec::new() },
             sets: Vec::new(),
+            payload,
         }
     }
 }

@@ -128,8 +128,11 @@ fn decode(
         }
         let member = if field.trim { member.trim_ascii() } else { member };
         let text = member.strip_prefix(field.prefix.as_ref());
-        let mac = text.and_then(|text| field.encoding.decode(text, field.any_case));
-        match mac.filter(|mac| mac.len() == scheme.parts.algorithm.size()) {
+        let decoded = text.and_then(|text| match field.encoding {
+            Some(encoding) => encoding.decode(text, field.any_case),
+            None => Some(text.to_vec()),
+        });
+        match decoded.and_then(|signature| scheme.parts.primitive.claim(signature)) {
             Some(mac) => candidates.push(Candidate { mac, key: field.key.clone() }),
             None if several => {}
             None => return Err(malformed()),

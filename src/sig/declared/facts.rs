@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::analysis::carriers;
+use super::envelope::is_within;
 use super::parts::{Declared, Parts};
 use crate::sig::Need;
 use crate::sig::message::Head;
@@ -128,7 +129,13 @@ impl Declared {
     pub(in crate::sig) fn covers_source(&self, source: &Source) -> bool {
         let by_name = |input: &Input| matches!(input, Input::Source(found) if found == source);
         let around = |input: &Input| match source {
-            Source::Form(_) | Source::Json(_) => *input == Input::Body,
+            Source::Form(_) => *input == Input::Body,
+            // Of an object only a canonical form can be a value, and that holds all of it.
+            Source::Json(inner) => match input {
+                Input::Body => true,
+                Input::Source(Source::Json(outer)) => is_within(inner, outer),
+                _ => false,
+            },
             Source::Query(_) => matches!(input, Input::Target | Input::Url | Input::Query | Input::MarkedQuery),
             Source::Header(_) | Source::Cookie(_) | Source::Param(_) => false,
         };
@@ -144,7 +151,8 @@ impl Declared {
 
     /// Whether every message has an input for which `wanted` says so, through named templates and required special lines.
     fn covers(&self, wanted: &dyn Fn(&Input) -> bool) -> bool {
-        self.parts.messages.iter().all(|message| self.template_covers(message, wanted))
+        !self.parts.messages.is_empty()
+            && self.parts.messages.iter().all(|message| self.template_covers(message, wanted))
     }
 
     fn template_covers(&self, template: &Template, wanted: &dyn Fn(&Input) -> bool) -> bool {
@@ -165,9 +173,24 @@ impl Declared {
 
     /// Whether the declaration can be run backwards, or why not.
     fn can_sign(&self) -> Result<(), String> {
+        let wraps = self.parts.envelope().is_some();
+        match self.parts.primitive {
+            Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) => {}
+            Primitive::Public(_) => {
+                return Err(
+                    "it is verify only: keyrings hold public keys, and signing takes the private one".to_owned()
+                );
+            }
+            Primitive::Token => {
+                return Err(
+                    "it is verify only: a token is the secret itself, which never leaves this gateway".to_owned()
+                );
+            }
+        }
         for source in carriers(&self.parts) {
             match source {
                 Source::Header(_) | Source::Param(_) | Source::Query(_) => {}
+                Source::Json(_) if wraps => {}
                 Source::Cookie(_) | Source::Form(_) | Source::Json(_) => {
                     return Err(format!("its evidence sits in {source:?}, where this gateway does not write"));
                 }
@@ -241,8 +264,7 @@ impl Declared {
 impl Parts {
     /// What is made of a secret.
     pub(in crate::sig) fn key_use(&self) -> KeyUse {
-        let primitive = if self.keyed { Primitive::Hmac(self.algorithm) } else { Primitive::Hash(self.algorithm) };
-        KeyUse { form: self.key.clone(), primitive }
+        KeyUse { form: self.key.clone(), primitive: self.primitive }
     }
 
     /// A header's name as the declaration writes it, or each word with a capital.

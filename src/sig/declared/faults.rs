@@ -1,9 +1,11 @@
 //! What cannot work in a scheme, said when it is loaded.
 
 use super::analysis::{carriers, side_templates};
+use super::envelope::is_within;
 use super::parts::{Absent, Fault, Parts};
 use crate::sig::filter::Filter;
 use crate::sig::params::Shape;
+use crate::sig::ring::Primitive;
 use crate::sig::template::{Input, Source, Template, Value};
 
 /// Everything that cannot work, with its field.
@@ -13,7 +15,7 @@ pub(in crate::sig) fn faults(parts: &Parts) -> Vec<Fault> {
     if parts.signatures.is_empty() {
         say("signature", "a scheme needs a `signature` or `signatures`");
     }
-    if parts.messages.is_empty() {
+    if parts.messages.is_empty() && parts.primitive != Primitive::Token {
         say("message", "a scheme needs a `message`");
     }
     if parts.messages.len() > 8 {
@@ -21,6 +23,7 @@ pub(in crate::sig) fn faults(parts: &Parts) -> Vec<Fault> {
     }
     undeclared(parts, &mut say);
     misplaced_keys(parts, &mut say);
+    unkeyed(parts, &mut say);
     misplaced_sources(parts, &mut say);
     misplaced_lines(parts, &mut say);
     circular(parts, &mut say);
@@ -34,7 +37,7 @@ fn undeclared(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
         (Input::Nonce, parts.nonce.is_some(), "`{nonce}` needs a `nonce`"),
         (Input::KeyId, parts.key_id.is_some(), "`{key_id}` needs a `key_id`"),
         (Input::SignedHeaders, parts.signed_headers.is_some(), "`{signed_headers}` needs `signed_headers`"),
-        (Input::Key, !parts.keyed, "`{key}` is for `mac: hash`: HMAC has the key already"),
+        (Input::Key, is_plain(parts), "`{key}` is for `mac: hash`: HMAC has the key already"),
     ];
     let uses =
         |input: &Input| side_templates(parts).into_iter().chain(&parts.messages).any(|template| template.uses(input));
@@ -55,8 +58,31 @@ fn misplaced_keys(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
     if aside || parts.messages.iter().any(filtered) {
         say("message", "`{key}` stands alone in `message`, without filters");
     }
-    if !parts.keyed && !parts.messages.iter().all(|message| message.uses(&Input::Key)) {
+    if is_plain(parts) && !parts.messages.iter().all(|message| message.uses(&Input::Key)) {
         say("message", "`mac: hash` without `{key}` in the message proves nothing");
+    }
+}
+
+fn is_plain(parts: &Parts) -> bool {
+    matches!(parts.primitive, Primitive::Hash(_))
+}
+
+/// What public keys and tokens have no use for.
+fn unkeyed(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
+    let is_token = match parts.primitive {
+        Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) => return,
+        Primitive::Public(_) => false,
+        Primitive::Token => true,
+    };
+    if parts.key.derive.is_some() {
+        say("key", "`derive` makes keys of a MAC, not public keys or tokens");
+    }
+    if is_token && !parts.messages.is_empty() {
+        say("message", "a token covers nothing: leave `message` out, or choose an `algorithm` that signs");
+    }
+    if is_token && (parts.digest.is_some() || parts.signed_headers.is_some()) {
+        let field = if parts.digest.is_some() { "digest" } else { "signed_headers" };
+        say(field, "a token covers nothing: this would only look as if it were signed");
     }
 }
 
@@ -118,6 +144,12 @@ fn reaches_block(parts: &Parts, template: &Template) -> bool {
     })
 }
 
+/// The body as it is, a digest of it, or all of it in one spelling.
+fn is_all_of_body(value: &Value) -> bool {
+    let canonical = value.input == Input::Body && matches!(value.filters.first(), Some(Filter::Canonical(_)));
+    canonical || value.is_raw_body() || value.body_digest().is_some()
+}
+
 /// A signature that is a part of what it signs can never hold.
 fn circular(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
     let values = || parts.messages.iter().flat_map(Template::values);
@@ -136,7 +168,11 @@ fn circular(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
                     _ => false,
                 }
             }
-            Source::Json(_) | Source::Form(_) => value.is_raw_body() || value.body_digest().is_some(),
+            Source::Json(inner) => match &value.input {
+                Input::Source(Source::Json(outer)) => is_within(inner, outer),
+                _ => is_all_of_body(value),
+            },
+            Source::Form(_) => is_all_of_body(value),
             Source::Header(_) | Source::Cookie(_) | Source::Param(_) => value.input == Input::Source(source.clone()),
         };
         if values().any(|value| around(&value)) {

@@ -3,9 +3,11 @@
 pub(in crate::sig) mod analysis;
 pub(in crate::sig) mod check;
 pub(in crate::sig) mod claims;
+pub(in crate::sig) mod envelope;
 mod facts;
 mod faults;
 pub(in crate::sig) mod lanes;
 pub mod parts;
 pub(in crate::sig) mod scope;
 pub(in crate::sig) mod signing;
+mod verified;

@@ -8,6 +8,7 @@ use crate::sig::Need;
 use crate::sig::encoding::Encoding;
 use crate::sig::mac::Algorithm;
 use crate::sig::params::ParamList;
+use crate::sig::ring::Primitive;
 use crate::sig::stamp::{Bounds, Format};
 use crate::sig::template::{Source, Template, Value};
 
@@ -16,10 +17,8 @@ use crate::sig::template::{Source, Template, Value};
 pub struct Parts {
     /// Its name in the configuration.
     pub name: Arc<str>,
-    /// The hash function.
-    pub algorithm: Algorithm,
-    /// HMAC, or a plain digest with the key inside the message.
-    pub keyed: bool,
+    /// What proves that the sender has the key.
+    pub primitive: Primitive,
     /// How the configured secret becomes key bytes.
     pub key: KeyForm,
     /// A carrier with several values.
@@ -40,7 +39,7 @@ pub struct Parts {
     pub lets: Vec<Template>,
     /// What must hold beside the signature.
     pub require: Vec<Requirement>,
-    /// The signed bytes; any of them may match. Never empty.
+    /// The signed bytes; any of them may match. Empty for a token only.
     pub messages: Vec<Template>,
     /// Header names as the declaration writes them, for challenges.
     pub spellings: Vec<String>,
@@ -57,6 +56,17 @@ pub struct KeyForm {
     pub strip_prefix: Option<String>,
     /// Then digested into the key.
     pub derive: Option<(Algorithm, Template)>,
+    /// Two secrets in one (OAuth 1.0a).
+    pub pair: Option<Pair>,
+}
+
+/// How the two secrets of RFC 5849 §3.4.2 stand in one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pair {
+    /// The configured one is the consumer's; the token's is empty.
+    Alone,
+    /// Both, percent-encoded, with `&` between them.
+    Joined,
 }
 
 /// Where a signature sits and how it is spelled.
@@ -70,8 +80,8 @@ pub struct SignatureField {
     pub trim: bool,
     /// Before the encoded MAC.
     pub prefix: Bytes,
-    /// Of the MAC.
-    pub encoding: Encoding,
+    /// Of the MAC; `None` for a token, which is text.
+    pub encoding: Option<Encoding>,
     /// Hex digits in either case.
     pub any_case: bool,
     /// Only this key of the ring may have made it.
@@ -220,8 +230,6 @@ pub(in crate::sig) struct Declared {
     /// Whether the stamp and the nonce are under the MAC: only then are they in a permit.
     pub(in crate::sig) stamp_covered: bool,
     pub(in crate::sig) nonce_covered: bool,
-    /// Stands for a key that nobody has.
-    pub(in crate::sig) dummy: crate::sig::ring::Dummy,
 }
 
 /// A declaration that says something impossible.

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use super::claims::Claims;
 use super::parts::{Absent, Declared, SignedHeaders};
 use crate::reject::{Code, Rejection};
+use crate::sig::canonical::Canonical;
+use crate::sig::filter::Filter;
 use crate::sig::form;
 use crate::sig::json::Json;
 use crate::sig::mac::Algorithm;
@@ -54,19 +56,35 @@ impl<'a> Scope<'a> {
     pub(in crate::sig) fn value(&self, value: &'a Value) -> Result<Cow<'a, [u8]>, Rejection> {
         if let (Some(algorithm), Seen::Digests(digests)) = (value.body_digest(), self.seen) {
             let digest = digests.iter().find(|(known, _)| *known == algorithm).ok_or_else(unready)?;
-            let filters = value.filters.iter().skip(1);
-            return Ok(
-                filters.fold(Cow::Borrowed(digest.1.as_slice()), |bytes, filter| Cow::Owned(filter.apply(&bytes)))
-            );
+            return filtered(Cow::Borrowed(&digest.1), value.filters.get(1..));
+        }
+        if let (Input::Source(Source::Json(pointer)), Some(Filter::Canonical(form))) =
+            (&value.input, value.filters.first())
+        {
+            let text = self.canonical(pointer, *form, value.optional)?;
+            return filtered(Cow::Owned(text), value.filters.get(1..));
         }
         if value.input == Input::MarkedQuery && !value.filters.is_empty() {
             let query = Cow::Borrowed(self.head.query().unwrap_or_default());
-            let query = value.filters.iter().fold(query, |bytes, filter| Cow::Owned(filter.apply(&bytes)));
+            let query = filtered(query, Some(&value.filters))?;
             let mark: &[u8] = if query.is_empty() { b"" } else { b"?" };
             return Ok(Cow::Owned([mark, &query].concat()));
         }
         let bytes = self.input(&value.input, value.optional)?;
-        Ok(value.filters.iter().fold(bytes, |bytes, filter| Cow::Owned(filter.apply(&bytes))))
+        filtered(bytes, Some(&value.filters))
+    }
+
+    /// The value at a JSON pointer in one spelling; unlike a scalar it may be anything.
+    fn canonical(&self, pointer: &[u8], form: Canonical, optional: bool) -> Result<Vec<u8>, Rejection> {
+        let found = match self.seen {
+            Seen::Whole(_, json) => json.and_then(|json| json.at(pointer)),
+            Seen::Nothing | Seen::Digests(_) => return Err(unready()),
+        };
+        match found {
+            Some(json) => form.print(json).ok_or_else(unspellable),
+            None if optional => Ok(Vec::new()),
+            None => Err(uncovered(format!("{pointer:?} of the body is missing"))),
+        }
     }
 
     fn input(&self, input: &'a Input, optional: bool) -> Result<Cow<'a, [u8]>, Rejection> {
@@ -217,20 +235,21 @@ impl<'a> Scope<'a> {
             match part {
                 Part::Literal(text) => out.extend_from_slice(text),
                 Part::Value(Value { input: Input::FieldName, filters, .. }) => {
-                    out.extend_from_slice(
-                        &filters.iter().fold(Cow::Borrowed(name), |bytes, filter| Cow::Owned(filter.apply(&bytes))),
-                    );
+                    out.extend_from_slice(&filtered(Cow::Borrowed(name), Some(filters))?);
                 }
                 Part::Value(Value { input: Input::FieldValue, filters, .. }) => {
-                    out.extend_from_slice(
-                        &filters.iter().fold(Cow::Borrowed(value), |bytes, filter| Cow::Owned(filter.apply(&bytes))),
-                    );
+                    out.extend_from_slice(&filtered(Cow::Borrowed(value), Some(filters))?);
                 }
                 Part::Value(value) => out.extend_from_slice(&self.value(value)?),
             }
         }
         Ok(out)
     }
+}
+
+fn filtered<'t>(bytes: Cow<'t, [u8]>, filters: Option<&[Filter]>) -> Result<Cow<'t, [u8]>, Rejection> {
+    let mut filters = filters.unwrap_or_default().iter();
+    filters.try_fold(bytes, |bytes, filter| filter.apply(&bytes).map(Cow::Owned).ok_or_else(unspellable))
 }
 
 /// Pieces of `text` between separators.
@@ -251,6 +270,10 @@ pub(in crate::sig) fn split<'t>(text: &'t [u8], separator: &[u8]) -> impl Iterat
 
 fn uncovered(note: String) -> Rejection {
     Rejection::from(Code::CoveredFieldMissing).because(note)
+}
+
+fn unspellable() -> Rejection {
+    uncovered("a covered value is not JSON that everybody reads alike".to_owned())
 }
 
 /// The analysis at load makes this unreachable; if it were not, the request is refused.

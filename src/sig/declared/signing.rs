@@ -68,14 +68,19 @@ impl Signing {
         }
     }
 
-    /// Writes the signature into the head, replacing what the client sent. `whole` as in [`super::check::Check::close`].
-    pub(in crate::sig) fn finish(mut self, head: &mut Head, whole: Option<&[u8]>) -> Result<(), Rejection> {
+    /// Writes the signature into the head, replacing what the client sent, or into an envelope, which is returned.
+    pub(in crate::sig) fn finish(mut self, head: &mut Head, whole: Option<&[u8]>) -> Result<Option<Bytes>, Rejection> {
         if let Some(body) = whole.filter(|_| self.scheme.signing_need() == Need::Whole) {
             self.feed(body);
         }
         let digests: Vec<_> = std::mem::take(&mut self.digests).into_iter().map(|(a, mac)| (a, mac.finish())).collect();
         self.write_digest(head, &digests);
-        let json = whole.filter(|_| self.scheme.uses_json).and_then(Json::parse);
+        let scheme = Arc::clone(&self.scheme);
+        let envelope = scheme.parts.envelope();
+        let json = match (&envelope, whole.unwrap_or_default()) {
+            (Some(envelope), body) => Some(envelope.wrap(body, &self.claims)?),
+            (None, body) => Some(body).filter(|_| scheme.uses_json).and_then(Json::parse),
+        };
         let seen = match (whole, self.scheme.need) {
             (Some(body), Need::Whole) => Seen::Whole(body, json.as_ref()),
             (None, Need::Whole) => Seen::Whole(b"", None),
@@ -86,8 +91,12 @@ impl Signing {
             None => Lanes::open(self.scope(head, seen), &self.keys)?,
         };
         let macs = lanes.finish(Some(self.scope(head, seen)))?;
-        let macs = macs.into_iter().take(self.keys.len()).map(|(_, mac)| mac);
-        self.write_signature(head, macs)
+        let field = scheme.parts.signatures.first().ok_or(Code::SigningFailed)?;
+        let texts: Vec<_> = macs.iter().take(self.keys.len()).map(|(_, mac)| spell(field, mac)).collect();
+        let sealed = envelope.zip(json).zip(texts.first());
+        let body = sealed.map(|((envelope, document), text)| envelope.seal(document, text)).transpose()?;
+        self.write_signature(head, field, texts);
+        Ok(body)
     }
 
     fn scope<'a>(&'a self, head: &'a Head, seen: Seen<'a>) -> Scope<'a> {
@@ -102,31 +111,30 @@ impl Signing {
         write(head, &mut self.claims, &field.source, value);
     }
 
-    fn write_signature(mut self, head: &mut Head, macs: impl Iterator<Item = Vec<u8>>) -> Result<(), Rejection> {
-        let scheme = Arc::clone(&self.scheme);
-        let field = scheme.parts.signatures.first().ok_or(Code::SigningFailed)?;
-        let texts = macs.map(|mac| spell(field, &mac));
+    fn write_signature(mut self, head: &mut Head, field: &SignatureField, texts: Vec<Vec<u8>>) {
         match &field.list {
             Some(separator) => {
-                let joined = texts.collect::<Vec<_>>().join(separator.as_ref());
-                write(head, &mut self.claims, &field.source, joined.into());
+                write(head, &mut self.claims, &field.source, texts.join(separator.as_ref()).into());
             }
-            None => texts.for_each(|text| write(head, &mut self.claims, &field.source, text.into())),
+            None => texts.into_iter().for_each(|text| write(head, &mut self.claims, &field.source, text.into())),
         }
-        if let Some(list) = &scheme.parts.params {
+        if let Some(list) = &self.scheme.parts.params {
             let value = list.write(&self.claims.params);
             write(head, &mut self.claims, &list.source, value);
         }
-        Ok(())
     }
 }
 
 fn spell(field: &SignatureField, mac: &[u8]) -> Vec<u8> {
-    [field.prefix.as_ref(), field.encoding.encode(mac).as_bytes()].concat()
+    let text = field.encoding.map_or_else(|| mac.to_vec(), |encoding| encoding.encode(mac).into_bytes());
+    [field.prefix.as_ref(), &text].concat()
 }
 
 /// Removes every carrier that the client may have filled.
 fn clear(scheme: &Declared, head: &mut Head) {
+    if scheme.parts.envelope().is_some() {
+        head.fields.forget_body();
+    }
     let digest = scheme.parts.digest.as_ref().map(|field| &field.source);
     for source in super::analysis::carriers(&scheme.parts).into_iter().chain(digest) {
         match source {

@@ -77,7 +77,7 @@ impl Check {
             return Ok(check);
         }
         check.read(ring, Request { head, site, now, body: None })?;
-        if facts.need == Need::Head {
+        if !check.awaits_body() {
             check.judge(&[])?;
         }
         Ok(check)
@@ -127,6 +127,7 @@ impl Check {
             nonce: reading.nonce,
             macs,
             sets: reading.sets,
+            payload: None,
         })
     }
 
@@ -147,6 +148,11 @@ impl Check {
         self.digests.sort_by_key(|(algorithm, _)| *algorithm);
         self.digests.dedup_by_key(|(algorithm, _)| *algorithm);
         Ok(())
+    }
+
+    /// Whether a MAC covers the body by its digest; where none does, the verdict on the head comes first.
+    fn awaits_body(&self) -> bool {
+        self.readings.iter().flat_map(|reading| &reading.message).any(|piece| !piece.awaits().is_empty())
     }
 
     /// Every lane is computed and compared: no early exit.
@@ -188,16 +194,17 @@ pub(in crate::sig) fn compute(mut mac: Mac, message: &[Piece], digests: &[(Algor
                 let (_, digest) = digests.iter().find(|(known, _)| known == algorithm)?;
                 mac.update(Encoding::Hex.encode(digest).as_bytes());
             }
+            Piece::Digest(algorithm, pieces) => {
+                let digest = compute(Mac::plain(*algorithm), pieces, digests)?;
+                mac.update(Encoding::Hex.encode(&digest).as_bytes());
+            }
         }
     }
     Some(mac.finish())
 }
 
 fn digests_of(reading: &Reading) -> impl Iterator<Item = Algorithm> {
-    let pieces = reading.message.iter().filter_map(|piece| match piece {
-        Piece::BodyDigest(algorithm) => Some(*algorithm),
-        Piece::Bytes(_) => None,
-    });
+    let pieces = reading.message.iter().flat_map(Piece::awaits);
     let rules = match &reading.body {
         BodyRule::Digests(digests) => digests.as_slice(),
         BodyRule::Free | BodyRule::Empty | BodyRule::Chunks(_) => &[],

@@ -1,6 +1,10 @@
 //! Schemes that data cannot say. Each is a directory of its own and implements [`Native`]; keys, MACs, constant time and the verdict are common.
 
+pub(crate) mod aws_sigv4;
+pub(crate) mod carrier;
 pub(in crate::sig) mod check;
+pub(crate) mod jwt;
+pub(crate) mod oauth1;
 pub mod rfc9421;
 pub(in crate::sig) mod signing;
 
@@ -87,6 +91,19 @@ pub(crate) enum Piece {
     Bytes(Bytes),
     /// The body's digest in lower-case hex, known when the body was seen.
     BodyDigest(Algorithm),
+    /// The digest of these pieces in lower-case hex.
+    Digest(Algorithm, Vec<Piece>),
+}
+
+impl Piece {
+    /// The body digests that it waits for.
+    pub(in crate::sig) fn awaits(&self) -> Vec<Algorithm> {
+        match self {
+            Self::Bytes(_) => Vec::new(),
+            Self::BodyDigest(algorithm) => vec![*algorithm],
+            Self::Digest(_, pieces) => pieces.iter().flat_map(Self::awaits).collect(),
+        }
+    }
 }
 
 /// A chain of HMACs: the first is keyed with `prefix` and the secret, each further one with the output before it.

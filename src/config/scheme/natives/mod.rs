@@ -1,6 +1,13 @@
 //! Schemes in code: their options in YAML. One file each; the option block is named like the scheme.
 
+pub(super) mod aws_sigv4;
+mod carrier;
+mod jwt;
+mod oauth1;
 pub(super) mod rfc9421;
+
+pub(super) use jwt::RawJwt;
+pub(super) use oauth1::RawOauth1;
 
 use super::SchemeProblem;
 use super::compile::Compiler;
@@ -17,6 +24,9 @@ pub(super) fn compile(
     let (block, others) = written.split_first()?;
     check_alone(compiler, block, others);
     let made = match declaration {
+        Declaration { aws_sigv4: Some(raw), .. } => aws_sigv4::compile(name, compiler, raw),
+        Declaration { jwt: Some(raw), .. } => jwt::compile(name, compiler, raw),
+        Declaration { oauth1: Some(raw), .. } => oauth1::compile(name, compiler, raw),
         Declaration { rfc9421: Some(raw), .. } => rfc9421::compile(name, compiler, raw),
         _ => None,
     };
@@ -28,17 +38,26 @@ pub(super) fn compile(
 
 /// The option blocks of schemes in code that stand in a declaration.
 pub(super) fn written(declaration: &Declaration) -> Vec<&'static str> {
-    let blocks = [("rfc9421", declaration.rfc9421.is_some())];
+    let blocks = [
+        ("aws_sigv4", declaration.aws_sigv4.is_some()),
+        ("jwt", declaration.jwt.is_some()),
+        ("oauth1", declaration.oauth1.is_some()),
+        ("rfc9421", declaration.rfc9421.is_some()),
+    ];
     blocks.into_iter().filter_map(|(name, is_written)| is_written.then_some(name)).collect()
 }
+
+/// Option blocks whose values may come from `settings`.
+const WITH_SETTINGS: [&str; 1] = ["aws_sigv4"];
 
 /// The words of the language mean nothing beside an option block, except `key`.
 fn check_alone(compiler: &mut Compiler<'_>, block: &str, others: &[&str]) {
     let raw = compiler.declaration;
+    let has_settings = WITH_SETTINGS.contains(&block);
     let words = [
         ("algorithm", raw.algorithm.is_some()),
         ("mac", raw.mac.is_some()),
-        ("settings", !raw.settings.0.is_empty()),
+        ("settings", !raw.settings.0.is_empty() && !has_settings),
         ("params", raw.params.is_some()),
         ("signature", raw.signature.is_some()),
         ("signatures", !raw.signatures.is_empty()),
@@ -57,7 +76,7 @@ fn check_alone(compiler: &mut Compiler<'_>, block: &str, others: &[&str]) {
         let message = format!("`{name}` means nothing beside `{block}`: its options stand inside");
         compiler.problems.push(SchemeProblem { path: name.to_owned(), at: None, message, fix: None });
     }
-    if !raw.overrides.headers.is_empty() || !raw.overrides.settings.is_empty() {
+    if !raw.overrides.headers.is_empty() || (!raw.overrides.settings.is_empty() && !has_settings) {
         let message = format!("the header names of `{block}` are fixed, and it has no settings");
         compiler.problems.push(SchemeProblem { path: "override".to_owned(), at: None, message, fix: None });
     }
