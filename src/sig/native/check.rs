@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{BodyRule, Native, Piece, Reading, Request};
+use super::{Answered, BodyRule, Native, Piece, Reading, Request};
 use crate::reject::{Code, Rejection};
 use crate::sig::check::Terms;
 use crate::sig::encoding::Encoding;
@@ -36,6 +36,7 @@ pub(in crate::sig) struct Check {
 struct Kept {
     head: Head,
     public_url: Option<String>,
+    answered: Option<Answered>,
 }
 
 /// One key tried on one reading.
@@ -59,7 +60,7 @@ impl Check {
         head: &Head,
         terms: Terms<'_>,
     ) -> Result<Self, Rejection> {
-        let Terms { site, now, macs, answering: _ } = terms;
+        let Terms { site, now, macs, answering } = terms;
         let mut check = Self {
             native: Arc::clone(native),
             facts: facts.clone(),
@@ -73,10 +74,11 @@ impl Check {
             winner: None,
         };
         if facts.need == Need::Whole {
-            check.kept = Some(Kept { head: head.clone(), public_url: site.public_url.map(str::to_owned) });
+            let public_url = site.public_url.map(str::to_owned);
+            check.kept = Some(Kept { head: head.clone(), public_url, answered: answering.map(Answered::new) });
             return Ok(check);
         }
-        check.read(ring, Request { head, site, now, body: None })?;
+        check.read(ring, Request { head, site, now, body: None, answering })?;
         if !check.awaits_body() {
             check.judge(&[])?;
         }
@@ -110,7 +112,8 @@ impl Check {
     ) -> Result<Permit, Rejection> {
         if let Some(kept) = self.kept.take() {
             let site = Site { public_url: kept.public_url.as_deref(), captures: &[] };
-            self.read(ring, Request { head: &kept.head, site, now: self.now, body: Some(whole.unwrap_or_default()) })?;
+            let (body, answering) = (Some(whole.unwrap_or_default()), kept.answered.as_ref().map(Answered::answering));
+            self.read(ring, Request { head: &kept.head, site, now: self.now, body, answering })?;
             self.feed(whole.unwrap_or_default());
         }
         let digests: Vec<_> = std::mem::take(&mut self.digests).into_iter().map(|(a, mac)| (a, mac.finish())).collect();
@@ -218,11 +221,10 @@ fn obey(rule: BodyRule, body: bool, digests: &[(Algorithm, Vec<u8>)]) -> Result<
         found.is_some_and(|(_, digest)| bool::from(digest.ct_eq(demanded)))
     };
     match rule {
-        BodyRule::Free => Ok(()),
         BodyRule::Empty if body => {
             Err(Rejection::from(Code::DigestInvalid).because("there is a body, and no covered digest of it"))
         }
-        BodyRule::Empty => Ok(()),
+        BodyRule::Free | BodyRule::Empty => Ok(()),
         BodyRule::Digests(demanded) if demanded.iter().all(is_body) => Ok(()),
         BodyRule::Digests(_) => Err(Code::DigestInvalid.into()),
         BodyRule::Chunks(chunks) => chunks.finish(),

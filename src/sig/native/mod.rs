@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Site;
 use super::mac::{Algorithm, Mac};
 use super::message::Head;
 use super::ring::Prepared;
 use super::scheme::Facts;
 use super::time::Moment;
+use super::{Answering, Site};
 use crate::reject::Rejection;
 
 /// A scheme in code: it reads evidence out of a request, and writes it into one. It never sees a key while verifying.
@@ -64,6 +64,8 @@ pub(crate) struct Request<'a> {
     pub now: Moment,
     /// The contiguous body under [`super::Need::Whole`].
     pub body: Option<&'a [u8]>,
+    /// Set where the head is an answer's.
+    pub answering: Option<Answering<'a>>,
 }
 
 /// What one signature of a request claims: everything but whether it is true.
@@ -159,6 +161,24 @@ pub(crate) struct Outgoing<'a> {
     pub has_body: bool,
     /// The contiguous body under [`super::Need::Whole`].
     pub body: Option<&'a [u8]>,
+    /// Set where the head is an answer's.
+    pub answering: Option<Answering<'a>>,
+}
+
+/// [`Answering`] that outlives the call.
+pub(in crate::sig) struct Answered {
+    status: u16,
+    request: Head,
+}
+
+impl Answered {
+    pub(in crate::sig) fn new(answering: Answering<'_>) -> Self {
+        Self { status: answering.status, request: answering.request.clone() }
+    }
+
+    pub(in crate::sig) fn answering(&self) -> Answering<'_> {
+        Answering { status: self.status, request: &self.request }
+    }
 }
 
 impl Derivation {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Native, Outgoing};
+use super::{Answered, Native, Outgoing};
 use crate::reject::Rejection;
 use crate::sig::mac::{Algorithm, Mac};
 use crate::sig::message::Head;
@@ -20,6 +20,7 @@ pub(in crate::sig) struct Signing {
     entropy: [u8; 16],
     digests: Vec<(Algorithm, Mac)>,
     has_body: bool,
+    answered: Option<Answered>,
 }
 
 impl Signing {
@@ -27,7 +28,7 @@ impl Signing {
         (native, need): (&Arc<dyn Native>, Need),
         keys: Vec<Arc<Prepared>>,
         head: &mut Head,
-        Terms { site, now, entropy, answering: _ }: Terms<'_>,
+        Terms { site, now, entropy, answering }: Terms<'_>,
     ) -> Self {
         native.clear(head);
         let digests = native.signing_digests().into_iter().map(|algorithm| (algorithm, Mac::plain(algorithm)));
@@ -40,6 +41,7 @@ impl Signing {
             entropy,
             digests: digests.collect(),
             has_body: false,
+            answered: answering.map(Answered::new),
         }
     }
 
@@ -58,7 +60,8 @@ impl Signing {
         let digests: Vec<_> = std::mem::take(&mut self.digests).into_iter().map(|(a, mac)| (a, mac.finish())).collect();
         let site = Site { public_url: self.public_url.as_deref(), captures: &[] };
         let (now, entropy, has_body) = (self.now, self.entropy, self.has_body);
-        let outgoing = Outgoing { site, now, entropy, digests: &digests, has_body, body: whole };
+        let answering = self.answered.as_ref().map(Answered::answering);
+        let outgoing = Outgoing { site, now, entropy, digests: &digests, has_body, body: whole, answering };
         self.native.sign(head, &self.keys, &outgoing)
     }
 }

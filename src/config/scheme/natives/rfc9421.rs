@@ -5,7 +5,7 @@ use super::super::raw::Text;
 use crate::sig::native::rfc9421::base::Authority;
 use crate::sig::native::rfc9421::components::Component;
 use crate::sig::native::rfc9421::structured::{self, Bare};
-use crate::sig::native::rfc9421::{Options, Rfc9421};
+use crate::sig::native::rfc9421::{Cover, Options, Rfc9421};
 use crate::sig::scheme::Scheme;
 use crate::sig::stamp::Bounds;
 
@@ -15,8 +15,9 @@ use crate::sig::stamp::Bounds;
 pub(in super::super) struct Raw {
     label: Option<Text>,
     tag: Option<Text>,
-    require: Option<Vec<Text>>,
-    components: Option<Vec<Text>>,
+    require: List,
+    components: List,
+    response: RawCover,
     body: Option<Text>,
     created: Option<Text>,
     past: Option<Text>,
@@ -27,8 +28,39 @@ pub(in super::super) struct Raw {
     authority: Option<Text>,
 }
 
-/// Together they are the request, whatever it is routed by.
-const REQUIRED: [&str; 4] = ["@method", "@authority", "@path", "@query"];
+/// The same of a response.
+#[derive(Clone, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawCover {
+    require: List,
+    components: List,
+}
+
+type List = Option<Vec<Text>>;
+
+/// What may stand in a list of components.
+struct Kind {
+    path: &'static str,
+    fits: fn(&Component) -> bool,
+    unfit: &'static str,
+    default: &'static [&'static str],
+}
+
+/// Together the default is the request, whatever it is routed by.
+const REQUEST: Kind = Kind {
+    path: "rfc9421",
+    fits: Component::is_of_request,
+    unfit: "a request has no such component",
+    default: &["@method", "@authority", "@path", "@query"],
+};
+
+/// Together the default is the status and the request that is answered.
+const RESPONSE: Kind = Kind {
+    path: "rfc9421.response",
+    fits: Component::is_of_response,
+    unfit: "a response has no such component: of its request it has it with `;req`",
+    default: &["@status", "\"@method\";req", "\"@authority\";req", "\"@path\";req", "\"@query\";req"],
+};
 
 const DEMANDS: [(&str, bool); 2] = [("required", true), ("optional", false)];
 
@@ -47,13 +79,8 @@ pub(super) fn compile(name: &str, compiler: &mut Compiler<'_>, raw: &Raw) -> Opt
         .authority
         .as_ref()
         .map_or(Some(Authority::Host), |text| compiler.word("rfc9421.authority", text, &AUTHORITIES));
-    let covered = raw.components.as_ref().map(|list| components(compiler, "rfc9421.components", list));
-    let require = match (&raw.require, &covered) {
-        (Some(list), _) => components(compiler, "rfc9421.require", list),
-        (None, Some(covered)) => covered.clone(),
-        (None, None) => REQUIRED.iter().filter_map(|name| Component::parse(name).ok()).collect(),
-    };
-    check_covered(compiler, &require, covered.as_deref());
+    let request = cover(compiler, &REQUEST, (&raw.require, &raw.components));
+    let response = cover(compiler, &RESPONSE, (&raw.response.require, &raw.response.components));
     let label = raw.label.as_ref().and_then(|text| label(compiler, text));
     let tag = raw.tag.as_ref().and_then(|text| tag(compiler, text));
     let bounds = bounds(compiler, raw);
@@ -70,8 +97,8 @@ pub(super) fn compile(name: &str, compiler: &mut Compiler<'_>, raw: &Raw) -> Opt
         nonce: nonce?,
         body: body?,
         authority: authority?,
-        components: covered.unwrap_or_else(|| require.clone()),
-        require,
+        request,
+        response,
         expires,
     };
     Some(Scheme::native(Rfc9421::new(name, key, options)))
@@ -85,15 +112,31 @@ fn bounds(compiler: &mut Compiler<'_>, raw: &Raw) -> Option<Bounds> {
     Some(Bounds { past, future, expiry: false })
 }
 
-/// Component identifiers of a request, each once.
-fn components(compiler: &mut Compiler<'_>, path: &str, list: &[Text]) -> Vec<Component> {
+/// Without `require` what is signed is demanded, and without `components` what is demanded is signed.
+fn cover(compiler: &mut Compiler<'_>, kind: &Kind, (require, signed): (&List, &List)) -> Cover {
+    let mut read = |name: &str, list: &List| {
+        list.as_ref().map(|list| components(compiler, &format!("{}.{name}", kind.path), (kind, list)))
+    };
+    let (require, signed) = (read("require", require), read("components", signed));
+    let default = || kind.default.iter().filter_map(|name| Component::parse(name).ok()).collect();
+    let require = require.or_else(|| signed.clone()).unwrap_or_else(default);
+    let components = signed.unwrap_or_else(|| require.clone());
+    let lacks = |wanted: &&Component| !components.iter().any(|component| component.covers(wanted));
+    for wanted in require.iter().filter(lacks) {
+        let path = format!("{}.components", kind.path);
+        let message = format!("`require` demands {}, which is not among them", wanted.text());
+        compiler.lacks::<()>(&path, &message, "add it, or say in `require` what is enough");
+    }
+    Cover { require, components }
+}
+
+/// Component identifiers, each once.
+fn components(compiler: &mut Compiler<'_>, path: &str, (kind, list): (&Kind, &[Text])) -> Vec<Component> {
     let mut all: Vec<Component> = Vec::new();
     for (place, text) in list.iter().enumerate() {
         let path = format!("{path}[{place}]");
         match Component::parse(&text.value) {
-            Ok(component) if !component.is_of_request() => {
-                compiler.say(&path, &text.referenced, "a request has no such component");
-            }
+            Ok(component) if !(kind.fits)(&component) => compiler.say(&path, &text.referenced, kind.unfit),
             Ok(component) if all.contains(&component) => {
                 compiler.say(&path, &text.referenced, "a component can be covered once only");
             }
@@ -102,18 +145,6 @@ fn components(compiler: &mut Compiler<'_>, path: &str, list: &[Text]) -> Vec<Com
         }
     }
     all
-}
-
-/// What we sign must be what we would accept.
-fn check_covered(compiler: &mut Compiler<'_>, require: &[Component], covered: Option<&[Component]>) {
-    let Some(covered) = covered else { return };
-    let lacks = |wanted: &&Component| !covered.iter().any(|component| component.covers(wanted));
-    for wanted in require.iter().filter(lacks) {
-        let (path, message) =
-            ("rfc9421.components", format!("`require` demands {}, which is not among them", wanted.text()));
-        let fix = "add it, or say in `require` what is enough";
-        compiler.lacks::<()>(path, &message, fix);
-    }
 }
 
 fn label(compiler: &mut Compiler<'_>, text: &Text) -> Option<String> {

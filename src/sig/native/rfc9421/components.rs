@@ -104,6 +104,16 @@ impl Component {
         !self.req && self.part != Part::Status
     }
 
+    /// Whether a response can have it.
+    pub fn is_of_response(&self) -> bool {
+        self.req || matches!(self.part, Part::Status | Part::Field { .. })
+    }
+
+    /// Whether it holds the message's body, by a digest.
+    pub fn is_digest(&self) -> bool {
+        !self.req && self.field() == Some(super::digest::FIELD)
+    }
+
     /// Whether what is under this one cannot change while `wanted` is what it was.
     pub fn covers(&self, wanted: &Self) -> bool {
         let by_part = match (&self.part, &wanted.part) {

@@ -22,7 +22,7 @@ pub(super) fn rule(components: &[Component], fields: &Fields, required: bool) ->
     let forms: Vec<&Form> = components
         .iter()
         .filter_map(|component| match component.part() {
-            Part::Field { name, form } if name == FIELD => Some(form),
+            Part::Field { form, .. } if component.is_digest() => Some(form),
             _ => None,
         })
         .collect();

@@ -18,17 +18,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use self::base::Authority;
+use self::base::{Asked, Authority, Message};
 use self::components::Component;
 use super::{Native, Outgoing, Reading, Request};
 use crate::reject::Rejection;
-use crate::sig::Need;
 use crate::sig::declared::parts::KeyForm;
 use crate::sig::mac::Algorithm;
 use crate::sig::message::Head;
 use crate::sig::ring::{KeyUse, Prepared, Primitive};
 use crate::sig::scheme::{Covers, Facts};
 use crate::sig::stamp::Bounds;
+use crate::sig::{Answering, Need, Site};
 
 /// The only value of `alg`.
 const ALGORITHM: &str = "hmac-sha256";
@@ -62,12 +62,21 @@ pub struct Options {
     pub body: bool,
     /// Where the authority comes from.
     pub authority: Authority,
-    /// What must be covered.
-    pub require: Vec<Component>,
-    /// What is covered when signing.
-    pub components: Vec<Component>,
+    /// What of a request.
+    pub request: Cover,
+    /// What of a response.
+    pub response: Cover,
     /// The life of what we sign.
     pub expires: Option<Duration>,
+}
+
+/// What is covered of a message.
+#[derive(Clone, Debug)]
+pub struct Cover {
+    /// At least, when verifying.
+    pub require: Vec<Component>,
+    /// When signing.
+    pub components: Vec<Component>,
 }
 
 impl Options {
@@ -88,7 +97,24 @@ impl Options {
 
     /// Whether a digest of the body is written.
     fn digests(&self) -> bool {
-        self.body || self.components.iter().any(|component| component.field() == Some(digest::FIELD))
+        let mut signed = self.request.components.iter().chain(&self.response.components);
+        self.body || signed.any(Component::is_digest)
+    }
+
+    /// What is covered of a request, or of an answer to one.
+    const fn cover(&self, answering: Option<Answering<'_>>) -> &Cover {
+        if answering.is_some() { &self.response } else { &self.request }
+    }
+
+    /// The message that `head` belongs to.
+    fn message<'a>(&self, head: &'a Head, site: Site<'a>, answering: Option<Answering<'a>>) -> Message<'a> {
+        let asked = |head| Asked { head, public_url: site.public_url, authority: self.authority };
+        match answering {
+            None => Message::Request(asked(head)),
+            Some(Answering { status, request }) => {
+                Message::Response { status, fields: &head.fields, request: asked(request) }
+            }
+        }
     }
 }
 
@@ -100,14 +126,15 @@ impl Rfc9421 {
 
     fn covers(&self, name: &str) -> bool {
         let wanted = Component::parse(name);
-        wanted.is_ok_and(|wanted| self.options.require.iter().any(|component| component.covers(&wanted)))
+        wanted.is_ok_and(|wanted| self.options.request.require.iter().any(|component| component.covers(&wanted)))
     }
 }
 
 impl Native for Rfc9421 {
     fn facts(&self) -> Facts {
         let carriers = ["signature-input", "signature"].map(|name| Bytes::from_static(name.as_bytes()));
-        let fields = self.options.require.iter().chain(&self.options.components).filter_map(Component::field);
+        let Cover { require, components } = &self.options.request;
+        let fields = require.iter().chain(components).filter_map(Component::field);
         let mut known: Vec<Bytes> = fields.map(|name| Bytes::copy_from_slice(name.as_bytes())).collect();
         known.extend(carriers.iter().cloned().chain([Bytes::from_static(digest::FIELD.as_bytes())]));
         known.sort();

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::base::{self, Asked, Message};
+use super::base;
 use super::claims::Claims;
 use super::components::Component;
 use super::structured::{self, Bare, Dictionary, InnerList, Item, Member};
@@ -58,13 +58,12 @@ impl Rfc9421 {
         }
         let components = components(&signed.input)?;
         let lacks = |wanted: &&Component| !components.iter().any(|component| component.covers(wanted));
-        if let Some(wanted) = self.options.require.iter().find(lacks) {
+        if let Some(wanted) = self.options.cover(request.answering).require.iter().find(lacks) {
             let note = format!("`{}` is not covered", wanted.text());
             return Err(Rejection::from(Code::RequirementUnmet).because(note));
         }
-        let asked =
-            Asked { head: request.head, public_url: request.site.public_url, authority: self.options.authority };
-        let message = base::base(&components, Message::Request(asked))?;
+        let message = self.options.message(request.head, request.site, request.answering);
+        let lines = base::base(&components, message)?;
         Ok(Reading {
             stamp: claims.created,
             fresh_until: claims.fresh_until(&self.options),
@@ -72,10 +71,7 @@ impl Rfc9421 {
             key_id: claims.key_id,
             nonce: claims.nonce,
             mac: signed.mac,
-            message: vec![
-                Piece::Bytes(message.into()),
-                Piece::Bytes(base::last_line(&signed.input.to_string()).into()),
-            ],
+            message: vec![Piece::Bytes(lines.into()), Piece::Bytes(base::last_line(&signed.input.to_string()).into())],
             derivation: None,
             sets: Vec::new(),
         })

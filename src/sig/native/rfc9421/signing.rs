@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::base::{self, Asked, Message};
+use super::base;
 use super::components::Component;
 use super::print::Print;
 use super::structured::{Bare, Params};
@@ -22,13 +22,13 @@ impl Rfc9421 {
         keys: &[Arc<Prepared>],
         outgoing: &Outgoing<'_>,
     ) -> Result<(), Rejection> {
-        let components = self.to_cover(outgoing.has_body);
-        if components.iter().any(|component| component.field() == Some(digest::FIELD)) {
+        let components = self.to_cover(outgoing);
+        if components.iter().any(Component::is_digest) {
             let digest = digest::print(outgoing.digests).ok_or(Code::SigningFailed)?;
             head.fields.set(digest::FIELD, digest);
         }
-        let asked = Asked { head, public_url: outgoing.site.public_url, authority: self.options.authority };
-        let lines = base::base(&components, Message::Request(asked)).map_err(unsignable)?;
+        let message = self.options.message(head, outgoing.site, outgoing.answering);
+        let lines = base::base(&components, message).map_err(|rejection| unsignable(&rejection))?;
         let names = components.iter().map(Component::text).collect::<Vec<_>>().join(" ");
         let (mut inputs, mut macs) = (Vec::new(), Vec::new());
         for (place, prepared) in keys.iter().take(MOST).enumerate() {
@@ -47,10 +47,10 @@ impl Rfc9421 {
     }
 
     /// What is signed; the digest too wherever there is a body that must be covered.
-    fn to_cover(&self, has_body: bool) -> Vec<Component> {
-        let mut all = self.options.components.clone();
-        let digested = all.iter().any(|component| component.field() == Some(digest::FIELD));
-        if has_body && self.options.body && !digested {
+    fn to_cover(&self, outgoing: &Outgoing<'_>) -> Vec<Component> {
+        let mut all = self.options.cover(outgoing.answering).components.clone();
+        let digested = all.iter().any(Component::is_digest);
+        if outgoing.has_body && self.options.body && !digested {
             all.extend(Component::parse(digest::FIELD));
         }
         all
@@ -78,8 +78,8 @@ impl Rfc9421 {
     }
 }
 
-/// The outgoing request lacks something that is to be signed.
-fn unsignable(rejection: Rejection) -> Rejection {
+/// The outgoing message lacks something that is to be signed.
+fn unsignable(rejection: &Rejection) -> Rejection {
     let note = rejection.note().unwrap_or_default().to_owned();
     Rejection::from(Code::SigningFailed).because(note)
 }

@@ -78,9 +78,10 @@ impl From<Fault> for Rejection {
 pub fn dictionary(text: &[u8]) -> Result<Dictionary, Fault> {
     let all = entries(text, |reader| {
         let name = reader.key()?;
-        let member = match reader.take(b'=') {
-            true => reader.member()?,
-            false => Member::Item(Item { bare: Bare::Boolean(true), params: reader.params()? }),
+        let member = if reader.take(b'=') {
+            reader.member()?
+        } else {
+            Member::Item(Item { bare: Bare::Boolean(true), params: reader.params()? })
         };
         Ok((name, member))
     })?;
