@@ -1,4 +1,4 @@
-//! AWS SigV4 over a socket: the published cases at their own time, chunks that stream, and what we sign.
+//! AWS Signature Version 4 over a socket: the published cases at their own time, chunks that stream, and what we sign.
 
 use serde_json::Value;
 
