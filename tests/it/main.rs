@@ -48,6 +48,8 @@ mod routing;
 #[cfg(test)]
 mod sign;
 #[cfg(test)]
+mod sigv4;
+#[cfg(test)]
 mod stream;
 #[cfg(test)]
 mod transport;
