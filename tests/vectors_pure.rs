@@ -86,9 +86,7 @@ fn gate(name: &str, case: &Value) -> Gate {
     if let Some(header) = config.and_then(|config| config["header"].as_str()) {
         overrides.headers = [("X-Nirah-Signature".to_owned(), header.to_owned())].into();
     }
-    for (name, setting) in
-        [("where", "where"), ("salt", "salt"), ("sep", "separator"), ("algorithm", "algorithm")]
-    {
+    for (name, setting) in [("where", "where"), ("salt", "salt"), ("sep", "separator"), ("algorithm", "algorithm")] {
         let value = config.and_then(|config| config[name].as_str()).filter(|_| yaml.contains("settings:"));
         overrides.settings.extend(value.map(|value| (setting.to_owned(), value.to_owned())));
     }

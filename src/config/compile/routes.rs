@@ -96,7 +96,11 @@ fn forward(raw: &raw::Route, verified: Option<&Verified>, scope: &Scope<'_>) -> 
         return Forward::Envelope;
     };
     if !raw.verify.is_written() {
-        scope.report.error(at, "nothing is verified, so there is no signed payload", Some("add `verify`, or remove it"));
+        scope.report.error(
+            at,
+            "nothing is verified, so there is no signed payload",
+            Some("add `verify`, or remove it"),
+        );
     }
     let without = |scheme: &&std::sync::Arc<crate::sig::scheme::Scheme>| !scheme.has_payload();
     if let Some(scheme) = verified.and_then(|verified| verified.gate.schemes().find(without)) {
