@@ -184,8 +184,21 @@ const CASES: &[Case] = &[
 ];
 
 /// Have vectors of their own in `tests/vectors`.
-const ELSEWHERE: [&str; 8] =
-    ["cavage", "github", "github-legacy-sha1", "nirah-multisig", "slack", "stripe", "timestamp-body", "twilio"];
+const ELSEWHERE: [&str; 13] = [
+    "cavage",
+    "django-dumps",
+    "django-timestamp-signer",
+    "github",
+    "github-legacy-sha1",
+    "itsdangerous",
+    "json-envelope",
+    "json-envelope-jcs",
+    "nirah-multisig",
+    "slack",
+    "stripe",
+    "timestamp-body",
+    "twilio",
+];
 
 fn judge((scheme, secret, body, headers): Case, (url, target): (&str, &str), now: Moment) -> Result<Permit, Code> {
     let declaration: Declaration = serde_yaml::from_str(builtin(scheme).unwrap()).unwrap();
