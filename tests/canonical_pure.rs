@@ -1,6 +1,4 @@
-//! JSON in one spelling: numbers as CPython and node print them, and whatever comes in, never two spellings and never a panic.
-
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! JSON in one spelling: numbers as Python and node print them, and whatever comes in, never two spellings and never a panic.
 
 use countersign::sig::canonical::Canonical;
 use countersign::sig::filter::Filter;
@@ -10,7 +8,7 @@ use serde_json::Value;
 
 const FORMS: [Canonical; 2] = [Canonical::Python, Canonical::Jcs];
 
-/// Printed by CPython 3.11.7 (`json.dumps(json.loads(text))`) and node 20.20.2 (`JSON.stringify(JSON.parse(text))`).
+/// Printed by Python 3.11.7 (`json.dumps(json.loads(text))`) and node 20.20.2 (`JSON.stringify(JSON.parse(text))`).
 const NUMBERS: &str = include_str!("vectors/json-numbers.jsonl");
 
 fn print(form: Canonical, text: &[u8]) -> Option<Vec<u8>> {

@@ -184,7 +184,8 @@ proptest! {
     /// Changed in any place, a captured request is refused or has the MAC of the one that was captured: a replay is always seen.
     #[test]
     fn a_changed_capture_is_refused_or_has_the_same_macs(place in any::<proptest::sample::Index>(), with in value(), kind in 0..6) {
-        for scheme in ALL.iter().filter(|scheme| scheme.facts().can_sign.is_ok()) {
+        // Of an envelope the body is what can be changed: tests/envelope_pure.rs.
+        for scheme in ALL.iter().filter(|scheme| scheme.facts().can_sign.is_ok() && !scheme.wraps_body()) {
             let body = b"{\"a\":1}";
             let captured = signed(scheme, body);
             let gate = gate(scheme);

@@ -192,8 +192,13 @@ const CATALOGUE: &str = include_str!("vectors/catalogue.jsonl");
 const ELSEWHERE: &[&str] = &[
     "aws-sigv4",
     "cavage",
+    "django-dumps",
+    "django-timestamp-signer",
     "github",
     "github-legacy-sha1",
+    "itsdangerous",
+    "json-envelope",
+    "json-envelope-jcs",
     "jwt",
     "nirah-multisig",
     "oauth1",
