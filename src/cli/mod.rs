@@ -10,7 +10,9 @@ mod healthcheck;
 mod keygen;
 mod reload;
 mod run;
+mod schemes;
 mod stage;
+mod test;
 #[cfg(test)]
 mod tests;
 
@@ -24,8 +26,11 @@ use crate::config::Problem;
 /// The gateway failed while running.
 const RUNTIME: u8 = 1;
 
-/// The configuration is wrong (`EX_CONFIG` of sysexits.h). Wrong usage is 2, by clap.
+/// The configuration is wrong (`EX_CONFIG` of sysexits.h).
 const CONFIGURATION: u8 = 78;
+
+/// Wrong usage; clap's own.
+const USAGE: u8 = 2;
 
 /// An HMAC gateway: only signed requests get in, everything that leaves is signed.
 #[derive(Parser)]
@@ -43,6 +48,10 @@ enum Command {
     Run(run::Run),
     /// Check a configuration and everything it names, and do nothing else
     Check(check::Check),
+    /// Built-in schemes: list them, or show one
+    Schemes(schemes::Schemes),
+    /// Run test vectors through the code that serves
+    Test(test::Test),
     /// Make a key: an id and 32 random bytes
     Keygen(keygen::Args),
     /// Ask a running gateway whether it is ready
@@ -64,6 +73,8 @@ impl Command {
             Self::Demo(demo) => demo.run(),
             Self::Run(run) => run.run(),
             Self::Check(check) => check.run(),
+            Self::Schemes(schemes) => schemes.run(),
+            Self::Test(test) => test.run(),
             Self::Keygen(args) => keygen::run(&args),
             Self::Healthcheck(healthcheck) => healthcheck.run(),
             Self::Reload(reload) => reload.run(),
@@ -79,6 +90,11 @@ fn explain(problems: &[Problem]) {
         // Nobody is left to tell when stderr is closed; the exit code says it still.
         let _closed = writeln!(out, "{problem}");
     }
+}
+
+/// Prints text that ends as it should.
+fn say(text: &str) {
+    let _closed = write!(std::io::stdout(), "{text}");
 }
 
 /// Says why it ends, and with which code.

@@ -9,6 +9,7 @@ use super::lanes::Lanes;
 use super::parts::{Declared, SignatureField};
 use super::scope::{Scope, Seen};
 use crate::reject::{Code, Rejection};
+use crate::sig::Need;
 use crate::sig::form;
 use crate::sig::json::Json;
 use crate::sig::mac::{Algorithm, Mac};
@@ -17,7 +18,6 @@ use crate::sig::ring::Prepared;
 use crate::sig::signing::Terms;
 use crate::sig::template::Source;
 use crate::sig::time::Moment;
-use crate::sig::Need;
 
 /// A signature whose head part is computed.
 pub(in crate::sig) struct Signing {
