@@ -6,6 +6,7 @@ mod client;
 mod demo;
 mod drain;
 mod echo;
+mod explain;
 mod healthcheck;
 mod keygen;
 mod reload;
@@ -52,6 +53,8 @@ enum Command {
     Schemes(schemes::Schemes),
     /// Run test vectors through the code that serves
     Test(test::Test),
+    /// Say why a captured request is refused
+    Explain(explain::Explain),
     /// Make a key: an id and 32 random bytes
     Keygen(keygen::Args),
     /// Ask a running gateway whether it is ready
@@ -75,6 +78,7 @@ impl Command {
             Self::Check(check) => check.run(),
             Self::Schemes(schemes) => schemes.run(),
             Self::Test(test) => test.run(),
+            Self::Explain(explain) => explain.run(),
             Self::Keygen(args) => keygen::run(&args),
             Self::Healthcheck(healthcheck) => healthcheck.run(),
             Self::Reload(reload) => reload.run(),
@@ -90,6 +94,15 @@ fn explain(problems: &[Problem]) {
         // Nobody is left to tell when stderr is closed; the exit code says it still.
         let _closed = writeln!(out, "{problem}");
     }
+}
+
+/// The bytes of a file; `-` is standard input.
+fn input(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    if path != std::path::Path::new("-") {
+        return std::fs::read(path);
+    }
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::stdin(), &mut text).map(|_length| text)
 }
 
 /// Prints text that ends as it should.

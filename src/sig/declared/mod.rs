@@ -9,3 +9,5 @@ pub(in crate::sig) mod lanes;
 pub mod parts;
 pub(in crate::sig) mod scope;
 pub(in crate::sig) mod signing;
+pub mod trace;
+pub mod vary;
