@@ -9,13 +9,16 @@ mod echo;
 mod explain;
 mod healthcheck;
 mod keygen;
+mod means;
 mod reload;
 mod run;
 mod schemes;
+mod sign;
 mod stage;
 mod test;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -53,6 +56,10 @@ enum Command {
     Schemes(schemes::Schemes),
     /// Run test vectors through the code that serves
     Test(test::Test),
+    /// Sign one request: print headers, or a curl command
+    Sign(sign::Sign),
+    /// Say whether a captured request is verified
+    Verify(verify::Verify),
     /// Say why a captured request is refused
     Explain(explain::Explain),
     /// Make a key: an id and 32 random bytes
@@ -78,6 +85,8 @@ impl Command {
             Self::Check(check) => check.run(),
             Self::Schemes(schemes) => schemes.run(),
             Self::Test(test) => test.run(),
+            Self::Sign(sign) => sign.run(),
+            Self::Verify(verify) => verify.run(),
             Self::Explain(explain) => explain.run(),
             Self::Keygen(args) => keygen::run(&args),
             Self::Healthcheck(healthcheck) => healthcheck.run(),

@@ -98,9 +98,36 @@ pub fn explain(mut question: Question<'_>) -> Explanation {
         let verdict = Verdict::Unasked;
         return Explanation { route: Some(Arc::clone(&route.name)), verdict, ..nothing(&question) };
     };
-    let public_url = route.public_url.clone().or_else(|| question.policy.listeners.get(listener)?.public_url.clone());
+    let public_url = public_url_of(&question, &route, listener);
     let site = Site { public_url: public_url.as_deref(), captures: &matched.captures };
     verified(&question, (&route, gate), Whole { head: &question.head, body: &question.body, site })
+}
+
+/// What the gateway says, and nothing more. `public_url` overrides the configured one.
+pub fn verdict(mut question: Question<'_>, public_url: Option<&str>) -> Verdict {
+    let (matched, listener) = match find(&mut question) {
+        Ok(found) => found,
+        Err(rejection) => return Verdict::Refused(rejection),
+    };
+    let Guard::Verify(gate) = &matched.route.guard else { return Verdict::Unasked };
+    let own = public_url_of(&question, &matched.route, listener);
+    let site = Site { public_url: public_url.or(own.as_deref()), captures: &matched.captures };
+    let time = question.now.unwrap_or(question.clock);
+    let whole = Whole { head: &question.head, body: &question.body, site };
+    judged(gate, whole, time, matched.route.limits.macs).map_or_else(Verdict::Refused, Verdict::Verified)
+}
+
+impl Verdict {
+    /// What a gate of its own says, without a route.
+    pub fn of(gate: &Gate, whole: Whole<'_>, now: Moment) -> Self {
+        let macs = crate::policy::limits::Request::default().macs;
+        judged(gate, whole, now, macs).map_or_else(Self::Refused, Self::Verified)
+    }
+}
+
+fn public_url_of(question: &Question<'_>, route: &Route, listener: usize) -> Option<Arc<str>> {
+    let of_listener = || question.policy.listeners.get(listener)?.public_url.clone();
+    route.public_url.clone().or_else(of_listener)
 }
 
 /// The route, and the place of the listener that has it.
