@@ -54,7 +54,20 @@ fn what_is_signed_is_what_others_sign() {
         let url = format!("https://api.example.com{target}");
         let body_file = body_file.to_str().unwrap();
         let (code, out, error) = run(
-            &["sign", "--scheme", scheme, "--keys", &keys, "-X", method, "--data-file", body_file, "--now", &stamp, &url],
+            &[
+                "sign",
+                "--scheme",
+                scheme,
+                "--keys",
+                &keys,
+                "-X",
+                method,
+                "--data-file",
+                body_file,
+                "--now",
+                &stamp,
+                &url,
+            ],
             "",
         );
         assert_eq!((code, out.contains(&format!("{header}: {sent}\n"))), (0, true), "{scheme}: {out}{error}");
@@ -68,7 +81,8 @@ fn every_built_in_that_signs_is_verified_again() {
         let able = built_in(name).unwrap().facts().can_sign.is_ok();
         let keys = ["--scheme", name, "--keys", "env:SECRET", "--public-url", "https://api.example.com"];
         let url = "https://api.example.com/a%20b?c=d";
-        let sign = [&["sign", "--curl", "-d", body, "-H", "Content-Type: application/json"], &keys[..], &[url]].concat();
+        let sign =
+            [&["sign", "--curl", "-d", body, "-H", "Content-Type: application/json"], &keys[..], &[url]].concat();
         let (code, curl, error) = run(&sign, "");
         assert_eq!(code, i32::from(!able), "{name}: {error}");
         if able {
@@ -107,7 +121,10 @@ fn a_route_says_how_and_with_which_key() {
     assert_eq!((code, out.lines().count()), (0, 2), "{out}");
     let (code, out, _) = run(&["explain", "-c", config, "--json", "-"], &curl.replace("hello", "hello\n"));
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((code, &report["code"], &report["cause"]["id"]), (1, &"signature_invalid".into(), &"body-newline".into()));
+    assert_eq!(
+        (code, &report["code"], &report["cause"]["id"]),
+        (1, &"signature_invalid".into(), &"body-newline".into())
+    );
 }
 
 #[test]

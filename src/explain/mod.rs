@@ -103,6 +103,14 @@ pub fn explain(mut question: Question<'_>) -> Explanation {
     verified(&question, (&route, gate), Whole { head: &question.head, body: &question.body, site })
 }
 
+/// The same for a request that comes as JSON: `{method, target, headers, body_b64, now}`. Blocking. A right signature is never told.
+pub fn answer(policy: &Policy, request: &[u8], clock: Moment) -> Result<serde_json::Value, String> {
+    let (pieces, now) = request::json(request)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
+    let request::Captured { head, body, notes } = runtime.block_on(request::of(pieces))?;
+    Ok(explain(Question { policy, head, body, now, clock, expected: false }).json(&notes))
+}
+
 /// What the gateway says, and nothing more. `public_url` overrides the configured one.
 pub fn verdict(mut question: Question<'_>, public_url: Option<&str>) -> Verdict {
     let (matched, listener) = match find(&mut question) {

@@ -2,6 +2,7 @@
 
 mod curl;
 mod har;
+mod json;
 mod raw;
 mod shell;
 
@@ -12,6 +13,8 @@ use bytes::Bytes;
 use crate::policy::limits;
 use crate::proxy::http::captured;
 use crate::sig::message::Head;
+
+pub(super) use self::json::read as json;
 
 /// Reads a file that a curl command names with `@`.
 pub type ReadFile<'a> = &'a dyn Fn(&Path) -> std::io::Result<Vec<u8>>;
@@ -82,6 +85,10 @@ impl Pieces {
     /// As HTTP/1.1, with a Host and a length.
     fn written(mut self) -> Result<(Vec<u8>, Vec<String>), String> {
         let (host, target) = split(&self.url)?;
+        let broken = |text: &[u8]| text.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
+        if self.headers.iter().any(|(name, value)| broken(name.as_bytes()) || broken(value)) {
+            return Err("a header line holds a line break".to_owned());
+        }
         let has = |name: &str| self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
         let mut text = format!("{} {target} HTTP/1.1\r\n", self.method).into_bytes();
         if !has("host") {
