@@ -96,7 +96,7 @@ impl Means {
     }
 }
 
-fn told(problems: Vec<config::Problem>) -> ExitCode {
-    explain(&problems);
+fn told(problems: impl AsRef<[config::Problem]>) -> ExitCode {
+    explain(problems.as_ref());
     ExitCode::from(CONFIGURATION)
 }

@@ -14,6 +14,9 @@ use crate::sig::keyring::Keyring;
 use crate::sig::scheme::Scheme;
 use crate::sig::time::Moment;
 
+/// What two names stand for.
+pub type Found = (Option<Arc<Scheme>>, Option<Arc<Keyring>>);
+
 /// The declarations under `schemes:` of a file. Whatever else stands in it is not looked at beyond its form.
 pub fn declarations(path: &Path) -> Result<Vec<(String, Declaration)>, Vec<Problem>> {
     read(path, |raw, _, _| {
@@ -23,11 +26,7 @@ pub fn declarations(path: &Path) -> Result<Vec<(String, Declaration)>, Vec<Probl
 }
 
 /// The scheme and the keyring of these names, the scheme declared in the file or built in.
-pub fn find(
-    path: &Path,
-    (scheme, ring): (Option<&str>, Option<&str>),
-    now: Moment,
-) -> Result<(Option<Arc<Scheme>>, Option<Arc<Keyring>>), Vec<Problem>> {
+pub fn find(path: &Path, (scheme, ring): (Option<&str>, Option<&str>), now: Moment) -> Result<Found, Vec<Problem>> {
     read(path, |raw, sources, report| compile::named(raw, sources.root.spot, (scheme, ring), (report, now)))
 }
 

@@ -142,6 +142,6 @@ pub(super) fn bytes(name: &str, text: &str) -> Result<Vec<u8>, String> {
     Encoding::Base64.decode(text.as_bytes(), false).ok_or_else(|| format!("`{name}` is not base64"))
 }
 
-fn unread(error: serde_json::Error) -> String {
+fn unread(error: impl std::fmt::Display) -> String {
     format!("cannot be read: {error}")
 }

@@ -34,16 +34,13 @@ pub(super) fn candidates(body: &[u8]) -> impl Iterator<Item = Candidate> {
 fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::with_capacity(text.len()), text);
     while let Some((first, after)) = rest.split_first() {
-        match rest.strip_prefix(from) {
-            Some(behind) => {
-                out.extend_from_slice(to);
-                rest = behind;
-            }
-            None => {
-                out.push(*first);
-                rest = after;
-            }
-        }
+        rest = if let Some(behind) = rest.strip_prefix(from) {
+            out.extend_from_slice(to);
+            behind
+        } else {
+            out.push(*first);
+            after
+        };
     }
     out
 }

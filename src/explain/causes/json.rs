@@ -145,11 +145,11 @@ impl Style {
                     out.push_str(self.gaps.1);
                     self.value(value, depth.saturating_add(1), out);
                 };
-                self.list(('{', '}'), depth, members.iter(), entry, out);
+                self.list(('{', '}', depth), members.iter(), entry, out);
             }
             Value::Array(items) if !items.is_empty() => {
                 let item = |value: &Value, out: &mut String| self.value(value, depth.saturating_add(1), out);
-                self.list(('[', ']'), depth, items.iter(), item, out);
+                self.list(('[', ']', depth), items.iter(), item, out);
             }
             Value::String(text) => self.text(text, out),
             other => out.push_str(&other.to_string()),
@@ -158,8 +158,7 @@ impl Style {
 
     fn list<T>(
         self,
-        (open, close): (char, char),
-        depth: usize,
+        (open, close, depth): (char, char, usize),
         items: impl Iterator<Item = T>,
         write: impl Fn(T, &mut String),
         out: &mut String,

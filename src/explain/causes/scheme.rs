@@ -49,7 +49,12 @@ pub(super) fn messages(subject: &Subject<'_>, scheme: &Arc<Scheme>) -> Vec<Candi
     }
     for (separator, told) in SEPARATORS {
         let change = Change::Separator(Bytes::from_static(separator.as_bytes()));
-        all.extend(Candidate::changed(Cause::Separator, format!("{told} instead"), scheme, &[change.clone()]));
+        all.extend(Candidate::changed(
+            Cause::Separator,
+            format!("{told} instead"),
+            scheme,
+            std::slice::from_ref(&change),
+        ));
         all.extend(Candidate::changed(Cause::PartOrder, "reversed", scheme, &[Change::Reversed, change]));
     }
     all.extend(Candidate::changed(Cause::PartOrder, "reversed", scheme, &[Change::Reversed]));

@@ -108,7 +108,7 @@ impl Command {
             "-e" | "--referer" => self.set("Referer", value),
             "-b" | "--cookie" => self.set("Cookie", value),
             "-u" | "--user" => {
-                self.set("Authorization", format!("Basic {}", Encoding::Base64.encode(value.as_bytes())))
+                self.set("Authorization", format!("Basic {}", Encoding::Base64.encode(value.as_bytes())));
             }
             "-d" | "--data" | "--data-ascii" => {
                 let mut data = content(&value, files)?;

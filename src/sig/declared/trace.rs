@@ -14,6 +14,7 @@ use crate::sig::json::Json;
 use crate::sig::message::Head;
 use crate::sig::ring::{PreparedRing, Primitive};
 use crate::sig::scheme::{Kind, Scheme};
+use crate::sig::secret::Secret;
 use crate::sig::stamp::Bounds;
 use crate::sig::template::{Input, Part, Source, Template, Value};
 use crate::sig::time::Moment;
@@ -72,7 +73,7 @@ impl Scheme {
         let spelled = keys.iter().filter_map(|ready| {
             let mut mac = ready.mac.clone();
             for part in message {
-                let secret = ready.bytes.as_ref().map(|secret| secret.expose());
+                let secret = ready.bytes.as_ref().map(Secret::expose);
                 mac.update(part.bytes.as_deref().or(secret).unwrap_or_default());
             }
             let prefix = String::from_utf8_lossy(&field.prefix);

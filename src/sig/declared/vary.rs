@@ -135,10 +135,9 @@ fn signed_as(parts: &mut Parts, other: &Scheme) -> bool {
 fn separate(message: &mut Template, separator: &[u8]) {
     for part in &mut message.0 {
         if let Part::Literal(text) = part {
-            let spelled = text.iter().flat_map(|byte| match byte.is_ascii_alphanumeric() {
-                true => std::slice::from_ref(byte),
-                false => separator,
-            });
+            let spelled = text
+                .iter()
+                .flat_map(|byte| if byte.is_ascii_alphanumeric() { std::slice::from_ref(byte) } else { separator });
             *part = Part::Literal(spelled.copied().collect());
         }
     }
