@@ -5,6 +5,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod explain;
 pub mod keys;
 pub mod policy;
 pub mod proxy;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{Ops, view};
@@ -35,10 +36,11 @@ enum Question {
     Keys,
     Reload,
     Drain,
+    Explain,
 }
 
 /// Answers, on a thread of its own where the answer may take time.
-pub(super) async fn answer(role: Role, method: &str, path: &str, ops: Arc<Ops>) -> Answer {
+pub(super) async fn answer(role: Role, (method, path): (&str, &str), body: Bytes, ops: Arc<Ops>) -> Answer {
     let Some(question) = question(role, path) else { return Answer::text(404, "not found\n") };
     if !question.allows(method) {
         return Answer { allow: Some(question.allow()), ..Answer::text(405, "method not allowed\n") };
@@ -50,6 +52,7 @@ pub(super) async fn answer(role: Role, method: &str, path: &str, ops: Arc<Ops>) 
         Question::Status => Answer::json(200, &view::status(&ops)),
         Question::Keys => Answer::json(200, &view::keys(&ops)),
         Question::Reload => reload(ops).await,
+        Question::Explain => explain(ops, body).await,
         Question::Drain => {
             (ops.drain)();
             Answer::json(202, &json!({"draining": true}))
@@ -66,6 +69,7 @@ fn question(role: Role, path: &str) -> Option<Question> {
         "/keys" => Question::Keys,
         "/reload" => Question::Reload,
         "/drain" => Question::Drain,
+        "/explain" => Question::Explain,
         _ => return None,
     };
     (role == Role::Admin || question.is_public()).then_some(question)
@@ -75,14 +79,14 @@ impl Question {
     fn is_public(self) -> bool {
         match self {
             Self::Livez | Self::Readyz | Self::Metrics => true,
-            Self::Status | Self::Keys | Self::Reload | Self::Drain => false,
+            Self::Status | Self::Keys | Self::Reload | Self::Drain | Self::Explain => false,
         }
     }
 
     fn allow(self) -> &'static str {
         match self {
             Self::Livez | Self::Readyz | Self::Metrics | Self::Status | Self::Keys => "GET, HEAD",
-            Self::Reload | Self::Drain => "POST",
+            Self::Reload | Self::Drain | Self::Explain => "POST",
         }
     }
 
@@ -107,6 +111,16 @@ async fn reload(ops: Arc<Ops>) -> Answer {
         Ok(Ok(generation)) => Answer::json(200, &json!({"generation": generation})),
         Ok(Err(problems)) => Answer::json(422, &json!({"problems": view::problems(&problems)})),
         Err(_) => Answer::text(500, "the reload failed in an unexpected way; see the log\n"),
+    }
+}
+
+/// Trying every known mistake takes a moment, too. Where it is off, nothing is there.
+async fn explain(ops: Arc<Ops>, body: Bytes) -> Answer {
+    match tokio::task::spawn_blocking(move || (ops.explain)(&body)).await {
+        Ok(Some(Ok(explanation))) => Answer::json(200, &explanation),
+        Ok(Some(Err(why))) => Answer::text(400, format!("{why}\n")),
+        Ok(None) => Answer::text(404, "not found\n"),
+        Err(_) => Answer::text(500, "the explanation failed in an unexpected way; see the log\n"),
     }
 }
 

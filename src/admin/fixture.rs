@@ -36,6 +36,7 @@ pub(crate) fn ops(readiness: &Arc<Readiness>, drained: &Arc<AtomicU64>, reload: 
         status: Box::new(|| Status { started: Moment::from_secs(40), ..Status::default() }),
         keyrings: Box::new(move || vec![Arc::clone(&ring)]),
         reload: Box::new(move || reload.clone()),
+        explain: Box::new(|_| None),
         drain: Box::new(move || {
             drained.fetch_add(1, Ordering::Relaxed);
         }),

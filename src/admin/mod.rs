@@ -26,6 +26,9 @@ use crate::policy::listen::Address;
 use crate::sig::keyring::Keyring;
 use crate::telemetry::{Gauges, Telemetry};
 
+/// From a request as JSON to its explanation, or to what is wrong with the JSON.
+pub type Explain = Box<dyn Fn(&[u8]) -> Option<Result<serde_json::Value, String>> + Send + Sync>;
+
 /// What the process lends to its operations servers. None of it may wait for a worker.
 pub struct Ops {
     /// What time it is.
@@ -42,6 +45,8 @@ pub struct Ops {
     pub keyrings: Box<dyn Fn() -> Vec<Arc<Keyring>> + Send + Sync>,
     /// Loads the configuration again: the new generation's number, or why nothing changed. May block.
     pub reload: Box<dyn Fn() -> Result<u64, Vec<Problem>> + Send + Sync>,
+    /// Why a request would be refused, `None` where nobody may ask. May take a moment.
+    pub explain: Explain,
     /// Begins to drain, as SIGTERM does; returns at once.
     pub drain: Box<dyn Fn() + Send + Sync>,
 }

@@ -27,7 +27,7 @@ use crate::policy::listen::Address;
 /// Most connections of one listener; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 64;
 
-/// Largest request body. No question has one yet; it is read so that its sender sees the answer.
+/// Largest request body. It is read even where the question has none, so that its sender sees the answer.
 const BODY_MAX: usize = 64 << 10;
 
 /// Time for a request head.
@@ -131,10 +131,10 @@ async fn respond(request: Request<Incoming>, role: Role, unix: bool, ops: Arc<Op
     {
         return render(Answer::text(403, format!("{reason}\n")));
     }
-    if Limited::new(body, BODY_MAX).collect().await.is_err() {
-        return render(Answer::text(413, "the body is too large or broke off\n"));
+    match Limited::new(body, BODY_MAX).collect().await {
+        Ok(body) => render(answer(role, (head.method.as_str(), head.uri.path()), body.to_bytes(), ops).await),
+        Err(_) => render(Answer::text(413, "the body is too large or broke off\n")),
     }
-    render(answer(role, head.method.as_str(), head.uri.path(), ops).await)
 }
 
 fn check(headers: &HeaderMap, absolute: bool, unix: bool) -> Result<(), &'static str> {

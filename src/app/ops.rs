@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{App, Process};
 use crate::admin::{self, ListenerStatus, Ops, Status, UpstreamStatus};
+use crate::explain;
 use crate::policy::listen::Address;
 use crate::policy::upstream::{Endpoint, Upstream};
 use crate::proxy::budget::Budget;
@@ -19,6 +20,7 @@ impl Process {
     pub(super) fn ops(self: &Arc<Self>, addresses: &[(Arc<str>, Address)], connections: Connections) -> Ops {
         let shared = || Arc::clone(self);
         let (gauges, status, keyrings, reload, drain) = (shared(), shared(), shared(), shared(), shared());
+        let explain = shared();
         let addresses = addresses.to_vec();
         Ops {
             clock: self.clock.clone(),
@@ -28,8 +30,15 @@ impl Process {
             status: Box::new(move || status.status(&addresses)),
             keyrings: Box::new(move || keyrings.generation.load().policy.keyrings.clone()),
             reload: Box::new(move || reload.reload()),
+            explain: Box::new(move |request| explain.explain(request)),
             drain: Box::new(move || drain.leave()),
         }
+    }
+
+    /// Why the request in this JSON would be refused; `None` where the configuration does not allow the question.
+    fn explain(&self, request: &[u8]) -> Option<Result<serde_json::Value, String>> {
+        let generation = self.generation.load();
+        generation.policy.operations.explain.then(|| explain::answer(&generation.policy, request, self.clock.now()))
     }
 
     /// Not ready from this moment on, and on the way out.

@@ -6,13 +6,19 @@ mod client;
 mod demo;
 mod drain;
 mod echo;
+mod explain;
 mod healthcheck;
 mod keygen;
+mod means;
 mod reload;
 mod run;
+mod schemes;
+mod sign;
 mod stage;
+mod test;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -24,8 +30,11 @@ use crate::config::Problem;
 /// The gateway failed while running.
 const RUNTIME: u8 = 1;
 
-/// The configuration is wrong (`EX_CONFIG` of sysexits.h). Wrong usage is 2, by clap.
+/// The configuration is wrong (`EX_CONFIG` of sysexits.h).
 const CONFIGURATION: u8 = 78;
+
+/// Wrong usage; clap's own.
+const USAGE: u8 = 2;
 
 /// An HMAC gateway: only signed requests get in, everything that leaves is signed.
 #[derive(Parser)]
@@ -43,6 +52,16 @@ enum Command {
     Run(run::Run),
     /// Check a configuration and everything it names, and do nothing else
     Check(check::Check),
+    /// Built-in schemes: list them, or show one
+    Schemes(schemes::Schemes),
+    /// Run test vectors through the code that serves
+    Test(test::Test),
+    /// Sign one request: print headers, or a curl command
+    Sign(sign::Sign),
+    /// Say whether a captured request is verified
+    Verify(verify::Verify),
+    /// Say why a captured request is refused
+    Explain(explain::Explain),
     /// Make a key: an id and 32 random bytes
     Keygen(keygen::Args),
     /// Ask a running gateway whether it is ready
@@ -64,6 +83,11 @@ impl Command {
             Self::Demo(demo) => demo.run(),
             Self::Run(run) => run.run(),
             Self::Check(check) => check.run(),
+            Self::Schemes(schemes) => schemes.run(),
+            Self::Test(test) => test.run(),
+            Self::Sign(sign) => sign.run(),
+            Self::Verify(verify) => verify.run(),
+            Self::Explain(explain) => explain.run(),
             Self::Keygen(args) => keygen::run(&args),
             Self::Healthcheck(healthcheck) => healthcheck.run(),
             Self::Reload(reload) => reload.run(),
@@ -79,6 +103,20 @@ fn explain(problems: &[Problem]) {
         // Nobody is left to tell when stderr is closed; the exit code says it still.
         let _closed = writeln!(out, "{problem}");
     }
+}
+
+/// The bytes of a file; `-` is standard input.
+fn input(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    if path != std::path::Path::new("-") {
+        return std::fs::read(path);
+    }
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::stdin(), &mut text).map(|_length| text)
+}
+
+/// Prints text that ends as it should.
+fn say(text: &str) {
+    let _closed = write!(std::io::stdout(), "{text}");
 }
 
 /// Says why it ends, and with which code.

@@ -8,6 +8,7 @@ mod de;
 pub mod environment;
 mod field;
 mod mistake;
+pub mod named;
 mod print;
 mod raw;
 mod report;

@@ -162,6 +162,11 @@ impl Gate {
         self.doors.iter().map(|door| &door.scheme)
     }
 
+    /// The schemes in order, each with the ring that a request to `site` is checked with; none where nobody has that ring.
+    pub fn doors(&self, site: Site<'_>) -> Vec<(&Arc<Scheme>, Option<Arc<PreparedRing>>)> {
+        self.doors.iter().map(|door| (&door.scheme, door.keys.ring(site))).collect()
+    }
+
     /// Every ring that can be asked.
     pub fn rings(&self) -> impl Iterator<Item = &Arc<Keyring>> {
         self.doors.iter().flat_map(|door| door.keys.rings()).map(|ring| ring.ring())

@@ -12,6 +12,8 @@ pub struct Operations {
     pub health: Option<Address>,
     /// `/status /keys`, `POST /reload`, `POST /drain`; loopback or a unix socket only.
     pub admin: Option<Address>,
+    /// Whether `POST /explain` is answered.
+    pub explain: bool,
     /// Worker threads; `None`: min(cgroup quota rounded up, cores, 4).
     pub workers: Option<usize>,
     /// How often watched files are looked at.

@@ -107,9 +107,12 @@ pub async fn seal(
             AnswerBody::Stream(Box::new(signed))
         }
         (need, body) => {
-            let whole = hold((visit, entered), body).await?;
+            let mut whole = hold((visit, entered), body).await?;
             if need == Need::Whole {
-                signing.finish(&mut head, Some(&whole.bytes))?;
+                if let Some(instead) = signing.finish(&mut head, Some(&whole.bytes))? {
+                    head.fields.remove("content-length");
+                    whole.bytes = instead;
+                }
             } else {
                 signing.feed(&whole.bytes);
                 signing.finish(&mut head, None)?;

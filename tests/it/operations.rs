@@ -21,6 +21,34 @@ fn the_admin_listener_is_not_for_web_pages() {
     assert_eq!(world.ask("admin", post("/reload", "").header("Origin", "http://localhost")).status, 403);
 }
 
+/// A question about a request whose body lost its final newline.
+fn question() -> String {
+    let signature = mac(SECRET, &crate::world::NOW.to_string(), b"{}\n");
+    serde_json::json!({
+        "method": "POST", "target": "/orders", "body_b64": "e30=", "now": crate::world::NOW,
+        "headers": [["Host", "h"], ["X-HMAC-Timestamp", crate::world::NOW.to_string()], ["X-HMAC-Signature", signature]],
+    })
+    .to_string()
+}
+
+#[test]
+fn a_refusal_is_explained_where_the_configuration_allows_it_and_nowhere_else() {
+    let route = "path: /**, verify: {scheme: timestamp-body, keys: partners}, upstream: app";
+    let world = World::with(|config| config.route(route).admin("explain: true"));
+    let answer = world.ask("admin", post("/explain", question()));
+    let text = String::from_utf8(answer.body).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (answer.status, &told["code"], &told["cause"]["id"]),
+        (200, &"signature_invalid".into(), &"body-newline".into())
+    );
+    assert!(!text.contains(SECRET) && !text.contains(&mac(SECRET, &crate::world::NOW.to_string(), b"{}")), "{text}");
+    assert_eq!(world.ask("admin", post("/explain", "{}")).status, 400);
+    assert_eq!(world.ask("admin", get("/explain")).status, 405);
+    assert_eq!(world.ask("health", post("/explain", question())).status, 404);
+    assert_eq!(World::verifying().ask("admin", post("/explain", question())).status, 404);
+}
+
 #[test]
 fn metrics_count_by_route_verdict_and_code_and_never_by_what_a_client_sent() {
     let world = World::verifying();

@@ -19,12 +19,16 @@ mod signing;
 mod upstreams;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::field::Field;
 use super::raw::File;
 use super::report::{Report, Spot};
 use super::sources::Sources;
 use crate::policy::lint::Reach;
 use crate::policy::{Policy, Routes, lint};
+use crate::sig::keyring::Keyring;
+use crate::sig::scheme::Scheme;
 use crate::sig::time::Moment;
 use files::Files;
 use keyrings::Keyrings;
@@ -78,4 +82,18 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
         report.find(spot.unwrap_or(root), (finding.code, finding.level), &finding.message);
     }
     Some((policy, files.watched()))
+}
+
+/// One scheme and one keyring by their names, without anything that uses them.
+pub(crate) fn named(
+    raw: &File,
+    root: Spot,
+    (scheme, ring): (Option<&str>, Option<&str>),
+    (report, now): (&Report, Moment),
+) -> (Option<Arc<Scheme>>, Option<Arc<Keyring>>) {
+    let files = Files::new(report);
+    let schemes = Schemes::new(raw, report);
+    let keyrings = Keyrings::new(raw, &files, report, now);
+    let scheme = scheme.and_then(|name| schemes.find((name, root), &Field::default(), &Field::default()));
+    (scheme, ring.and_then(|name| keyrings.find(name, root)))
 }

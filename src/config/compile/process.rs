@@ -49,6 +49,7 @@ pub(crate) fn operations(raw: &File, scope: &Scope<'_>) -> Operations {
     Operations {
         health: raw.health.get().and_then(|short| short.0.address.get()).map(|Of(address)| address.clone()),
         admin: admin(raw, scope),
+        explain: raw.admin.get().is_some_and(|short| short.0.explain.or(false)),
         workers: workers(raw, scope),
         poll: raw.poll.get().map_or(std::time::Duration::from_secs(2), |Of(poll)| *poll),
         replay: replay(raw, scope),

@@ -54,6 +54,7 @@ pub(crate) struct Health {
 #[serde(default)]
 pub(crate) struct Admin {
     pub(crate) address: Field<Of<Address>>,
+    pub(crate) explain: Field<bool>,
 }
 
 #[derive(Deserialize, Default)]

@@ -11,4 +11,6 @@ pub(in crate::sig) mod lanes;
 pub mod parts;
 pub(in crate::sig) mod scope;
 pub(in crate::sig) mod signing;
+pub mod trace;
+pub mod vary;
 mod verified;

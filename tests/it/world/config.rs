@@ -21,6 +21,7 @@ pub(crate) struct Config {
     replay: String,
     limits: String,
     timeouts: String,
+    admin: String,
     address: SocketAddr,
 }
 
@@ -39,6 +40,7 @@ impl Config {
             replay: "restart_guard: false".to_owned(),
             limits: String::new(),
             timeouts: String::new(),
+            admin: String::new(),
             address: upstream,
         }
     }
@@ -127,6 +129,12 @@ impl Config {
         self
     }
 
+    /// More settings of the admin listener.
+    pub(crate) fn admin(mut self, fields: &str) -> Self {
+        self.admin = format!(", {fields}");
+        self
+    }
+
     /// Where the upstream `app` is.
     pub(crate) fn upstream_address(&self) -> SocketAddr {
         self.address
@@ -152,7 +160,8 @@ impl Config {
         let upstreams = [&[format!("app: {{{}}}", self.upstream)], self.upstreams.as_slice()].concat();
         let routes: Vec<String> = self.routes.iter().map(|route| format!("- {{{route}}}")).collect();
         [
-            "version: 1\npoll: 1h\nhealth: {address: \"127.0.0.1:0\"}\nadmin: {address: \"127.0.0.1:0\"}\n".to_owned(),
+            "version: 1\npoll: 1h\nhealth: {address: \"127.0.0.1:0\"}\n".to_owned(),
+            format!("admin: {{address: \"127.0.0.1:0\"{}}}\n", self.admin),
             format!("audit: {{sink: file, path: {}}}\nreplay: {{{}}}\n", self.audit().display(), self.replay),
             format!("limits: {{{}}}\ntimeouts: {{{}}}\n", self.limits, self.timeouts),
             section("listeners", &listeners),

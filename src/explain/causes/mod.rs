@@ -1,0 +1,124 @@
+//! Known mistakes. Each is tried by the checking code itself; the first with which the signature holds is the cause.
+
+mod body;
+mod head;
+mod json;
+mod keys;
+mod scheme;
+mod spelling;
+mod table;
+mod time;
+
+use std::sync::Arc;
+
+pub use self::table::Cause;
+use super::trial::{self, holds};
+use crate::reject::Rejection;
+use crate::sig::Site;
+use crate::sig::declared::trace::Whole;
+use crate::sig::declared::vary::Change;
+use crate::sig::keyring::Keyring;
+use crate::sig::message::Head;
+use crate::sig::ring::PreparedRing;
+use crate::sig::scheme::Scheme;
+use crate::sig::time::Moment;
+
+/// A cause, what exactly, and the key with which the signature holds then.
+pub struct Found {
+    /// Which mistake.
+    pub cause: Cause,
+    /// What exactly, e.g. the algorithm.
+    pub detail: String,
+    /// The key that signed.
+    pub key: Option<Arc<str>>,
+}
+
+/// What the mistakes are tried on.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// Every scheme of the route, with its ring.
+    pub(super) doors: &'a [(&'a Arc<Scheme>, Option<Arc<PreparedRing>>)],
+    /// The scheme that judges.
+    pub(super) scheme: &'a Arc<Scheme>,
+    /// Its ring.
+    pub(super) ring: Option<&'a Arc<PreparedRing>>,
+    pub(super) whole: Whole<'a>,
+    /// When the request is judged.
+    pub(super) time: Moment,
+    /// What time it is.
+    pub(super) clock: Moment,
+    /// Every ring of the configuration.
+    pub(super) rings: &'a [Arc<Keyring>],
+}
+
+/// A mistake to be tried: what of the request, the scheme or the keys is other than it seems.
+pub(super) struct Candidate {
+    cause: Cause,
+    detail: String,
+    scheme: Option<Arc<Scheme>>,
+    ring: Option<Arc<Keyring>>,
+    head: Option<Head>,
+    body: Option<Vec<u8>>,
+    public_url: Option<String>,
+}
+
+impl Candidate {
+    /// A mistake of which nothing is said yet.
+    fn new(cause: Cause, detail: impl Into<String>) -> Self {
+        Self { cause, detail: detail.into(), scheme: None, ring: None, head: None, body: None, public_url: None }
+    }
+
+    /// The scheme with these changes; none where they come to nothing.
+    fn changed(cause: Cause, detail: impl Into<String>, scheme: &Scheme, changes: &[Change]) -> Option<Self> {
+        let scheme = scheme.varied(changes).map(Arc::new)?;
+        Some(Self { scheme: Some(scheme), ..Self::new(cause, detail) })
+    }
+}
+
+/// The likeliest cause of this refusal.
+pub(super) fn find(subject: &Subject<'_>, refusal: Option<&Rejection>) -> Option<Found> {
+    let plain = subject.scheme.varied(&[]).map_or_else(|| Arc::clone(subject.scheme), Arc::new);
+    let own = subject.ring.map(|ring| Arc::clone(ring.ring()));
+    let ring = own.as_deref().and_then(trial::timeless).or_else(|| subject.rings.first().cloned())?;
+    time::judge(subject, (&plain, &ring), refusal).or_else(|| {
+        let candidates = candidates(subject, &plain, &ring);
+        let mut held = candidates.filter_map(|candidate| attempt(subject, (&plain, &ring), candidate));
+        held.next().or_else(|| time::altered(refusal))
+    })
+}
+
+/// Every mistake, likely and cheap ones first.
+fn candidates<'a>(
+    subject: &'a Subject<'a>,
+    plain: &'a Arc<Scheme>,
+    ring: &'a Arc<Keyring>,
+) -> impl Iterator<Item = Candidate> + 'a {
+    keys::unusable(subject, plain, ring)
+        .into_iter()
+        .chain(spelling::candidates(subject, plain))
+        .chain(keys::encoded(plain, ring))
+        .chain(scheme::algorithms(plain))
+        .chain(body::candidates(subject.whole.body))
+        .chain(scheme::messages(subject, plain))
+        .chain(head::candidates(subject.whole))
+        .chain(scheme::others(subject))
+        .chain(json::candidates(subject.whole.body))
+        .chain(scheme::borrowed(plain))
+}
+
+/// Whether the signature holds with this mistake.
+fn attempt(
+    subject: &Subject<'_>,
+    (scheme, ring): (&Arc<Scheme>, &Arc<Keyring>),
+    candidate: Candidate,
+) -> Option<Found> {
+    let whole = subject.whole;
+    let whole = Whole {
+        head: candidate.head.as_ref().unwrap_or(whole.head),
+        body: candidate.body.as_deref().unwrap_or(whole.body),
+        site: Site { public_url: candidate.public_url.as_deref().or(whole.site.public_url), ..whole.site },
+    };
+    let (scheme, ring) = (candidate.scheme.as_ref().unwrap_or(scheme), candidate.ring.as_ref().unwrap_or(ring));
+    let key = holds(scheme, ring, whole, subject.time).ok()?;
+    Some(Found { cause: candidate.cause, detail: candidate.detail, key: Some(key) })
+}
