@@ -40,7 +40,7 @@ pub struct Check {
 
 enum Inner {
     Declared(declared::check::Check),
-    Native(native::check::Check),
+    Native(Box<native::check::Check>),
 }
 
 impl Check {
@@ -58,7 +58,7 @@ impl Check {
             }
             Kind::Native(own) => {
                 let check = native::check::Check::open((own, scheme.facts()), ring.as_deref(), head, terms)?;
-                (check.key_id().cloned(), check.stamp(), Inner::Native(check))
+                (check.key_id().cloned(), check.stamp(), Inner::Native(Box::new(check)))
             }
         };
         Ok(Self { scheme: Arc::clone(scheme), ring, now: terms.now, key_id, stamp, keeps: false, inner })
