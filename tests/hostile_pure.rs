@@ -108,13 +108,17 @@ fn judge(gate: &Gate, head: &Head, body: &[u8]) -> Result<Permit, Rejection> {
 }
 
 fn signed(scheme: &Arc<Scheme>, body: &[u8]) -> Head {
+    // A scheme that covers no query may refuse one, as `tyk` does.
+    let target = if scheme.facts().covers.query { "/v1/things?b=2&a=%201" } else { "/v1/things" };
     let mut head = Head {
         method: Method::POST,
-        target: Bytes::from("/v1/things?b=2&a=%201"),
+        target: Bytes::from(target),
         authority: Bytes::from("api.example.com"),
         secure: true,
         fields: Fields::default(),
     };
+    // Bybit signs it, and it is the sender's to choose.
+    head.fields.append("x-bapi-recv-window", "5000");
     let seal = Seal::new(Arc::clone(scheme), ring(&["k1"]), With::Newest);
     let mut signing = seal.start(&mut head, SITE, NOW, [7; 16]).unwrap();
     let whole = (signing.need() == Need::Whole).then_some(body);
@@ -180,7 +184,8 @@ proptest! {
     /// Changed in any place, a captured request is refused or has the MAC of the one that was captured: a replay is always seen.
     #[test]
     fn a_changed_capture_is_refused_or_has_the_same_macs(place in any::<proptest::sample::Index>(), with in value(), kind in 0..6) {
-        for scheme in ALL.iter().filter(|scheme| scheme.facts().can_sign.is_ok()) {
+        // Of an envelope the body is what can be changed: tests/envelope_pure.rs.
+        for scheme in ALL.iter().filter(|scheme| scheme.facts().can_sign.is_ok() && !scheme.wraps_body()) {
             let body = b"{\"a\":1}";
             let captured = signed(scheme, body);
             let gate = gate(scheme);

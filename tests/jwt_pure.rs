@@ -1,4 +1,4 @@
-//! JSON Web Tokens: judged as four libraries judge them, written as PyJWT writes them, and refused wherever they could be read in two ways.
+//! JSON Web Tokens: judged as four libraries judge them, written as `PyJWT` writes them, and refused wherever they could be read in two ways.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -28,7 +28,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const HEADER: &str = r#"{"alg":"HS256"}"#;
 const HELD: &str = r#"{"exp":1760000060}"#;
 
-/// What PyJWT 2.15.1 makes of the same claims.
+/// What `PyJWT` 2.15.1 makes of the same claims.
 const PYJWT: &str = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIiwidHlwIjoiSldUIn0.eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUuY29tIiwic3ViIjoiazEiLCJhdWQiOlsiYSIsImIiXSwiaWF0IjoxNzYwMDAwMDAwLCJleHAiOjE3NjAwMDAwOTAsImp0aSI6IjA3MDcwNzA3MDcwNzA3MDcwNzA3MDcwNzA3MDcwNzA3In0.UqYNvVNkYrdhWOshbEkK93_uNmXQwmcKbu__HtVyOqw";
 const PYJWT_512: &str = "eyJhbGciOiJIUzUxMiIsInR5cCI6ImF0K2p3dCJ9.eyJpYXQiOjE3NjAwMDAwMDAsImV4cCI6MTc2MDAwMDA2MH0.9y2mi8E0MnjJmmoxdcfkujb7quuAUZ3qdpdUJfi2-7DvPOLUfXnbF36iqfd1NIGtJ1PJwKxch7ssGaV1L_zAOg";
 

@@ -64,6 +64,8 @@ fn data(id: &str) -> String {
 fn head() -> Head {
     let mut fields = Fields::default();
     fields.append("content-type", "application/json");
+    // Bybit signs it, and it is the sender's to choose.
+    fields.append("x-bapi-recv-window", "5000");
     Head {
         method: Method::POST,
         target: Bytes::from("/v1/things?b=2&a=%201"),

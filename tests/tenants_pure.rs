@@ -69,7 +69,7 @@ static MANY: LazyLock<(Gate, usize)> = LazyLock::new(|| {
 /// Bytes of memory that this process has.
 fn resident() -> usize {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap().saturating_mul(4096)
 }
 
 fn signed_by(tenant: &str) -> String {

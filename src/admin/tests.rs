@@ -96,6 +96,7 @@ fn a_failed_reload_says_what_is_wrong_and_where() {
         path: "routes[1].verify".into(),
         message: "there is no scheme `x`".into(),
         fix: None,
+        code: None,
     };
     let world = world(Err(vec![problem]));
     let (status, answer) = ask(world.running.admin, "POST /reload", "Host: localhost\r\n");

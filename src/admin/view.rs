@@ -141,6 +141,7 @@ pub(super) fn problems(problems: &[Problem]) -> Value {
             "path": problem.path,
             "message": problem.message,
             "fix": problem.fix,
+            "code": problem.code.map(|code| code.row().code),
         })
     };
     problems.iter().map(describe).collect()

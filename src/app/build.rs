@@ -11,20 +11,27 @@ use crate::proxy::server::Door;
 use crate::proxy::{tls, upstream};
 use crate::sig::time::Moment;
 
-/// The generation after `old`, or every mistake in it. Warnings go to the log.
+/// The generation after `old`, or every mistake in it. Warnings that are new go to the log.
 pub(super) fn generation(
     source: &Path,
     loaded: Loaded,
     old: Option<&Generation>,
     now: Moment,
 ) -> Result<Generation, Vec<Problem>> {
-    let Loaded { policy, warnings, watched, began } = loaded;
+    let Loaded { policy, warnings, watched, began, notes: _, allowed: _ } = loaded;
     let doors = doors(source, &policy, old)?;
-    for warning in &warnings {
-        tracing::warn!(path = warning.path, "{}", warning.message);
+    for warning in unsaid(&warnings, old.map(|old| old.warnings.as_slice()).unwrap_or_default()) {
+        let code = warning.code.map(|code| code.row().code);
+        tracing::warn!(path = warning.path, code, "{}", warning.message);
     }
     let number = old.map_or(1, |old| old.number.saturating_add(1));
     Ok(Generation { number, loaded: now, policy, doors, warnings, watched, began })
+}
+
+/// Warnings that were not said before, were it of another line: a reload that changes something else is no reason to repeat them.
+fn unsaid<'a>(warnings: &'a [Problem], before: &[Problem]) -> impl Iterator<Item = &'a Problem> {
+    let said = |warning: &Problem| before.iter().any(|known| Problem { at: warning.at, ..known.clone() } == *warning);
+    warnings.iter().filter(move |warning| !said(warning))
 }
 
 /// The listeners with their TLS settings, or everything that does not fit: a key of another certificate, a name that is none.
@@ -53,5 +60,22 @@ fn door(listener: &Arc<Listener>, old: Option<&Generation>) -> Result<Door, Stri
 }
 
 fn problem(source: &Path, path: String, message: String) -> Problem {
-    Problem { file: source.into(), at: None, path, message, fix: None }
+    Problem { file: source.into(), at: None, path, message, fix: None, code: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_said_once_wherever_it_moves() {
+        let warning = |line: u32, message: &str| Problem {
+            at: Some((line, 1)),
+            ..problem(Path::new("f"), "routes[0]".to_owned(), message.to_owned())
+        };
+        let before = [warning(1, "one"), warning(2, "two")];
+        let now = [warning(5, "two"), warning(6, "three")];
+        let said = |before: &[Problem]| unsaid(&now, before).map(|one| one.message.clone()).collect::<Vec<_>>();
+        assert_eq!((said(&[]), said(&before)), (vec!["two".to_owned(), "three".to_owned()], vec!["three".to_owned()]));
+    }
 }

@@ -59,6 +59,7 @@ fn a_reload_ends_with_what_became_of_the_configuration() {
         path: "routes".into(),
         message: "there is none".into(),
         fix: None,
+        code: None,
     };
     let cases = [(Ok(2), ExitCode::SUCCESS), (Err(vec![problem]), ExitCode::from(CONFIGURATION))];
     for (reload, code) in cases {

@@ -25,10 +25,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::clock::Clock;
-use crate::policy::Policy;
+use crate::policy::{Policy, lint};
 use crate::sig::time::Moment;
 use environment::Lookup;
-use report::Report;
+use report::{Outcome, Report};
 use sources::Sources;
 
 /// A configuration that was read and checked whole, with everything it names.
@@ -37,6 +37,10 @@ pub struct Loaded {
     pub policy: Policy,
     /// Not wrong, but worth saying; each with its place.
     pub warnings: Vec<Problem>,
+    /// The same, milder: true of many good configurations.
+    pub notes: Vec<Problem>,
+    /// Warnings and notes that `lint.allow` allows; `fix` says with which reason.
+    pub allowed: Vec<Problem>,
     /// Every file and directory that was read: a change of any of them is a reason to load again.
     pub watched: Vec<PathBuf>,
     /// When reading began, by the system's clock.
@@ -56,6 +60,8 @@ pub struct Problem {
     pub message: String,
     /// What to write instead.
     pub fix: Option<String>,
+    /// Its name in docs/lint.md, where it is not a mistake.
+    pub code: Option<lint::Code>,
 }
 
 impl fmt::Display for Problem {
@@ -68,8 +74,11 @@ impl fmt::Display for Problem {
             write!(f, ": {}", self.path)?;
         }
         write!(f, ": {}", self.message)?;
-        match &self.fix {
-            Some(fix) => write!(f, "; {fix}"),
+        if let Some(fix) = &self.fix {
+            write!(f, "; {fix}")?;
+        }
+        match self.code {
+            Some(code) => write!(f, " [{}]", code.row().code),
             None => Ok(()),
         }
     }
@@ -90,9 +99,9 @@ pub fn load_with(path: &Path, lookup: Lookup<'_>, now: Moment) -> Result<Loaded,
         watched.extend(sources.files.iter().cloned());
         Some((policy, watched))
     });
-    let (errors, warnings) = report.finish();
+    let Outcome { errors, warnings, notes, allowed } = report.finish();
     match compiled {
-        Some((policy, watched)) if errors.is_empty() => Ok(Loaded { policy, warnings, watched, began }),
+        Some((policy, watched)) if errors.is_empty() => Ok(Loaded { policy, warnings, notes, allowed, watched, began }),
         _ => Err(errors),
     }
 }
@@ -102,7 +111,7 @@ pub fn print(path: &Path) -> Result<String, Vec<Problem>> {
     let mut report = Report::default();
     match Sources::read(path, &environment::variable, &mut report) {
         Some(sources) if report.is_clean() => Ok(print::effective(&sources, &report)),
-        _ => Err(report.finish().0),
+        _ => Err(report.finish().errors),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Problem;
+use crate::policy::lint::{Code, Level};
 
 /// A place in a file, registered with a [`Report`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,13 +38,47 @@ struct Place {
     path: Arc<str>,
 }
 
+/// Something that is not wrong, before it is known whether it is allowed.
+struct Finding {
+    /// What it is about.
+    subject: Spot,
+    code: Code,
+    level: Level,
+    problem: Problem,
+}
+
+/// A finding that the configuration expects below a place, and why.
+pub(crate) struct Allowance {
+    /// Everything at and below this place.
+    pub(crate) below: Spot,
+    /// Where it is written.
+    pub(crate) at: Spot,
+    /// What is allowed.
+    pub(crate) code: Code,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+/// Everything that was said, in the order of the files and lines.
+pub(crate) struct Outcome {
+    /// What is wrong.
+    pub(crate) errors: Vec<Problem>,
+    /// What is not wrong, but worth saying.
+    pub(crate) warnings: Vec<Problem>,
+    /// The same, milder.
+    pub(crate) notes: Vec<Problem>,
+    /// Warnings and notes that are allowed, with the reason instead of a fix.
+    pub(crate) allowed: Vec<Problem>,
+}
+
 /// Collects problems while a configuration is read. Shared by reference: reading goes on after each.
 #[derive(Default)]
 pub(crate) struct Report {
     files: Vec<Arc<Path>>,
     places: Vec<Place>,
     errors: RefCell<Vec<Problem>>,
-    warnings: RefCell<Vec<Problem>>,
+    findings: RefCell<Vec<Finding>>,
+    allowances: RefCell<Vec<Allowance>>,
     /// **Threat:** a wrong value is often quoted in its message, and it may be a secret in the wrong field.
     secrets: Vec<String>,
 }
@@ -104,34 +139,47 @@ impl Report {
 
     /// Something is wrong at `spot`.
     pub(crate) fn error(&self, spot: Spot, message: &str, fix: Option<&str>) {
-        self.add(&self.errors, self.problem(spot, "", message, fix));
+        self.add(self.problem(spot, "", message, fix));
     }
 
     /// Something is wrong with the field `name` of `spot`, which may not be there.
     pub(crate) fn error_in(&self, spot: Spot, name: &str, message: &str, fix: Option<&str>) {
-        self.add(&self.errors, self.problem(spot, name, message, fix));
+        self.add(self.problem(spot, name, message, fix));
     }
 
     /// The key itself is wrong.
     pub(crate) fn error_at_key(&self, spot: Spot, message: &str, fix: Option<&str>) {
         let mut problem = self.problem(spot, "", message, fix);
         problem.at = self.of(spot).and_then(|place| place.key.or(place.at));
-        self.add(&self.errors, problem);
+        self.add(problem);
     }
 
     /// Not wrong, but worth saying.
-    pub(crate) fn warn(&self, spot: Spot, message: &str, fix: Option<&str>) {
-        self.add(&self.warnings, self.problem(spot, "", message, fix));
+    pub(crate) fn warn(&self, spot: Spot, code: Code, message: &str) {
+        self.find(spot, (code, code.row().level), message);
+    }
+
+    /// Not wrong, but worth saying this loudly.
+    pub(crate) fn find(&self, spot: Spot, (code, level): (Code, Level), message: &str) {
+        let problem = Problem { code: Some(code), ..self.problem(spot, "", message, Some(code.row().fix)) };
+        self.findings.borrow_mut().push(Finding { subject: spot, code, level, problem: self.redacted(problem) });
+    }
+
+    /// From now on what is found there is allowed, whether it was said already or not.
+    pub(crate) fn allow(&self, allowance: Allowance) {
+        self.allowances.borrow_mut().push(allowance);
     }
 
     /// A problem that another part of the program found and placed.
     pub(crate) fn foreign_error(&self, problem: Problem) {
-        self.add(&self.errors, problem);
+        self.add(problem);
     }
 
-    /// A warning that another part of the program found and placed.
-    pub(crate) fn foreign_warning(&self, problem: Problem) {
-        self.add(&self.warnings, problem);
+    /// A warning that another part of the program found and placed, about what stands at `subject`.
+    pub(crate) fn foreign_warning(&self, subject: Spot, problem: Problem) {
+        let Some(code) = problem.code else { return };
+        let level = code.row().level;
+        self.findings.borrow_mut().push(Finding { subject, code, level, problem: self.redacted(problem) });
     }
 
     /// Whether nothing was wrong so far.
@@ -139,17 +187,55 @@ impl Report {
         self.errors.borrow().is_empty()
     }
 
-    /// Errors and warnings, in the order of the files and lines.
-    pub(crate) fn finish(self) -> (Vec<Problem>, Vec<Problem>) {
-        let order = |problem: &Problem| {
-            let file = self.files.iter().position(|file| *file == problem.file).unwrap_or(usize::MAX);
-            (file, problem.at.unwrap_or_default())
-        };
+    /// Everything that was said.
+    pub(crate) fn finish(self) -> Outcome {
+        let (mut warnings, mut notes, mut allowed) = (Vec::new(), Vec::new(), Vec::new());
+        let allowances = self.allowances.take();
+        let mut used = std::collections::HashSet::new();
+        for finding in self.findings.take() {
+            let found = allowances.iter().enumerate().find(|(_, one)| self.allows(one, &finding));
+            let (list, problem) = match (found, finding.level) {
+                (Some((place, one)), _) => {
+                    used.insert(place);
+                    (&mut allowed, Problem { fix: Some(format!("allowed: {}", one.reason)), ..finding.problem })
+                }
+                (None, Level::Warning) => (&mut warnings, finding.problem),
+                (None, Level::Note) => (&mut notes, finding.problem),
+            };
+            if !list.contains(&problem) {
+                list.push(problem);
+            }
+        }
+        let unused = allowances.iter().enumerate().filter(|(place, _)| !used.contains(place));
+        notes.extend(unused.filter_map(|(_, one)| self.unused(one)));
         let mut errors = self.errors.take();
-        errors.sort_by_key(order);
-        let mut warnings = self.warnings.take();
-        warnings.sort_by_key(order);
-        (errors, warnings)
+        for list in [&mut errors, &mut warnings, &mut notes, &mut allowed] {
+            list.sort_by_key(|one| self.order(one));
+        }
+        Outcome { errors, warnings, notes, allowed }
+    }
+
+    fn order(&self, problem: &Problem) -> (usize, (u32, u32)) {
+        let file = self.files.iter().position(|file| *file == problem.file).unwrap_or(usize::MAX);
+        (file, problem.at.unwrap_or_default())
+    }
+
+    /// What stands at the root of the first file is about every file.
+    fn allows(&self, allowance: &Allowance, finding: &Finding) -> bool {
+        let (above, path) = (self.path(allowance.below), self.path(finding.subject));
+        let inside = path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        let same = allowance.below.file == finding.subject.file;
+        allowance.code == finding.code && (above.is_empty() || (same && inside))
+    }
+
+    /// One that stands in `defaults` is for many routes, and not needed by each.
+    fn unused(&self, allowance: &Allowance) -> Option<Problem> {
+        if self.path(allowance.at).starts_with("defaults.") {
+            return None;
+        }
+        let code = Code::AllowUnused;
+        let message = format!("`{}` is not found here", allowance.code.row().code);
+        Some(Problem { code: Some(code), ..self.problem(allowance.at, "", &message, Some(code.row().fix)) })
     }
 
     fn of(&self, spot: Spot) -> Option<&Place> {
@@ -164,16 +250,22 @@ impl Report {
             path: join(self.path(spot), name),
             message: message.to_owned(),
             fix: fix.map(str::to_owned),
+            code: None,
         }
     }
 
-    fn add(&self, to: &RefCell<Vec<Problem>>, mut problem: Problem) {
-        problem.message = self.redact(problem.message);
-        problem.fix = problem.fix.map(|fix| self.redact(fix));
-        let mut list = to.borrow_mut();
+    fn add(&self, problem: Problem) {
+        let problem = self.redacted(problem);
+        let mut list = self.errors.borrow_mut();
         if !list.contains(&problem) {
             list.push(problem);
         }
+    }
+
+    fn redacted(&self, mut problem: Problem) -> Problem {
+        problem.message = self.redact(problem.message);
+        problem.fix = problem.fix.map(|fix| self.redact(fix));
+        problem
     }
 
     fn redact(&self, text: String) -> String {

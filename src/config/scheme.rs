@@ -1,10 +1,14 @@
 //! A scheme as it stands in YAML, and how it becomes one that verifies and signs.
 
 mod builtin;
+mod challenge;
 mod compile;
 mod covered;
 mod evidence;
 mod fields;
+mod legacy;
+#[cfg(test)]
+mod manual;
 mod natives;
 mod raw;
 
@@ -39,4 +43,8 @@ pub struct Overrides {
     pub headers: BTreeMap<String, String>,
     /// New values of the scheme's settings.
     pub settings: BTreeMap<String, String>,
+    /// Another hash function.
+    pub algorithm: Option<String>,
+    /// Doors of the scheme's `legacy` to open.
+    pub legacy: Vec<String>,
 }

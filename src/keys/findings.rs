@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::node::Node;
 use crate::config::Problem;
+use crate::policy::lint::Code;
 
 /// Problems refuse the whole ring; warnings do not.
 pub(super) struct Findings {
@@ -53,9 +54,9 @@ impl Findings {
     }
 
     /// Something worth saying.
-    pub(super) fn warning(&mut self, place: &Place, message: impl Into<String>, fix: &str) {
-        let warning = self.finding(place, message.into(), fix);
-        self.warnings.push(warning);
+    pub(super) fn warning(&mut self, place: &Place, code: Code, message: impl Into<String>) {
+        let warning = self.finding(place, message.into(), code.row().fix);
+        self.warnings.push(Problem { code: Some(code), ..warning });
     }
 
     fn finding(&self, place: &Place, message: String, fix: &str) -> Problem {
@@ -65,6 +66,7 @@ impl Findings {
             path: place.path.clone(),
             message,
             fix: Some(fix.to_owned()),
+            code: None,
         }
     }
 }

@@ -1,12 +1,9 @@
 //! What makes a secret weak or not what its owner thinks it is.
 
 use super::findings::{Findings, Place};
+use crate::policy::lint::{Code, weakness};
 use crate::sig::public::is_public_pem;
 
-/// An HMAC key should have at least the length of the hash's output (RFC 2104 §3): 32 bytes for SHA-256.
-const ENOUGH: usize = 32;
-/// Below this many bytes a secret can be guessed from one captured request.
-const GUESSABLE: usize = 16;
 const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// Says everything about `secret` that its owner should know. Never the secret.
@@ -23,25 +20,16 @@ pub(super) fn secret(secret: &[u8], id: &str, place: &Place, findings: &mut Find
         let fix = "name the variable in a keyring of the kind `env`";
         findings.problem(place, format!("the secret of key `{id}` is a variable that was not replaced"), fix);
     }
-    length(secret.len(), id, place, findings);
+    if let Some((code, why)) = weakness(secret) {
+        findings.warning(place, code, format!("the secret of key `{id}` {why}"));
+    }
     if secret.last() == Some(&0) {
-        let fix = "remove the zero bytes: HMAC pads with zeros (RFC 2104 §2), so they add nothing";
-        findings.warning(place, format!("the secret of key `{id}` ends with a zero byte"), fix);
+        findings.warning(place, Code::KeyZeroByte, format!("the secret of key `{id}` ends with a zero byte"));
     }
     let edges = [secret.first(), secret.last()];
     if !is_public_pem(secret) && edges.into_iter().flatten().any(u8::is_ascii_whitespace) {
         let message = format!("the secret of key `{id}` starts or ends with white space, which counts as part of it");
-        findings.warning(place, message, "remove it, unless the other side has it too");
-    }
-}
-
-fn length(length: usize, id: &str, place: &Place, findings: &mut Findings) {
-    let fix = "use 32 random bytes (`countersign keygen`) where the other side lets you choose";
-    if length < GUESSABLE {
-        let message = format!("the secret of key `{id}` has {length} bytes: short enough to be guessed");
-        findings.warning(place, message, fix);
-    } else if length < ENOUGH {
-        findings.warning(place, format!("the secret of key `{id}` has {length} bytes, fewer than {ENOUGH}"), fix);
+        findings.warning(place, Code::KeyWhiteSpace, message);
     }
 }
 
@@ -59,13 +47,14 @@ mod tests {
 
     #[test]
     fn a_secret_is_judged_on_both_sides_of_every_edge() {
-        let long = [b'x'; 32];
+        let long = b"0123456789abcdefghijklmnopqrstuv";
         for (text, problems, warnings) in [
             (&b""[..], 1, 0),
             (&long[..15], 0, 1),
             (&long[..16], 0, 1),
             (&long[..31], 0, 1),
             (&long[..], 0, 0),
+            (&[b'x'; 32], 0, 1),
             (b"0123456789abcdef0123456789abcde\0", 0, 1),
             (b"0123456789abcdef0123456789abcdef\n", 0, 1),
             (b" 0123456789abcdef0123456789abcdef", 0, 1),

@@ -18,6 +18,7 @@ use std::sync::Arc;
 pub use self::declared::Declared;
 use self::findings::{Findings, Place};
 use crate::config::Problem;
+use crate::policy::lint::Code;
 use crate::sig::key::{Key, Window};
 use crate::sig::keyring::{Keyring, KeyringError};
 use crate::sig::secret::Secret;
@@ -124,7 +125,7 @@ fn exposure(modes: &[(PathBuf, u32)], findings: &mut Findings) {
     };
     findings.turn_to(path);
     let message = format!("every user of this machine has access to the file (mode {mode:04o}){others}");
-    findings.warning(&Place::default(), message, "chmod 0640, or `defaultMode: 0440` with `fsGroup` in Kubernetes");
+    findings.warning(&Place::default(), Code::KeyFileExposed, message);
 }
 
 fn variable(

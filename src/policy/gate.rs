@@ -83,7 +83,7 @@ impl Gate {
 
     /// Reads the evidence and refuses cheaply: form, time; before any body byte. An unknown key id is not refused here.
     pub fn open(&self, head: &Head, site: Site<'_>, now: Moment, macs: usize) -> Result<Check, Rejection> {
-        let door = self.doors.iter().find(|door| door.scheme.is_chosen(head)).ok_or(Code::SignatureMissing)?;
+        let door = self.door(head).ok_or(Code::SignatureMissing)?;
         Check::open(&door.scheme, door.keys.ring(site), head, Terms { site, now, macs, answering: None })
     }
 
@@ -94,14 +94,25 @@ impl Gate {
         answering: Answering<'_>,
         (site, now, macs): (Site<'_>, Moment, usize),
     ) -> Result<Check, Rejection> {
-        let door = self.doors.iter().find(|door| door.scheme.is_chosen(head)).ok_or(Code::SignatureMissing)?;
+        let door = self.door(head).ok_or(Code::SignatureMissing)?;
         Check::open(&door.scheme, door.keys.ring(site), head, Terms { site, now, macs, answering: Some(answering) })
     }
 
     /// Whether the request names a usable key that only observes; asked when [`Gate::open`] refused.
     pub fn observes(&self, head: &Head, site: Site<'_>, now: Moment) -> bool {
-        let door = self.doors.iter().find(|door| door.scheme.is_chosen(head));
-        door.is_some_and(|door| door.keys.ring(site).is_some_and(|ring| ring.observes(&door.scheme, head, now)))
+        self.door(head)
+            .is_some_and(|door| door.keys.ring(site).is_some_and(|ring| ring.observes(&door.scheme, head, now)))
+    }
+
+    /// The first alternative whose carriers are there; one that a fixed parameter speaks against only where no other is left.
+    fn door(&self, head: &Head) -> Option<&Door> {
+        let mut chosen = self.doors.iter().filter(|door| door.scheme.is_chosen(head));
+        let first = chosen.next()?;
+        let fits = |door: &&Door| door.scheme.fits(head);
+        match self.doors.as_slice() {
+            [_] => Some(first),
+            _ => std::iter::once(first).chain(chosen).find(fits).or(Some(first)),
+        }
     }
 
     /// The most that any alternative needs of the body.
@@ -156,6 +167,18 @@ impl Gate {
         self.doors.iter().flat_map(|door| door.keys.rings()).map(|ring| ring.ring())
     }
 
+    /// Names of the captures that choose the ring, whichever alternative is judged.
+    pub fn captures(&self) -> Vec<Arc<str>> {
+        let mut named = self.doors.iter().map(|door| door.keys.captures());
+        let first = named.next().unwrap_or_default();
+        named.fold(first, |all, other| all.into_iter().filter(|name| other.contains(name)).collect())
+    }
+
+    /// Every scheme with every ring that it can be checked with.
+    pub fn pairs(&self) -> impl Iterator<Item = (&Arc<Scheme>, &Arc<Keyring>)> {
+        self.doors.iter().flat_map(|door| door.keys.rings().map(move |ring| (&door.scheme, ring.ring())))
+    }
+
     /// Keys that do not fit their scheme and are never used; the configuration refuses them.
     pub fn misfits(&self) -> Vec<Misfit> {
         let of_door =
@@ -174,6 +197,18 @@ impl Ready {
                 rings.get(&name).cloned()
             }
         }
+    }
+
+    fn captures(&self) -> Vec<Arc<str>> {
+        let pattern = match self {
+            Self::Ring(_) => &[][..],
+            Self::Captured { pattern, .. } => pattern,
+        };
+        let name = |part: &NamePart| match part {
+            NamePart::Literal(_) => None,
+            NamePart::Capture(name) => Some(Arc::clone(name)),
+        };
+        pattern.iter().filter_map(name).collect()
     }
 
     fn rings(&self) -> Box<dyn Iterator<Item = &Arc<PreparedRing>> + '_> {

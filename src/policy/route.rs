@@ -59,6 +59,8 @@ pub struct Route {
     pub preflight: Preflight,
     /// What happens to request trailers.
     pub trailers: Trailers,
+    /// Handshakes of its vendors are answered here.
+    pub challenge: Option<Challenge>,
     /// `scheme://host[:port]` as clients see it; overrides the listener's.
     pub public_url: Option<Arc<str>>,
 }
@@ -93,6 +95,13 @@ impl Guard {
             Self::Public | Self::Restricted => None,
         }
     }
+}
+
+/// How a route answers its vendors' handshakes.
+#[derive(Clone)]
+pub struct Challenge {
+    /// Whose secrets are the tokens by which vendors prove themselves that do not sign.
+    pub tokens: Option<Arc<crate::sig::keyring::Keyring>>,
 }
 
 /// When the upstream sees the body.

@@ -109,6 +109,7 @@ pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange
     head.fields.retain(|field| !guard::is_identity(route, &field.name) && !carriers.contains(&field.name));
     // Answered here: the body is complete before the upstream sees the head, or streams without a further question.
     head.fields.remove("expect");
+    head.fields.remove(super::hop::PROXY_CREDENTIALS);
     client::forwarded(head, &exchange.connection);
     client::via(&mut head.fields, exchange.http2);
     // Where it is the client's nonce, what was verified is what is forwarded.

@@ -12,13 +12,16 @@ const HOP: [&str; 11] = [
     "keep-alive",
     "proxy-authenticate",
     "proxy-authentication-info",
-    "proxy-authorization",
+    PROXY_CREDENTIALS,
     "proxy-connection",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
 ];
+
+/// What a client shows to a proxy and not to the origin (RFC 9110 §11.7.2).
+pub const PROXY_CREDENTIALS: &str = "proxy-authorization";
 
 /// Fields that a client must not have dropped on the way: framing, routing, identity, credentials.
 const ESSENTIAL: [&str; 15] = [
@@ -80,7 +83,14 @@ pub fn strip_request(fields: &mut Fields, protected: impl Fn(&[u8]) -> bool) -> 
     let te_trailers = tokens(fields, "te").any(|token| without_weight(token).eq_ignore_ascii_case(b"trailers"));
     let upgrade = if names("upgrade") { tokens(fields, "upgrade").map(lower).collect() } else { Vec::new() };
     let hop = Hop { te_trailers, upgrade, close: names("close") };
+    // Where the route's scheme reads the credentials for a proxy, that proxy is this one; they go no further than `forward`.
+    let ours = fields.all(PROXY_CREDENTIALS).cloned().collect::<Vec<_>>();
     strip(fields, &nominated);
+    if protected(PROXY_CREDENTIALS.as_bytes()) {
+        for value in ours {
+            fields.append(PROXY_CREDENTIALS, value);
+        }
+    }
     if te_trailers {
         fields.append(Bytes::from_static(b"te"), Bytes::from_static(b"trailers"));
     }
@@ -165,6 +175,16 @@ mod tests {
         ]);
         assert_eq!(strip_request(&mut request, |_| false), Ok(Hop::default()));
         assert_eq!(names(&request), ["x-a", "content-length", "x-a"]);
+    }
+
+    #[test]
+    fn credentials_for_a_proxy_stay_where_the_route_reads_them() {
+        let ours = |name: &[u8]| name == PROXY_CREDENTIALS.as_bytes();
+        for (protected, left) in [(true, vec!["x-a", PROXY_CREDENTIALS]), (false, vec!["x-a"])] {
+            let mut request = fields(&[("proxy-authorization", b"hmac x"), ("x-a", b"1")]);
+            strip_request(&mut request, |name| protected && ours(name)).unwrap();
+            assert_eq!(names(&request), left);
+        }
     }
 
     #[test]

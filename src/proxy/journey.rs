@@ -8,7 +8,7 @@ use super::answer::{self, Asked};
 use super::exchange::{Answer, Exchange};
 use super::visit::{Entered, Visit};
 use super::worker::Worker;
-use super::{body, forward, guard, hop, preflight, stream};
+use super::{body, challenge, forward, guard, hop, preflight, stream};
 use crate::policy::route::BodyMode;
 use crate::reject::{Code, Rejection};
 
@@ -45,6 +45,9 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
         visit.unasked();
         return Ok(answer);
     }
+    if let Some(answer) = challenge::unsigned(visit, route, &exchange)? {
+        return Ok(answer);
+    }
 
     let mut opened = match visit.open(&entered, &exchange) {
         Ok(opened) => opened,
@@ -56,6 +59,9 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
     }
     let body = visit.receive(&entered, &mut opened, &mut exchange).await?;
     let admission = visit.close(route, opened, &body)?;
+    if let Some(answer) = challenge::signed(visit, route, &admission, (&exchange.head, &body))? {
+        return Ok(answer);
+    }
     let (admission, claim) = visit.claim(route, admission).await?;
 
     let reply = forward::send(visit, &entered, &admission, forward::Parcel { exchange, body }).await?;

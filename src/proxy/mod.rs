@@ -4,6 +4,7 @@ pub mod answer;
 pub mod bodies;
 pub mod body;
 pub mod budget;
+pub mod challenge;
 pub mod client;
 pub mod exchange;
 pub mod forward;

@@ -150,7 +150,8 @@ impl Visit {
         }
     }
 
-    fn note(&mut self, admission: &Admission) {
+    /// Notes the verdict on a request that goes on, or is answered here.
+    pub fn note(&mut self, admission: &Admission) {
         self.told.record.verdict = match admission {
             Admission::Verified(_) => Verdict::Verified,
             Admission::Observed(rejection) => {

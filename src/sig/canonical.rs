@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::json::Json;
 
-/// Most digits of an integer: CPython reads no more (`sys.int_info.default_max_str_digits`).
+/// Most digits of an integer: the interpreter reads no more (`sys.int_info.default_max_str_digits`).
 const DIGITS: usize = 4300;
 
 /// Up to here every integer is a double of its own (RFC 7493 §2.2).
@@ -14,7 +14,7 @@ const EXACT: f64 = 9_007_199_254_740_991.0;
 /// A canonical form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Canonical {
-    /// `json.dumps(value, sort_keys=True)` of CPython 3.
+    /// `json.dumps(value, sort_keys=True)` of Python 3.
     Python,
     /// The JSON Canonicalization Scheme (RFC 8785).
     Jcs,

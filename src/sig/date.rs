@@ -105,6 +105,25 @@ pub(super) fn parse_http(text: &[u8]) -> Option<Moment> {
     (print_http(secs) == text).then(|| Moment::from_secs(secs))
 }
 
+/// `Oct, 09 2025 08:53:20.123456 GMT`, its microseconds cut off: what azure-appconfiguration for Python puts where HTTP wants its own date.
+pub(super) fn parse_azure(text: &[u8]) -> Option<Moment> {
+    let text = std::str::from_utf8(text).ok().filter(|text| text.len() == 32 && text.is_ascii())?;
+    let month = MONTHS.iter().position(|name| text.get(..3) == Some(*name))?;
+    let civil = Civil {
+        year: number(text, 8, 12)?,
+        month: i64::try_from(month).ok()?.saturating_add(1),
+        day: number(text, 5, 7)?,
+        hour: number(text, 13, 15)?,
+        minute: number(text, 16, 18)?,
+        second: number(text, 19, 21)?,
+    };
+    number(text, 22, 28)?;
+    let marks = [(3, ", "), (7, " "), (12, " "), (15, ":"), (18, ":"), (21, "."), (28, " GMT")];
+    let is_spelled =
+        marks.into_iter().all(|(place, mark)| text.get(place..).is_some_and(|rest| rest.starts_with(mark)));
+    civil.secs().filter(|_| is_spelled).map(Moment::from_secs)
+}
+
 /// RFC 3339 in UTC with milliseconds: `2025-10-09T08:53:20.000Z`.
 pub(super) fn print_rfc3339(moment: Moment) -> String {
     let Civil { year, month, day, hour, minute, second } = Civil::of(moment.secs());

@@ -2,6 +2,8 @@
 
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 
+use super::form;
+
 /// How bytes are written as text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Encoding {
@@ -13,6 +15,8 @@ pub enum Encoding {
     Base64Url,
     /// RFC 4648 §5, padded.
     Base64UrlPadded,
+    /// RFC 4648 §4, padded, and then percent-encoded; escapes in either case.
+    Base64Escaped,
 }
 
 impl Encoding {
@@ -24,6 +28,11 @@ impl Encoding {
             Self::Base64 => BASE64.decode(text),
             Self::Base64Url => BASE64URL_NOPAD.decode(text),
             Self::Base64UrlPadded => BASE64URL.decode(text),
+            Self::Base64Escaped => {
+                let plain = form::percent_decode(text, false);
+                let spelled = form::percent_encode(&plain);
+                BASE64.decode(spelled.as_bytes().eq_ignore_ascii_case(text).then_some(plain.as_ref())?)
+            }
         }
         .ok()
     }
@@ -35,6 +44,7 @@ impl Encoding {
             Self::Base64 => BASE64.encode(bytes),
             Self::Base64Url => BASE64URL_NOPAD.encode(bytes),
             Self::Base64UrlPadded => BASE64URL.encode(bytes),
+            Self::Base64Escaped => form::percent_encode(BASE64.encode(bytes).as_bytes()),
         }
     }
 
@@ -44,7 +54,7 @@ impl Encoding {
         let unpadded = text.get(..bare).unwrap_or_default();
         match self {
             Self::Hex => HEXLOWER_PERMISSIVE.decode(text).ok(),
-            Self::Base64 => BASE64_NOPAD.decode(unpadded).ok(),
+            Self::Base64 | Self::Base64Escaped => BASE64_NOPAD.decode(unpadded).ok(),
             Self::Base64Url | Self::Base64UrlPadded => BASE64URL_NOPAD.decode(unpadded).ok(),
         }
     }
@@ -56,7 +66,7 @@ mod tests {
 
     #[test]
     fn every_value_has_one_spelling() {
-        let table: [(Encoding, &str, bool); 18] = [
+        let table: [(Encoding, &str, bool); 24] = [
             (Encoding::Hex, "00ff", true),
             (Encoding::Hex, "00FF", false),
             (Encoding::Hex, "00f", false),
@@ -75,6 +85,12 @@ mod tests {
             (Encoding::Base64Url, "//8", false),
             (Encoding::Base64UrlPadded, "__8=", true),
             (Encoding::Base64UrlPadded, "__8", false),
+            (Encoding::Base64Escaped, "%2F%2f8%3D", true),
+            (Encoding::Base64Escaped, "//8=", false),
+            (Encoding::Base64Escaped, "%2F%2F%38%3D", false),
+            (Encoding::Base64Escaped, "AAE%3D", true),
+            (Encoding::Base64Escaped, "AAE%3D%3D", false),
+            (Encoding::Base64Escaped, "AAE%253D", false),
         ];
         for (encoding, text, accepted) in table {
             assert_eq!(encoding.decode(text.as_bytes(), false).is_some(), accepted, "{encoding:?} {text}");

@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here does I/O, logs, spawns, reads a clock or knows that there is a network.
 
 pub mod canonical;
+pub mod challenge;
 pub mod check;
 mod date;
 pub mod declared;

@@ -141,7 +141,7 @@ const fn written(encoding: Option<Encoding>) -> &'static str {
     match encoding {
         None => "PEM",
         Some(Encoding::Hex) => "hex or PEM",
-        Some(Encoding::Base64) => "base64 or PEM",
+        Some(Encoding::Base64 | Encoding::Base64Escaped) => "base64 or PEM",
         Some(Encoding::Base64Url | Encoding::Base64UrlPadded) => "base64url or PEM",
     }
 }

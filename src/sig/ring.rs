@@ -249,6 +249,19 @@ impl PreparedRing {
     }
 }
 
+/// Each key of `ring` with the bytes that `scheme` decodes its secret into, before any derivation; nothing where the secret is taken as it stands.
+pub fn decoded<'a>(scheme: &'a Scheme, ring: &'a Keyring) -> impl Iterator<Item = (&'a Arc<Key>, Secret)> {
+    let form = Some(KeyForm { derive: None, ..scheme.facts().key_use.form.clone() });
+    let form = form.filter(|form| form.encoding.is_some());
+    ring.keys().iter().filter_map(move |key| Some((key, key_bytes(form.as_ref()?, key.secret.expose()).ok()?)))
+}
+
+/// An HMAC under `key`, nothing fed; `None` where the scheme makes something else of it.
+pub(in crate::sig) fn keyed(key_use: &KeyUse, key: &Key) -> Option<Mac> {
+    let Primitive::Hmac(algorithm) = key_use.primitive else { return None };
+    key_bytes(&key_use.form, key.secret.expose()).ok().map(|bytes| Mac::keyed(algorithm, bytes.expose()))
+}
+
 /// How the configured secret becomes key bytes.
 fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, String> {
     let prefix = form.strip_prefix.as_deref().unwrap_or_default().as_bytes();
@@ -266,7 +279,7 @@ fn key_bytes(form: &KeyForm, secret: &[u8]) -> Result<Secret, String> {
         None => bytes,
         Some((algorithm, template)) => derive(*algorithm, template, &bytes),
     };
-    form.pair.map_or(Ok(bytes.clone()), |pair| joined(pair, &bytes))
+    form.pair.map_or(Ok(bytes.clone()), |pair| joined(pair, &bytes).map_err(str::to_owned))
 }
 
 /// Whether this is how RFC 5849 §3.6 encodes something.

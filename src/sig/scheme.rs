@@ -6,10 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Need;
+use super::challenge::Challenge;
 use super::declared::parts::{Declared, Fault, Parts};
 use super::message::Head;
 use super::native::Native;
 use super::ring::{KeyUse, Primitive};
+use super::template::Source;
 
 /// A compiled scheme; the same one verifies and signs.
 #[derive(Clone, Debug)]
@@ -19,6 +21,7 @@ pub struct Scheme {
     key_use: Arc<KeyUse>,
     pub(in crate::sig) kind: Kind,
     alternatives: Vec<Arc<Scheme>>,
+    challenge: Option<Arc<Challenge>>,
 }
 
 /// Where the work is done.
@@ -90,6 +93,17 @@ pub struct Covers {
     pub query: bool,
 }
 
+/// Something in a scheme's words that makes its signature prove less than it seems to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Doubt {
+    /// Two values of free length stand side by side in the signed bytes.
+    Adjacent(String, String),
+    /// A value is itself joined from names and values without separators.
+    Joined(String),
+    /// A body digest is checked where it is sent, and not always signed.
+    LooseDigest,
+}
+
 impl Scheme {
     /// Checks that the parts of a declaration make sense together.
     pub fn new(parts: Parts) -> Result<Self, Vec<Fault>> {
@@ -103,13 +117,25 @@ impl Scheme {
     }
 
     fn of(facts: Facts, kind: Kind) -> Self {
-        Self { key_use: Arc::new(facts.key_use.clone()), facts, kind, alternatives: Vec::new() }
+        let key_use = Arc::new(facts.key_use.clone());
+        Self { key_use, facts, kind, alternatives: Vec::new(), challenge: None }
     }
 
     /// A scheme that stands for an ordered choice of schemes; the first also signs.
     pub fn any_of(members: Vec<Self>) -> Option<Self> {
         let first = members.first()?.clone();
         Some(Self { alternatives: members.into_iter().map(Arc::new).collect(), ..first })
+    }
+
+    /// The same, whose vendor asks whether an endpoint is meant.
+    #[must_use]
+    pub fn with_challenge(self, challenge: Challenge) -> Self {
+        Self { challenge: Some(Arc::new(challenge)), ..self }
+    }
+
+    /// How its vendor asks whether an endpoint is meant.
+    pub fn challenge(&self) -> Option<&Challenge> {
+        self.challenge.as_deref()
     }
 
     /// What it proves and what it leaves open.
@@ -157,6 +183,25 @@ impl Scheme {
         matches!(&self.kind, Kind::Declared(declared) if declared.signs_behind())
     }
 
+    /// Whether the bytes at `source` are under every signature.
+    pub fn covers(&self, source: &Source) -> bool {
+        let covers = self.facts.covers;
+        match (&self.kind, source) {
+            (Kind::Declared(declared), _) => declared.covers_source(source),
+            (Kind::Native(_), Source::Json(_) | Source::Form(_)) => covers.body,
+            (Kind::Native(_), Source::Query(_)) => covers.query,
+            (Kind::Native(_), Source::Header(_) | Source::Cookie(_) | Source::Param(_)) => false,
+        }
+    }
+
+    /// What makes its signature prove less than it seems to; of a scheme of its own, not of its alternatives.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        match &self.kind {
+            Kind::Declared(declared) => declared.doubts(),
+            Kind::Native(native) => native.doubts(),
+        }
+    }
+
     /// Whether this alternative is the one to judge: one of its signature carriers is there.
     pub fn is_chosen(&self, head: &Head) -> bool {
         match &self.kind {
@@ -178,6 +223,22 @@ impl Scheme {
         match &self.kind {
             Kind::Declared(declared) => declared.parts.envelope().is_some(),
             Kind::Native(_) => false,
+        }
+    }
+
+    /// Whether no parameter with one allowed value says that another alternative is meant.
+    pub fn fits(&self, head: &Head) -> bool {
+        match &self.kind {
+            Kind::Declared(declared) => declared.fits(head),
+            Kind::Native(_) => true,
+        }
+    }
+
+    /// The doors that the route opened for senders that cannot change, by name.
+    pub fn legacy(&self) -> &[Arc<str>] {
+        match &self.kind {
+            Kind::Declared(declared) => &declared.parts.legacy,
+            Kind::Native(_) => &[],
         }
     }
 

@@ -19,6 +19,8 @@ pub enum Format {
     Rfc3339,
     /// RFC 9110 §5.6.7 IMF-fixdate.
     HttpDate,
+    /// The same, or what Azure's library for Python writes instead: `Oct, 09 2025 08:53:20.000000 GMT`.
+    AzureDate,
     /// Unix seconds in digits 0-9A-Za-z (Django).
     Base62,
     /// Unix seconds as big-endian bytes in base64url (itsdangerous).
@@ -32,12 +34,13 @@ const LATEST: i64 = 253_402_300_799;
 
 impl Format {
     /// Every format by the name it has in a scheme.
-    pub const NAMES: [(&'static str, Self); 7] = [
+    pub const NAMES: [(&'static str, Self); 8] = [
         ("unix", Self::Unix),
         ("unix_ms", Self::UnixMs),
         ("unix_us", Self::UnixUs),
         ("rfc3339", Self::Rfc3339),
         ("http-date", Self::HttpDate),
+        ("azure-date", Self::AzureDate),
         ("base62", Self::Base62),
         ("be64", Self::Be64),
     ];
@@ -55,6 +58,7 @@ impl Format {
             Self::UnixUs => digits(text).map(|micros| Moment::from_millis(micros.div_euclid(1000))),
             Self::Rfc3339 => date::parse_rfc3339(text),
             Self::HttpDate => date::parse_http(text),
+            Self::AzureDate => date::parse_http(text).or_else(|| date::parse_azure(text)),
             Self::Base62 => base62(text),
             Self::Be64 => be64(text),
         }
@@ -70,7 +74,7 @@ impl Format {
             Self::Rfc3339 => {
                 date::print_rfc3339(Moment::from_millis(moment.millis().clamp(0, LATEST.saturating_mul(1000))))
             }
-            Self::HttpDate => date::print_http(secs),
+            Self::HttpDate | Self::AzureDate => date::print_http(secs),
             Self::Base62 => print_base62(secs),
             Self::Be64 => {
                 let bytes = secs.to_be_bytes();
@@ -83,7 +87,7 @@ impl Format {
     /// The smallest step that this format can tell, in milliseconds.
     pub const fn unit(self) -> Duration {
         match self {
-            Self::Unix | Self::HttpDate | Self::Base62 | Self::Be64 => Duration::from_secs(1),
+            Self::Unix | Self::HttpDate | Self::AzureDate | Self::Base62 | Self::Be64 => Duration::from_secs(1),
             Self::UnixMs | Self::UnixUs | Self::Rfc3339 => Duration::from_millis(1),
         }
     }
@@ -210,6 +214,14 @@ mod tests {
             (Format::HttpDate, "Thu, 09 Oct 2025 08:53:20 GMT", true),
             (Format::HttpDate, "Fri, 09 Oct 2025 08:53:20 GMT", false),
             (Format::HttpDate, "Thursday, 09-Oct-25 08:53:20 GMT", false),
+            (Format::HttpDate, "Oct, 09 2025 08:53:20.000000 GMT", false),
+            (Format::AzureDate, "Thu, 09 Oct 2025 08:53:20 GMT", true),
+            (Format::AzureDate, "Oct, 09 2025 08:53:20.000000 GMT", true),
+            (Format::AzureDate, "Oct, 09 2025 08:53:20 GMT", false),
+            (Format::AzureDate, "Oct, 32 2025 08:53:20.000000 GMT", false),
+            (Format::AzureDate, "Oct, 09 2025 08:53:20.00000x GMT", false),
+            (Format::AzureDate, "oct, 09 2025 08:53:20.000000 GMT", false),
+            (Format::AzureDate, "Oct, 9 2025 08:53:20.0000000 GMT", false),
             (Format::Rfc3339, "2025-10-09T08:53:20Z", true),
             (Format::Rfc3339, "2025-10-09T08:53:20.123Z", true),
             (Format::Rfc3339, "2025-10-09T08:53:20+00:00", false),

@@ -59,8 +59,10 @@ pub enum Input {
     Key,
     /// The lines of the signed headers.
     SignedHeaders,
-    /// Within a line of the signed headers: the name as listed.
+    /// Within a line of the signed headers: the name, in lower case.
     FieldName,
+    /// Within a line of the signed headers: the name as the request lists it.
+    ListedName,
     /// Within a line of the signed headers: the value.
     FieldValue,
     /// A named template, by its place.
@@ -246,6 +248,7 @@ impl Input {
             "key" => Self::Key,
             "signed_headers" => Self::SignedHeaders,
             "name" => Self::FieldName,
+            "listed" => Self::ListedName,
             "value" => Self::FieldValue,
             _ => match name.split_once(':') {
                 Some((kind, place)) => Self::Source(Source::new(kind, place)?),

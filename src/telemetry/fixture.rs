@@ -105,6 +105,7 @@ pub(super) fn route(name: &str) -> Arc<Route> {
         websocket: false,
         preflight: Preflight::Verify,
         trailers: Trailers::Drop,
+        challenge: None,
         public_url: None,
     })
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::audit::Line;
 use super::fixture::{key, record};
+use crate::policy::lint::{self, Level};
 use crate::reject::{Blame, Code, Rejection};
 
-/// Set, it writes docs/codes.md instead of comparing.
+/// Set, pages are written instead of compared.
 const WRITE: &str = "COUNTERSIGN_WRITE_DOCS";
 
 const INTRODUCTION: &str = "\
@@ -19,6 +20,50 @@ Printed from the table in `src/reject.rs`; `COUNTERSIGN_WRITE_DOCS=1 cargo test 
 A code is stable: clients, dashboards and alerts may depend on it. It is `code` in the answer (`application/problem+json`), in the
 [audit line](audit.md) and in the [metrics](metrics.md). The status can be set per route and code.
 ";
+
+const FINDINGS: &str = "\
+# What the linter finds
+
+Printed from the table in `src/policy/lint/table.rs`; `COUNTERSIGN_WRITE_DOCS=1 cargo test --lib manual` prints it anew.
+
+What is wrong is refused; what works but leaves a door ajar is found here. `countersign check` says every **warning** with its file, line, path and
+code, on standard error; `check --verbose` says **notes** too, which are true of many good configurations, and what is allowed, with the reason. A
+running gateway logs each warning once, when it is loaded or a reload brings it, and lists those in force on `/status`. Notes are never logged.
+
+For CI: `countersign check --deny warnings` ends with 78, as a mistake does, when there is a warning; `--deny notes` when there is a warning or a note.
+
+What is right as it is says so, beside what it is about: in a route, a listener, an upstream, a keyring, in `defaults` for every route without
+a `lint` of its own, or at the top of the file for everything. An unknown code and an empty reason are mistakes; a code that is not found there any more is a note.
+
+```yaml
+routes:
+  - path: /mailgun
+    verify: mailgun
+    keys: mailgun
+    lint: {allow: {body_not_covered: \"Mailgun signs no event; the handler asks its API\"}}
+    upstream: app
+```
+
+| code | said as | why it matters | what to do |
+|---|---|---|---|
+";
+
+fn findings() -> String {
+    let mut page = FINDINGS.to_owned();
+    for row in lint::Code::ALL.iter().map(|code| code.row()) {
+        let level = match row.level {
+            Level::Warning => "warning",
+            Level::Note => "note",
+        };
+        writeln!(page, "| `{}` | {level} | {} | {} |", row.code, row.why, row.fix).unwrap();
+    }
+    page
+}
+
+#[test]
+fn the_page_of_findings_is_the_table() {
+    is_printed("docs/lint.md", &findings(), "src/policy/lint/table.rs");
+}
 
 fn codes() -> String {
     let mut page = INTRODUCTION.to_owned();
@@ -41,13 +86,17 @@ fn codes() -> String {
 
 #[test]
 fn the_page_of_codes_is_the_table() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/codes.md");
-    let page = codes();
+    is_printed("docs/codes.md", &codes(), "src/reject.rs");
+}
+
+/// The page says what the table says; or is written so.
+fn is_printed(name: &str, page: &str, table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::var_os(WRITE).is_some() {
-        std::fs::write(&path, &page).unwrap();
+        std::fs::write(&path, page).unwrap();
     }
-    let written = std::fs::read_to_string(&path).unwrap();
-    assert!(written == page, "docs/codes.md differs from src/reject.rs: run this test with {WRITE}=1");
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page, "{name} differs from {table}: run this test with {WRITE}=1");
 }
 
 #[test]

@@ -30,7 +30,8 @@ fn body(seen: &Seen) -> &str {
 #[test]
 fn the_upstream_gets_the_signed_bytes_alone_and_their_length() {
     let payload = r#"{"a": 1.5, "b": "\u00e9"}"#;
-    let wrapped = format!("{{\"signature\":\"{}\",\n\"x\":\"unsigned\",\"payload\":{{\"b\":\"é\",\"a\":1.50}}}}", mac(payload));
+    let wrapped =
+        format!("{{\"signature\":\"{}\",\n\"x\":\"unsigned\",\"payload\":{{\"b\":\"é\",\"a\":1.50}}}}", mac(payload));
     let sent = post("/in", &wrapped).header("Content-Digest", "sha-256=:of the envelope:").header("Digest", "x");
     let world = unwrapping("json-envelope");
     assert_eq!(world.send(sent).status, 200);
@@ -109,9 +110,8 @@ fn an_envelope_is_translated_into_another_signature_over_its_payload() {
 
 #[test]
 fn an_observed_envelope_that_does_not_hold_is_forwarded_as_it_came() {
-    let world = world(
-        "verify: {scheme: json-envelope, keys: partners}, mode: observe, public: true, body: {forward: payload}",
-    );
+    let world =
+        world("verify: {scheme: json-envelope, keys: partners}, mode: observe, public: true, body: {forward: payload}");
     let wrapped = r#"{"payload":{},"signature":"00"}"#;
     assert_eq!(world.send(post("/", wrapped)).status, 200);
     let seen = world.upstream.next();

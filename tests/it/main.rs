@@ -7,6 +7,10 @@ mod answers;
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod catalogue;
+#[cfg(test)]
+mod challenge;
+#[cfg(test)]
 mod drf;
 #[cfg(test)]
 mod envelope;
@@ -43,6 +47,8 @@ mod replay;
 mod routing;
 #[cfg(test)]
 mod sign;
+#[cfg(test)]
+mod sigv4;
 #[cfg(test)]
 mod stream;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! AWS SigV4 in the pure core: the published cases, what we sign, and every way to say no.
+//! AWS Signature Version 4 in the pure core: the published cases, what we sign, and every way to say no.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,10 +1,13 @@
 //! Every way to say no, with its code.
 
+use bytes::Bytes;
 use countersign::reject::Code;
 use countersign::sig::encoding::Encoding;
 use countersign::sig::mac::{Algorithm, Mac};
 use countersign::sig::message::Head;
 use countersign::sig::time::Moment;
+
+use proptest::prelude::*;
 
 use super::{API, KEY, NOW, S3, SECRET, head, post, refused, sign, value, verify, with};
 
@@ -195,4 +198,60 @@ fn a_presigned_url_says_everything_once() {
     assert_eq!(refused(API, &head("GET", &target, "h", &[]), b"x"), Some(Code::SignatureInvalid));
     let smuggled = head("GET", &target, "h", &[("X-Amz-Meta-A", "1")]);
     assert_eq!(refused(API, &smuggled, b""), Some(Code::RequirementUnmet));
+}
+
+/// Pieces of which evidence is made, in any order.
+fn evidence() -> impl Strategy<Value = String> {
+    let known = [
+        "AWS4-HMAC-SHA256 ",
+        "Credential=",
+        "SignedHeaders=",
+        "Signature=",
+        "AKIAIOSFODNN7EXAMPLE/",
+        SCOPE,
+        "host;x-amz-date",
+        "date",
+        "host",
+        ",",
+        ", ",
+        ";",
+        "=",
+        "/",
+        "&",
+        "?",
+        "%",
+        "%2F",
+        "%zz",
+        "X-Amz-Signature=",
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+        "X-Amz-Credential=",
+        "X-Amz-Date=",
+        "X-Amz-Expires=",
+        "X-Amz-SignedHeaders=",
+        "20251009T085320Z",
+        "604800",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "\u{fffd}",
+        "",
+    ];
+    let piece = prop_oneof![proptest::sample::select(known.to_vec()).prop_map(str::to_owned), "[ -~]{0,8}"];
+    proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn nothing_made_up_holds_or_breaks_the_reader(texts in proptest::array::uniform4(evidence())) {
+        let [target, authorization, stamp, said] = texts;
+        for options in [API, S3] {
+            let mut request = head("GET", "/", "h", &[("Authorization", &format!("AWS4-HMAC-SHA256 {authorization}"))]);
+            request.fields.append("x-amz-content-sha256", said.clone());
+            prop_assert!(refused(options, &request, b"x").is_some());
+            request.fields.append("x-amz-date", stamp.clone());
+            prop_assert!(refused(options, &request, b"x").is_some());
+            request.fields.remove("authorization");
+            request.target = Bytes::from(format!("/?X-Amz-Signature=0&{target}"));
+            prop_assert!(refused(options, &request, b"x").is_some());
+            drop(sign(options, KEY, (request, b"x"), NOW));
+        }
+    }
 }

@@ -10,6 +10,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::super::report::{Report, Spot};
 use super::super::sources::reason;
+use crate::policy::lint::Code;
 use crate::policy::listen::Certificate;
 use crate::sig::secret::Secret;
 
@@ -87,7 +88,7 @@ impl<'a> Files<'a> {
             && metadata.permissions().mode() & 0o007 != 0
         {
             let message = format!("every user of this machine can read `{}`", path.display());
-            self.report.warn(spot, &message, Some("chmod 0640, or `defaultMode: 0440` in Kubernetes"));
+            self.report.warn(spot, Code::KeyFileExposed, &message);
         }
         if PrivateKeyDer::from_pem_slice(pem.expose()).is_ok() {
             return Some(pem);

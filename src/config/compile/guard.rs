@@ -50,7 +50,7 @@ pub(crate) fn gate(
 pub(crate) fn seal(sign: &Field<Short<raw::Sign>>, route: &raw::Route, scope: &Scope<'_>) -> Option<Seal> {
     let (short, at) = sign.found()?;
     let sign = &short.0;
-    let scheme = scheme(&sign.scheme, &sign.overrides, at, scope);
+    let scheme = scheme(&sign.scheme, (&sign.overrides, &Field::default()), at, scope);
     let (name, keys_at) = keys(&sign.keys, route, at, scope)?;
     if name.contains('{') {
         let fix = "name one ring; captures choose keys for verifying only";
@@ -86,7 +86,7 @@ fn alternative(
     matches: &[Match],
     scope: &Scope<'_>,
 ) -> Option<Alternative> {
-    let scheme = scheme(&raw.scheme, &raw.overrides, spot, scope);
+    let scheme = scheme(&raw.scheme, (&raw.overrides, &raw.legacy), spot, scope);
     let (name, at) = keys(&raw.keys, route, spot, scope)?;
     let keys: Option<Keys> =
         if check_captures(name, at, matches, scope) { scope.keyrings.keys(name, at) } else { None };
@@ -95,7 +95,7 @@ fn alternative(
 
 fn scheme(
     name: &Field<String>,
-    overrides: &Field<raw::Override>,
+    (overrides, legacy): (&Field<raw::Override>, &Field<Many<String>>),
     spot: Spot,
     scope: &Scope<'_>,
 ) -> Option<Arc<Scheme>> {
@@ -103,7 +103,7 @@ fn scheme(
         scope.report.error_in(spot, "scheme", "`scheme` is missing", Some("name one, e.g. `scheme: timestamp-body`"));
     }
     let (name, at) = name.found()?;
-    scope.schemes.find((name, at), overrides)
+    scope.schemes.find((name, at), overrides, legacy)
 }
 
 /// The ring's name: the one named here, else the route's.

@@ -16,6 +16,7 @@ use super::files::Files;
 use crate::config::Problem;
 use crate::keys::{self, Source};
 use crate::policy::gate::{Keys, NamePart};
+use crate::policy::lint::Code;
 use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
 
@@ -143,11 +144,7 @@ impl<'a> Keyrings<'a> {
             return None;
         }
         if let Some(at) = ring.keys.spot {
-            self.report.warn(
-                at,
-                "secrets stand in the configuration itself",
-                Some("move them to a `file` or a `directory`"),
-            );
+            self.report.warn(at, Code::InlineSecret, "secrets stand in the configuration itself");
         }
         file.or(directory).or(env).or(keys)
     }
@@ -160,7 +157,7 @@ impl<'a> Keyrings<'a> {
             Ok(loaded) => {
                 loaded.watched.into_iter().for_each(|path| self.files.watch(path));
                 for warning in loaded.warnings {
-                    self.report.foreign_warning(self.placed(warning, spot));
+                    self.report.foreign_warning(spot, self.placed(warning, spot));
                 }
                 self.warn_of_age(&loaded.ring, max_age, spot);
                 Some(Arc::new(loaded.ring))
@@ -180,7 +177,7 @@ impl<'a> Keyrings<'a> {
             return problem;
         }
         let here = self.report.below(spot, &problem.path);
-        self.report.problem(here, "", &problem.message, problem.fix.as_deref())
+        Problem { code: problem.code, ..self.report.problem(here, "", &problem.message, problem.fix.as_deref()) }
     }
 
     fn warn_of_age(&self, ring: &Keyring, max_age: Duration, spot: Spot) {
@@ -188,7 +185,7 @@ impl<'a> Keyrings<'a> {
         let days = max_age.as_secs() / 86_400;
         for key in ring.keys().iter().filter(|key| key.created.is_some_and(|created| created < oldest)) {
             let message = format!("key `{}` of `{}` is older than {days} days", key.id, ring.name());
-            self.report.warn(spot, &message, Some("rotate it, or raise `max_age`"));
+            self.report.warn(spot, Code::KeyTooOld, &message);
         }
     }
 

@@ -10,6 +10,7 @@ use super::super::report::Spot;
 use super::super::values::{Of, Origin, Size};
 use super::{Scope, bounds};
 use crate::policy::limits::Connection;
+use crate::policy::lint::Code;
 use crate::policy::listen::{Address, Certificate, Clients, Listener, Tls};
 
 /// A listener and where it stands.
@@ -61,8 +62,8 @@ fn listener(name: &str, raw: &raw::Listener, spot: Spot, scope: &Scope<'_>) -> O
     let tls = raw.tls.found().map(|(tls, at)| tls_of(tls, at, scope));
     let Of(address) = raw.address.get()?.clone();
     if !raw.tls.is_written() && !is_local(&address) {
-        let fix = "add `tls:`, or put it behind something that ends TLS on this machine";
-        scope.report.warn(raw.address.spot_or(spot), "a plain listener can be reached from other machines", Some(fix));
+        let message = "a plain listener can be reached from other machines";
+        scope.report.warn(raw.address.spot_or(spot), Code::PlainListener, message);
     }
     let hosts = raw
         .signing_hosts

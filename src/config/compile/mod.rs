@@ -1,7 +1,9 @@
 //! What the raw structs mean together: names are resolved, files read, rules checked. Everything wrong is reported, not only the first.
 
+mod allow;
 mod answers;
 mod bounds;
+mod challenge;
 pub(in crate::config) mod edits;
 mod files;
 mod guard;
@@ -21,6 +23,7 @@ use std::path::PathBuf;
 use super::raw::File;
 use super::report::{Report, Spot};
 use super::sources::Sources;
+use crate::policy::lint::Reach;
 use crate::policy::{Policy, Routes, lint};
 use crate::sig::time::Moment;
 use files::Files;
@@ -52,11 +55,13 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
     let limits = process::limits(raw, &scope);
     let operations = process::operations(raw, &scope);
     process::check_addresses(raw, &operations, &scope);
+    allow::collect(raw, root, report);
     if !report.is_clean() {
         return None;
     }
 
     let spots: Vec<Spot> = routes.iter().map(|route| route.spot).collect();
+    let reaches: Vec<Reach> = routes.iter().map(|route| Reach::of(&route.matches)).collect();
     let policy = Policy {
         listeners: listeners.into_iter().map(|listener| listener.value.into()).collect(),
         routes: Routes::new(routes.into_iter().map(|route| (route.matches, route.value.into())).collect()),
@@ -65,9 +70,12 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
         limits,
         operations,
     };
-    for finding in lint::routes(&policy) {
-        let spot = spots.get(finding.route).copied().unwrap_or(root);
-        report.warn(spot, &finding.message, Some(&finding.fix));
+    for finding in lint::findings(&policy, &reaches) {
+        let spot = match finding.place {
+            lint::Place::Route(place) => spots.get(place).copied(),
+            lint::Place::Upstream(place) => raw.upstreams.get().and_then(|named| named.0.get(place)?.1.spot),
+        };
+        report.find(spot.unwrap_or(root), (finding.code, finding.level), &finding.message);
     }
     Some((policy, files.watched()))
 }

@@ -7,7 +7,7 @@ use super::super::report::Spot;
 use super::super::suggest;
 use super::super::values::{Of, Origin, Size};
 use super::guard::{self, Verified};
-use super::{Scope, answers, bounds, edits, identity, matches, replay};
+use super::{Scope, answers, bounds, challenge, edits, identity, matches, replay};
 use crate::policy::limits::Request;
 use crate::policy::route::{BodyMode, ErrorShape, Forward, Guard, ReplayBy, Trailers};
 use crate::policy::routes::Match;
@@ -51,6 +51,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
     let body = body_mode(raw);
     let forward = forward(raw, verified.as_ref(), scope);
     check_body(raw, body, verified.as_ref(), seal.as_ref().map(crate::policy::Seal::need), scope);
+    let challenge = challenge::compile(raw, (&matches, body), verified.as_ref(), scope);
     check_settings(raw, file, scope);
     let guard = guard_of(raw, spot, verified.map(|verified| verified.gate), scope);
     let certificate = raw.client_certificate.get().map(|short| &short.0);
@@ -80,6 +81,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             websocket: raw.upgrade.get().is_some_and(|many| many.iter().next().is_some()),
             preflight,
             trailers: trailers(raw),
+            challenge,
             public_url: raw.public_url.get().map(|Of(Origin(url))| url.as_str().into()),
         },
         matches,
@@ -98,7 +100,11 @@ fn forward(raw: &raw::Route, verified: Option<&Verified>, scope: &Scope<'_>) -> 
         return Forward::Envelope;
     };
     if !raw.verify.is_written() {
-        scope.report.error(at, "nothing is verified, so there is no signed payload", Some("add `verify`, or remove it"));
+        scope.report.error(
+            at,
+            "nothing is verified, so there is no signed payload",
+            Some("add `verify`, or remove it"),
+        );
     }
     let without = |scheme: &&std::sync::Arc<crate::sig::scheme::Scheme>| !scheme.has_payload();
     if let Some(scheme) = verified.and_then(|verified| verified.gate.schemes().find(without)) {
@@ -234,9 +240,6 @@ fn check_body(raw: &raw::Route, body: BodyMode, verified: Option<&Verified>, sig
 }
 
 fn check_retry(raw: &raw::Route, scope: &Scope<'_>) {
-    if let Some((true, at)) = raw.challenge.found().map(|(challenge, at)| (*challenge, at)) {
-        scope.report.error(at, "`challenge` is not supported in this version", Some("remove it"));
-    }
     let Some((retry, at)) = raw.retry.found() else { return };
     if retry.on.get().is_none_or(|many| many.iter().next().is_none()) {
         let fix = "write `on: [connect]`: nothing else may be sent twice";

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::super::de::De;
-use super::super::field::{Field, Named};
+use super::super::field::{Field, Many, Named};
 use super::super::raw::File;
 use super::super::raw::routes::Override;
 use super::super::report::{Report, Spot};
@@ -31,12 +31,21 @@ impl<'a> Schemes<'a> {
         Self { declared, report, compiled: RefCell::default(), used: RefCell::default() }
     }
 
-    /// The scheme `name`, with the overrides of one route.
-    pub(crate) fn find(&self, (name, spot): (&str, Spot), overrides: &Field<Override>) -> Option<Arc<Scheme>> {
+    /// The scheme `name`, with the overrides of one route and the doors that it opens.
+    pub(crate) fn find(
+        &self,
+        (name, spot): (&str, Spot),
+        overrides: &Field<Override>,
+        legacy: &Field<Many<String>>,
+    ) -> Option<Arc<Scheme>> {
         self.used.borrow_mut().insert(name.to_owned());
-        let Some((overrides, at)) = overrides.found() else { return self.plain(name, spot) };
+        if !overrides.is_written() && !legacy.is_written() {
+            return self.plain(name, spot);
+        }
         let (declaration, _) = self.declaration(name, spot)?;
-        self.compile(name, &declaration.with(changes(overrides)), at)
+        let doors: Vec<String> = legacy.each().map(|(name, _)| name.clone()).collect();
+        let changed = Overrides { legacy: doors, ..overrides.get().map(changes).unwrap_or_default() };
+        self.compile(name, &declaration.with(changed), (overrides.spot_or(spot), legacy.spot_or(spot)))
     }
 
     /// Compiles the schemes that no route names: a mistake in them is one too.
@@ -55,7 +64,7 @@ impl<'a> Schemes<'a> {
             return known.clone();
         }
         let (declaration, at) = self.declaration(name, spot)?;
-        let scheme = self.compile(name, &declaration, at);
+        let scheme = self.compile(name, &declaration, (at, at));
         self.compiled.borrow_mut().insert(name.to_owned(), scheme.clone());
         scheme
     }
@@ -74,12 +83,14 @@ impl<'a> Schemes<'a> {
         None
     }
 
-    fn compile(&self, name: &str, declaration: &Declaration, spot: Spot) -> Option<Arc<Scheme>> {
+    /// `doors` is where the route says which doors it opens.
+    fn compile(&self, name: &str, declaration: &Declaration, (spot, doors): (Spot, Spot)) -> Option<Arc<Scheme>> {
         match scheme::compile(name, declaration) {
             Ok(scheme) => Some(Arc::new(scheme)),
             Err(problems) => {
                 for problem in problems {
-                    let below = self.report.below(spot, &problem.path);
+                    let of_doors = problem.path == "legacy" || problem.path.ends_with("].legacy");
+                    let below = if of_doors { doors } else { self.report.below(spot, &problem.path) };
                     self.report.error(below, &problem.message, problem.fix.as_deref());
                 }
                 None
@@ -94,6 +105,8 @@ fn changes(raw: &Override) -> Overrides {
         entries.filter_map(|(name, value)| Some((name.clone(), value.get()?.clone()))).collect()
     };
     Overrides {
+        algorithm: raw.algorithm.get().cloned(),
+        legacy: Vec::new(),
         past: raw.past.get().map(|Of(time)| *time),
         future: raw.future.get().map(|Of(time)| *time),
         headers: texts(&raw.headers),

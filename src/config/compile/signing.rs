@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::report::Report;
 use super::listeners::{Placed as Listener, is_local};
 use super::routes::Placed as Route;
+use crate::policy::lint::Code;
 use crate::policy::listen::Clients;
 use crate::policy::route::Guard;
 
@@ -29,8 +30,7 @@ pub(crate) fn guard_listeners(routes: &[Route], listeners: &mut [Listener], repo
     }
     for listener in listeners.iter().filter(|listener| listener.value.signing_hosts.is_none()) {
         if listener.signing_hosts.is_some() {
-            let fix = "remove it, or sign without verifying on a route of this listener";
-            report.warn(listener.spot, "`signing_hosts` has no effect here", Some(fix));
+            report.warn(listener.spot, Code::SigningHostsUnused, "`signing_hosts` has no effect here");
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::super::field::{Field, List, Many, Named};
 use super::super::values::{Of, Origin, Size};
+use super::Lint;
 use crate::policy::listen::Address;
 
 #[derive(Deserialize, Default)]
@@ -20,6 +21,7 @@ pub(crate) struct Listener {
     pub(crate) timeouts: Field<Timeouts>,
     pub(crate) http2: Field<bool>,
     pub(crate) signing_hosts: Field<List<String>>,
+    pub(crate) lint: Field<Lint>,
 }
 
 #[derive(Deserialize, Default)]

@@ -37,4 +37,12 @@ pub(crate) struct File {
     pub(crate) audit: Field<Short<Audit>>,
     pub(crate) workers: Field<u64>,
     pub(crate) poll: Field<Of<std::time::Duration>>,
+    pub(crate) lint: Field<Lint>,
+}
+
+/// What the linter finds here and is expected: codes and reasons. Stands beside whatever it is about.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Lint {
+    pub(crate) allow: Field<Named<String>>,
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::super::field::{Field, HasShort, Many, Named, Short};
 use super::super::values::{HeaderName, MethodName, Of, Origin, Size, Status};
+use super::Lint;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -37,7 +38,8 @@ pub(crate) struct Route {
     pub(crate) trailers: Field<Trailers>,
     pub(crate) public_url: Field<Of<Origin>>,
     pub(crate) retry: Field<Retry>,
-    pub(crate) challenge: Field<bool>,
+    pub(crate) challenge: Field<Short<Challenge>>,
+    pub(crate) lint: Field<Lint>,
     pub(crate) upstream: Field<String>,
 }
 
@@ -46,6 +48,7 @@ pub(crate) struct Route {
 pub(crate) struct Verify {
     pub(crate) scheme: Field<String>,
     pub(crate) keys: Field<String>,
+    pub(crate) legacy: Field<Many<String>>,
     #[serde(rename = "override")]
     pub(crate) overrides: Field<Override>,
 }
@@ -63,6 +66,7 @@ pub(crate) struct Sign {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Override {
+    pub(crate) algorithm: Field<String>,
     pub(crate) past: Field<Of<Duration>>,
     pub(crate) future: Field<Of<Duration>>,
     pub(crate) headers: Field<Named<String>>,
@@ -238,6 +242,17 @@ pub(crate) struct Retry {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RetryOn {
     Connect,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Challenge {
+    pub(crate) enabled: Field<bool>,
+    pub(crate) keys: Field<String>,
+}
+
+impl HasShort for Challenge {
+    const FORM: &'static str = "countersign::Short:enabled";
 }
 
 impl HasShort for Verify {

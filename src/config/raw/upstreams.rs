@@ -8,6 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::super::field::{Field, List, Named};
 use super::super::values::Of;
+use super::Lint;
 use crate::keys::Declared;
 
 #[derive(Deserialize, Default)]
@@ -21,6 +22,7 @@ pub(crate) struct Upstream {
     pub(crate) max_connections: Field<u32>,
     pub(crate) timeouts: Field<Timeouts>,
     pub(crate) resolve: Field<Of<Duration>>,
+    pub(crate) lint: Field<Lint>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,6 +72,7 @@ pub(crate) struct Ring {
     pub(crate) env: Field<Named<String>>,
     pub(crate) keys: Field<List<Declared>>,
     pub(crate) max_age: Field<Of<Duration>>,
+    pub(crate) lint: Field<Lint>,
 }
 
 impl<'de> Deserialize<'de> for Keyrings {

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use serde_yaml::Spanned;
+
 use super::raw::Declaration;
-use super::{SchemeProblem, fields};
+use super::{SchemeProblem, challenge, fields, legacy};
 use crate::sig::declared::parts::{KeyIdField, Parts, SignatureField};
 use crate::sig::ring::Primitive;
 use crate::sig::scheme::Scheme;
@@ -14,11 +16,26 @@ pub fn compile(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<Sche
     if !declaration.any_of.is_empty() {
         return any_of(name, declaration);
     }
+    if !declaration.overrides.legacy.is_empty() {
+        return one_or_any(name, &legacy::open(declaration)?);
+    }
+    if declaration.overrides.algorithm.is_some() && declaration.algorithm.is_none() {
+        let (path, message) = ("algorithm".to_owned(), "the scheme has no `algorithm` to change".to_owned());
+        return Err(vec![SchemeProblem { path, at: None, message, fix: None }]);
+    }
+    challenge::attach(single(name, declaration)?, declaration)
+}
+
+/// A scheme that stands for itself.
+fn single(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<SchemeProblem>> {
     let mut compiler = Compiler::new(declaration);
     if let Some(native) = super::natives::compile(name, &mut compiler, declaration) {
         return native;
     }
     let parts = compiler.parts(name, declaration);
+    if compiler.problems.is_empty() && declaration.opened.is_empty() {
+        compiler.problems.extend(legacy::check(name, declaration));
+    }
     let Some(parts) = parts.filter(|_| compiler.problems.is_empty()) else { return Err(compiler.problems) };
     Scheme::new(parts).map_err(|faults| {
         let problem = |fault: crate::sig::declared::parts::Fault| SchemeProblem {
@@ -31,10 +48,22 @@ pub fn compile(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<Sche
     })
 }
 
+/// A scheme, or the choice between its variants.
+fn one_or_any(name: &str, declarations: &[Declaration]) -> Result<Scheme, Vec<SchemeProblem>> {
+    match declarations {
+        [only] => compile(name, only),
+        all => {
+            let members = all.iter().map(|one| compile(name, one)).collect::<Result<Vec<_>, _>>()?;
+            Scheme::any_of(members).ok_or_else(Vec::new)
+        }
+    }
+}
+
 fn any_of(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<SchemeProblem>> {
     let (mut members, mut problems) = (Vec::new(), Vec::new());
     let native = !super::natives::written(declaration).is_empty();
-    if native || declaration.algorithm.is_some() || declaration.signature.is_some() || declaration.message.is_some() {
+    let beside = native || declaration.algorithm.is_some() || declaration.challenge.is_some();
+    if beside || declaration.signature.is_some() || declaration.message.is_some() || !declaration.legacy.0.is_empty() {
         let message = "nothing stands beside `any_of`".to_owned();
         problems.push(SchemeProblem { path: "any_of".to_owned(), at: None, message, fix: None });
     }
@@ -45,7 +74,8 @@ fn any_of(name: &str, declaration: &Declaration) -> Result<Scheme, Vec<SchemePro
             continue;
         }
         match compile(name, member) {
-            Ok(scheme) => members.push(scheme),
+            Ok(scheme) if scheme.alternatives().is_empty() => members.push(scheme),
+            Ok(scheme) => members.extend(scheme.alternatives().iter().map(|variant| Scheme::clone(variant))),
             Err(found) => {
                 let inside = |problem: SchemeProblem| SchemeProblem {
                     path: format!("any_of[{place}].{}", problem.path),
@@ -67,7 +97,7 @@ pub(super) struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(declaration: &'a Declaration) -> Self {
+    pub(super) fn new(declaration: &'a Declaration) -> Self {
         let changed = &declaration.overrides.settings;
         let setting = |(name, value): &(String, String)| (name.clone(), changed.get(name).unwrap_or(value).clone());
         let settings = declaration.settings.0.iter().map(setting).collect();
@@ -109,6 +139,7 @@ impl<'a> Compiler<'a> {
             require,
             messages,
             when,
+            legacy: raw.opened.iter().map(|name| Arc::from(name.as_str())).collect(),
         })
     }
 
@@ -118,6 +149,8 @@ impl<'a> Compiler<'a> {
         let Some(text) = &raw.algorithm else {
             return self.lacks("algorithm", "a scheme needs an `algorithm`", "algorithm: sha256");
         };
+        let other = raw.overrides.algorithm.clone();
+        let text = &other.map_or_else(|| text.clone(), |other| Spanned::new(other, text.referenced, text.defined));
         let named = self.word("algorithm", text, &Primitive::names().collect::<Vec<_>>())?;
         match (named, mac) {
             (named, None) => Some(named),

@@ -8,6 +8,12 @@ use super::raw::{RawAbsent, RawRequire, RawSignedHeaders, Text};
 use crate::sig::declared::parts::{Absent, Requirement, SignedHeaders, Test};
 use crate::sig::template::{Names, Source, Template};
 
+/// The names of an entry such as `x-date/date`.
+fn names_of(entry: &str) -> Vec<Bytes> {
+    let entry = Bytes::from(entry.to_ascii_lowercase());
+    entry.split(|byte| *byte == b'/').map(|name| entry.slice_ref(name)).collect()
+}
+
 impl Compiler<'_> {
     pub(super) fn signed_headers(&mut self, raw: &Spanned<RawSignedHeaders>) -> Option<SignedHeaders> {
         let source = self.source("signed_headers", raw)?;
@@ -33,7 +39,7 @@ impl Compiler<'_> {
             separator: self.separator("signed_headers.separator", raw, one.separator.as_deref().unwrap_or(" "))?,
             default: lower(&one.default),
             sign: lower(&one.sign),
-            require: lower(&one.require),
+            require: one.require.iter().map(|entry| names_of(entry)).collect(),
             line,
             join: Bytes::from(one.join.clone().unwrap_or_else(|| "\n".to_owned())),
             end: Bytes::from(one.end.clone().unwrap_or_default()),

@@ -59,8 +59,10 @@ impl Compiler<'_> {
             names => Shape::Split(bytes(names)),
         };
         let separator = self.separator("params.separator", raw, separator.as_deref().unwrap_or(","))?;
-        let fixed =
-            fixed.0.iter().map(|(name, value)| (Bytes::from(name.clone()), Bytes::from(value.clone()))).collect();
+        let declared = self.declaration.algorithm.as_ref().map(|text| text.value.as_str());
+        let algorithm = self.declaration.overrides.algorithm.as_deref().or(declared).unwrap_or_default();
+        let spelled = |value: &String| Bytes::from(value.replace("{algorithm}", algorithm));
+        let fixed = fixed.0.iter().map(|(name, value)| (Bytes::from(name.clone()), spelled(value))).collect();
         Some(ParamList { source, auth_scheme: scheme.clone(), separator, shape, fixed, order: bytes(order) })
     }
 

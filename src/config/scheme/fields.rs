@@ -11,11 +11,12 @@ use super::raw::{Declaration, Placed, Text};
 use crate::sig::encoding::Encoding;
 use crate::sig::template::{Input, Names, Part, Source, Template};
 
-pub(super) const ENCODINGS: [(&str, Encoding); 4] = [
+pub(super) const ENCODINGS: [(&str, Encoding); 5] = [
     ("hex", Encoding::Hex),
     ("base64", Encoding::Base64),
     ("base64url", Encoding::Base64Url),
     ("base64url-padded", Encoding::Base64UrlPadded),
+    ("base64-escaped", Encoding::Base64Escaped),
 ];
 
 /// The longest window that makes sense: a stamp that is good for a year proves nothing.

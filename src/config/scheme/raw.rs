@@ -38,12 +38,18 @@ pub struct Declaration {
     pub(super) message: Option<Spanned<OneOrMany>>,
     pub(super) jwt: Option<natives::RawJwt>,
     pub(super) oauth1: Option<natives::RawOauth1>,
+    pub(super) challenge: Option<Spanned<RawChallenge>>,
     #[serde(default)]
     pub(super) any_of: Vec<Declaration>,
     pub(super) rfc9421: Option<natives::rfc9421::Raw>,
     pub(super) aws_sigv4: Option<natives::aws_sigv4::Options>,
+    #[serde(default)]
+    pub(super) legacy: Ordered<RawLegacy>,
     #[serde(skip)]
     pub(super) overrides: Overrides,
+    /// The doors of `legacy` that are open in this copy.
+    #[serde(skip)]
+    pub(super) opened: Vec<String>,
 }
 
 impl Declaration {
@@ -188,6 +194,33 @@ pub(super) struct RawRequire {
     pub(super) not: Option<Text>,
     #[serde(default)]
     pub(super) if_present: bool,
+}
+
+#[derive(Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawChallenge {
+    pub(super) unsigned: Option<Text>,
+    #[serde(default)]
+    pub(super) when: Ordered<Text>,
+    pub(super) token: Option<Text>,
+    pub(super) value: Text,
+    pub(super) answer: Option<Text>,
+    #[serde(rename = "type")]
+    pub(super) media_type: Option<Text>,
+}
+
+/// What changes when a route opens this door.
+#[derive(Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLegacy {
+    #[serde(default)]
+    pub(super) unsigned: Vec<String>,
+    #[serde(default)]
+    pub(super) special: Ordered<Text>,
+    pub(super) digest: Option<Text>,
+    pub(super) require: Option<Vec<Spanned<RawRequire>>>,
+    #[serde(default)]
+    pub(super) algorithms: Vec<Text>,
 }
 
 /// One template, or several of which any may match.

@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
+mod challenge;
 mod examples;
 mod files;
+mod legacy;
+mod lint;
 mod problems;
 mod process;
 mod routes;

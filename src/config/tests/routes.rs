@@ -78,7 +78,7 @@ fn a_route_says_who_gets_through() {
 fn settings_of_a_route_are_of_their_kind() {
     told_of_settings(&[
         ("metods: [GET]", "metods", "did you mean `methods`?"),
-        ("challenge: true", "challenge", "not supported"),
+        ("challenge: true", "challenge", "without `verify`"),
         ("retry: {attempts: 3}", "retry.on", "`on: [connect]`"),
         ("retry: {on: [connect], attempts: 0}", "retry.attempts", "1 to 10"),
         ("retry: {on: [connect], attempts: 11}", "retry.attempts", "1 to 10"),

@@ -97,8 +97,13 @@ impl PathPattern {
             && self.segments.iter().zip(&other.segments).all(same)
     }
 
+    /// Whether only captures make the paths differ that it matches.
+    pub(in crate::policy) fn is_captured(&self) -> bool {
+        !self.below && !self.segments.iter().any(|segment| matches!(segment, Segment::Glob(_)))
+    }
+
     /// The one path it matches, if it has no wildcard.
-    pub(super) fn exact(&self) -> Option<&[u8]> {
+    pub(in crate::policy) fn exact(&self) -> Option<&[u8]> {
         let literal = |segment: &Segment| matches!(segment, Segment::Literal(_));
         (!self.below && self.segments.iter().all(literal)).then_some(self.text.as_bytes())
     }

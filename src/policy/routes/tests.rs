@@ -40,6 +40,7 @@ fn route(name: &str) -> Arc<Route> {
         websocket: false,
         preflight: Preflight::Verify,
         trailers: Trailers::Drop,
+        challenge: None,
         public_url: None,
     })
 }

@@ -119,6 +119,7 @@ fn use_of(parts: &Parts, value: &Value) -> Use {
         | Input::Url
         | Input::Key
         | Input::FieldName
+        | Input::ListedName
         | Input::FieldValue => Use::Nothing,
     }
 }
@@ -197,7 +198,7 @@ pub(in crate::sig) fn known_headers(parts: &Parts) -> Vec<Bytes> {
     let mut all: Vec<Bytes> = sources(parts).into_iter().flat_map(Source::headers).cloned().collect();
     all.extend(parts.digest.iter().flat_map(|field| field.source.headers()).cloned());
     if let Some(signed) = &parts.signed_headers {
-        let listed = signed.require.iter().chain(&signed.sign).chain(&signed.default);
+        let listed = signed.require.iter().flatten().chain(&signed.sign).chain(&signed.default);
         all.extend(listed.filter(|name| !signed.special.iter().any(|(special, _)| special == *name)).cloned());
     }
     all.sort();

@@ -144,9 +144,11 @@ impl Declared {
 
     /// Whether the signed headers always have one of `names`.
     fn lists(&self, names: &[Bytes]) -> bool {
-        let demanded =
-            |name: &Bytes| self.parts.signed_headers.as_ref().is_some_and(|signed| signed.require.contains(name));
-        !names.is_empty() && names.iter().all(demanded) && self.covers(&|input| *input == Input::SignedHeaders)
+        let Some(signed) = &self.parts.signed_headers else { return false };
+        let alone = |name: &Bytes| signed.require.iter().any(|entry| entry.as_slice() == std::slice::from_ref(name));
+        // Both look for the first name that is there, so it is the same one.
+        let demanded = names.iter().all(alone) || signed.require.iter().any(|entry| entry == names);
+        !names.is_empty() && demanded && self.covers(&|input| *input == Input::SignedHeaders)
     }
 
     /// Whether every message has an input for which `wanted` says so, through named templates and required special lines.
@@ -163,8 +165,9 @@ impl Declared {
                         self.parts.lets.get(*place).is_some_and(|named| self.template_covers(named, wanted))
                     }
                     Input::SignedHeaders => self.parts.signed_headers.as_ref().is_some_and(|signed| {
-                        let demanded = signed.special.iter().filter(|(name, _)| signed.require.contains(name));
-                        demanded.into_iter().any(|(_, line)| self.template_covers(line, wanted))
+                        let line = |name| signed.special.iter().find(|(special, _)| special == name);
+                        let covers = |name| line(name).is_some_and(|(_, line)| self.template_covers(line, wanted));
+                        signed.require.iter().any(|entry| entry.iter().all(covers))
                     }),
                     _ => false,
                 }
@@ -208,7 +211,7 @@ impl Declared {
         if let Some(signed) = &self.parts.signed_headers {
             let names = if signed.sign.is_empty() { &signed.default } else { &signed.sign };
             let digest = self.parts.digest.iter().flat_map(|field| field.source.headers());
-            let mut wanted = signed.require.iter().chain(digest);
+            let mut wanted = signed.require.iter().filter_map(|entry| entry.first()).chain(digest);
             if names.is_empty() || wanted.any(|name| !names.contains(name)) {
                 return Err("`signed_headers.sign` lacks something that must be signed".to_owned());
             }
@@ -237,6 +240,17 @@ impl Declared {
             _ => source.in_body() || !scope.all(source).is_empty(),
         };
         self.parts.when.iter().all(there) && self.parts.signatures.iter().any(|field| there(&field.source))
+    }
+
+    /// Whether no parameter says that another alternative is meant.
+    pub(in crate::sig) fn fits(&self, head: &Head) -> bool {
+        let Some(list) = self.parts.params.as_ref().filter(|list| !list.fixed.is_empty()) else { return true };
+        let nothing = super::claims::Claims::default();
+        let seen = super::scope::Seen::Nothing;
+        let scope = super::scope::Scope { scheme: self, head, public_url: None, claims: &nothing, seen };
+        let raw = scope.one(&list.source).ok().flatten().map(|raw| Bytes::copy_from_slice(&raw));
+        let read = raw.and_then(|raw| list.strip(&raw)).map(|text| list.parse(&text));
+        !matches!(read, Some(Err(rejection)) if rejection.code() == crate::reject::Code::RequirementUnmet)
     }
 
     /// The claimed key id alone, where the head holds one in a readable form.
@@ -268,7 +282,7 @@ impl Parts {
     }
 
     /// A header's name as the declaration writes it, or each word with a capital.
-    fn spelling(&self, name: &Bytes) -> String {
+    pub(super) fn spelling(&self, name: &Bytes) -> String {
         let written = self.spellings.iter().find(|known| known.as_bytes().eq_ignore_ascii_case(name));
         written.cloned().unwrap_or_else(|| String::from_utf8_lossy(name).into_owned())
     }

@@ -127,9 +127,10 @@ fn misplaced_lines(parts: &Parts, say: &mut impl FnMut(&str, &str)) {
         }
         lines.extend(signed.special.iter().map(|(_, special)| special));
     }
-    let of_line = |template: &&Template| template.uses(&Input::FieldName) || template.uses(&Input::FieldValue);
+    let own = [Input::FieldName, Input::ListedName, Input::FieldValue];
+    let of_line = |template: &&Template| own.iter().any(|input| template.uses(input));
     if elsewhere.iter().any(of_line) {
-        say("signed_headers", "`{name}` and `{value}` are for `line` and `absent` of `signed_headers`");
+        say("signed_headers", "`{name}`, `{listed}` and `{value}` are for `line` and `absent` of `signed_headers`");
     }
     if lines.iter().any(|line| reaches_block(parts, line)) {
         say("signed_headers", "a line of the signed headers cannot hold `{signed_headers}`");

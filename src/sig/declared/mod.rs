@@ -3,6 +3,7 @@
 pub(in crate::sig) mod analysis;
 pub(in crate::sig) mod check;
 pub(in crate::sig) mod claims;
+mod doubts;
 pub(in crate::sig) mod envelope;
 mod facts;
 mod faults;

@@ -45,6 +45,8 @@ pub struct Parts {
     pub spellings: Vec<String>,
     /// Must be present for this to be the chosen alternative.
     pub when: Vec<Source>,
+    /// The doors that the route opened for senders that cannot change.
+    pub legacy: Vec<Arc<str>>,
 }
 
 /// How the configured secret becomes key bytes.
@@ -156,8 +158,8 @@ pub struct SignedHeaders {
     pub default: Vec<Bytes>,
     /// What we sign.
     pub sign: Vec<Bytes>,
-    /// What must be listed.
-    pub require: Vec<Bytes>,
+    /// What must be listed; of the names of one entry the first that is there.
+    pub require: Vec<Vec<Bytes>>,
     /// One line.
     pub line: Template,
     /// Between lines.

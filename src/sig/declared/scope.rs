@@ -117,7 +117,7 @@ impl<'a> Scope<'a> {
                 Ok(None) => return Err(uncovered(format!("{source:?} is missing"))),
                 Err(Twice) => return Err(uncovered(format!("{source:?} is repeated"))),
             },
-            Input::Key | Input::FieldName | Input::FieldValue => return Err(unready()),
+            Input::Key | Input::FieldName | Input::ListedName | Input::FieldValue => return Err(unready()),
         })
     }
 
@@ -184,28 +184,41 @@ impl<'a> Scope<'a> {
 
     /// The names that the request says it signed, each once.
     pub(in crate::sig) fn listed(&self, signed: &'a SignedHeaders) -> Result<Vec<Bytes>, Rejection> {
-        let names: Vec<Bytes> = match self.one(&signed.source) {
-            Ok(None) => signed.default.clone(),
-            Ok(Some(list)) => split(&list, &signed.separator).map(|name| name.to_ascii_lowercase().into()).collect(),
-            Err(Twice) => return Err(uncovered("the list of signed headers is repeated".to_owned())),
-        };
+        let lower = |name: &Bytes| Bytes::from(name.to_ascii_lowercase());
+        let names: Vec<Bytes> = self.as_listed(signed)?.iter().map(lower).collect();
         let twice = names.iter().enumerate().any(|(place, name)| names.iter().take(place).any(|other| other == name));
         if twice || names.is_empty() || names.len() > 64 || names.iter().any(Bytes::is_empty) {
             return Err(uncovered("the list of signed headers is empty, too long or names something twice".to_owned()));
         }
-        if let Some(name) = signed.require.iter().find(|name| !names.contains(name)) {
-            return Err(Rejection::from(Code::RequirementUnmet).because(format!("{name:?} must be signed")));
+        if let Some(entry) = signed.require.iter().find(|entry| !self.is_listed(entry, signed, &names)) {
+            return Err(Rejection::from(Code::RequirementUnmet).because(format!("one of {entry:?} must be signed")));
         }
         Ok(names)
+    }
+
+    /// The same names as they are spelled.
+    fn as_listed(&self, signed: &'a SignedHeaders) -> Result<Vec<Bytes>, Rejection> {
+        match self.one(&signed.source) {
+            Ok(None) => Ok(signed.default.clone()),
+            Ok(Some(list)) => Ok(split(&list, &signed.separator).map(Bytes::copy_from_slice).collect()),
+            Err(Twice) => Err(uncovered("the list of signed headers is repeated".to_owned())),
+        }
+    }
+
+    /// Whether the list has the first name of a required entry that is there. What is no header is there when it is listed.
+    fn is_listed(&self, entry: &'a [Bytes], signed: &SignedHeaders, names: &[Bytes]) -> bool {
+        let is_special = |name| signed.special.iter().any(|(special, _)| special == name);
+        let is_there = |name: &&'a Bytes| if is_special(*name) { names.contains(name) } else { self.has_header(name) };
+        entry.iter().find(is_there).or_else(|| entry.first()).is_some_and(|name| names.contains(name))
     }
 
     fn signed_headers(&self) -> Result<Vec<u8>, Rejection> {
         let signed = self.scheme.parts.signed_headers.as_ref().ok_or_else(unready)?;
         let mut lines: Vec<Vec<u8>> = Vec::new();
-        for name in self.listed(signed)? {
-            if let Some((_, template)) = signed.special.iter().find(|(special, _)| *special == name) {
+        for (name, listed) in self.listed(signed)?.iter().zip(self.as_listed(signed)?) {
+            if let Some((_, template)) = signed.special.iter().find(|(special, _)| special == name) {
                 lines.push(self.render(template)?);
-            } else if let Some(line) = self.signed_line(signed, &name)? {
+            } else if let Some(line) = self.signed_line(signed, (name, &listed))? {
                 lines.push(line);
             }
         }
@@ -214,7 +227,8 @@ impl<'a> Scope<'a> {
         Ok(block)
     }
 
-    fn signed_line(&self, signed: &'a SignedHeaders, name: &Bytes) -> Result<Option<Vec<u8>>, Rejection> {
+    fn signed_line(&self, signed: &'a SignedHeaders, names: (&Bytes, &Bytes)) -> Result<Option<Vec<u8>>, Rejection> {
+        let (name, _) = names;
         let found = if name == "host" {
             Some(&self.head.authority).filter(|host| !host.is_empty())
         } else {
@@ -222,26 +236,27 @@ impl<'a> Scope<'a> {
             self.head.fields.one(name).map_err(|_| uncovered("a signed header is repeated".to_owned()))?
         };
         match (found, &signed.absent) {
-            (Some(value), _) => Ok(Some(self.line(&signed.line, name, value)?)),
+            (Some(value), _) => Ok(Some(self.line(&signed.line, names, value)?)),
             (None, Absent::Skip) => Ok(None),
-            (None, Absent::Line(line)) => Ok(Some(self.line(line, name, b"")?)),
+            (None, Absent::Line(line)) => Ok(Some(self.line(line, names, b"")?)),
             (None, Absent::Refuse) => Err(uncovered("a signed header is missing".to_owned())),
         }
     }
 
-    fn line(&self, template: &'a Template, name: &[u8], value: &[u8]) -> Result<Vec<u8>, Rejection> {
+    fn line(&self, template: &'a Template, names: (&Bytes, &Bytes), value: &[u8]) -> Result<Vec<u8>, Rejection> {
         let mut out = Vec::new();
         for part in &template.0 {
-            match part {
-                Part::Literal(text) => out.extend_from_slice(text),
-                Part::Value(Value { input: Input::FieldName, filters, .. }) => {
-                    out.extend_from_slice(&filtered(Cow::Borrowed(name), Some(filters))?);
+            let (input, filters) = match part {
+                Part::Literal(text) => (text.as_ref(), &[][..]),
+                Part::Value(Value { input: Input::FieldName, filters, .. }) => (names.0.as_ref(), filters.as_slice()),
+                Part::Value(Value { input: Input::ListedName, filters, .. }) => (names.1.as_ref(), filters.as_slice()),
+                Part::Value(Value { input: Input::FieldValue, filters, .. }) => (value, filters.as_slice()),
+                Part::Value(value) => {
+                    out.extend_from_slice(&self.value(value)?);
+                    continue;
                 }
-                Part::Value(Value { input: Input::FieldValue, filters, .. }) => {
-                    out.extend_from_slice(&filtered(Cow::Borrowed(value), Some(filters))?);
-                }
-                Part::Value(value) => out.extend_from_slice(&self.value(value)?),
-            }
+            };
+            out.extend_from_slice(&filtered(Cow::Borrowed(input), Some(filters))?);
         }
         Ok(out)
     }

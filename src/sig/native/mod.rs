@@ -25,6 +25,11 @@ pub(crate) trait Native: std::fmt::Debug + Send + Sync {
     /// What it proves and what it leaves open; asked once, at load.
     fn facts(&self) -> Facts;
 
+    /// What makes its signature prove less than it seems to: for the linter.
+    fn doubts(&self) -> Vec<super::scheme::Doubt> {
+        Vec::new()
+    }
+
     /// Whether one of its carriers is there.
     fn is_chosen(&self, head: &Head) -> bool;
 

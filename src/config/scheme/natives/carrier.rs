@@ -37,7 +37,7 @@ impl Compiler<'_> {
             return None;
         };
         let source = match Source::new(kind, place) {
-            Ok(Source::Header(names)) if names.len() > 1 => {
+            Ok(Source::Header(several)) if several.len() > 1 => {
                 self.say(path, &raw.referenced, "a token sits in one header");
                 return None;
             }
@@ -52,7 +52,7 @@ impl Compiler<'_> {
         }
         let usual = place.eq_ignore_ascii_case("authorization").then(|| auth_scheme.to_owned());
         let auth_scheme = scheme.clone().or(usual).filter(|_| *kind == "header");
-        let announced = if *kind == "header" { vec![place.to_string()] } else { Vec::new() };
+        let announced = if *kind == "header" { vec![(*place).clone()] } else { Vec::new() };
         Some((Carrier { source, auth_scheme }, announced))
     }
 }

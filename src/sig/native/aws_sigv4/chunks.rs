@@ -186,6 +186,8 @@ fn hex(text: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const STAMP: &str = "20251009T085320Z";
@@ -299,5 +301,15 @@ mod tests {
             chunked.feed(&[b'a'; 1000]);
         }
         assert!(matches!(chunked.state, State::Failed(Code::SignatureMalformed, _)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_changed_anywhere_is_refused(at in 0_usize..400, cut in 0_usize..40, bytes in proptest::collection::vec(any::<u8>(), 0..40), step in 1_usize..99) {
+            let good = chunks(&[b"some data", b"and more of it", b""]).concat();
+            let (at, end) = (at.min(good.len()), at.saturating_add(cut).min(good.len()));
+            let changed = [&good[..at], &bytes, &good[end.max(at)..]].concat();
+            prop_assert_eq!(judge(&changed, 23, step).is_ok(), changed == good);
+        }
     }
 }

@@ -12,11 +12,11 @@ use crate::sig::ring::Prepared;
 impl Jwt {
     /// The token, made with the newest key.
     pub(super) fn mint(&self, keys: &[Arc<Prepared>], outgoing: &Outgoing<'_>) -> Result<String, Rejection> {
-        let signer = keys.first().ok_or(Code::SigningFailed)?;
-        let key = signer.key.as_ref().ok_or(Code::SigningFailed)?;
+        let newest = keys.first().ok_or(Code::SigningFailed)?;
+        let key = newest.key.as_ref().ok_or(Code::SigningFailed)?;
         let encode = |text: String| Encoding::Base64Url.encode(text.as_bytes());
         let signed = format!("{}.{}", encode(self.header(key)), encode(self.payload(key, outgoing)));
-        let mut mac = signer.mac.clone();
+        let mut mac = newest.mac.clone();
         mac.update(signed.as_bytes());
         Ok(format!("{signed}.{}", Encoding::Base64Url.encode(&mac.finish())))
     }
@@ -60,6 +60,11 @@ fn object(members: &[(&str, String)]) -> String {
     format!("{{{}}}", members.join(","))
 }
 
+/// A control character, which has no other form in JSON that every reader knows.
+fn control(char: char) -> String {
+    format!("\\u{:04x}", u32::from(char))
+}
+
 /// A JSON string (RFC 8259 §7): only what must be escaped is.
 fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len().saturating_add(2));
@@ -67,7 +72,7 @@ fn quoted(text: &str) -> String {
     for char in text.chars() {
         match char {
             '"' | '\\' => out.extend(['\\', char]),
-            '\0'..=' ' if char != ' ' => out.push_str(&format!("\\u{:04x}", u32::from(char))),
+            '\0'..=' ' if char != ' ' => out.push_str(&control(char)),
             _ => out.push(char),
         }
     }

@@ -1,0 +1,112 @@
+//! The page of the built-in schemes, printed from what they prove.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::{Declaration, builtins, compile};
+use crate::sig::scheme::{Covers, Facts, Scheme};
+
+/// Set, it writes docs/catalogue.md instead of comparing.
+const WRITE: &str = "COUNTERSIGN_WRITE_DOCS";
+
+const INTRODUCTION: &str = "\
+# The built-in schemes
+
+Printed from `schemes/*.yaml`; `COUNTERSIGN_WRITE_DOCS=1 cargo test --lib manual` prints it anew. Where a scheme has alternatives, *covers* is what all of them
+cover. *Window* is how old and how far ahead a stamp may be. *Legacy* are the doors that a route may open, see [migration.md](migration.md).
+
+| scheme | what it is | headers | covers | window | does | legacy |
+|---|---|---|---|---|---|---|
+";
+
+fn page() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    for (name, yaml) in builtins() {
+        let declaration: Declaration = serde_yaml::from_str(yaml).unwrap();
+        let scheme = compile(name, &declaration).unwrap();
+        let members: Vec<&Facts> = match scheme.alternatives() {
+            [] => vec![scheme.facts()],
+            members => members.iter().map(|member| member.facts()).collect(),
+        };
+        let cells =
+            [what(yaml), headers(&members), covers(&members), window(&members), does(&scheme), doors(&declaration)];
+        writeln!(page, "| `{name}` | {} |", cells.join(" | ")).unwrap();
+    }
+    page
+}
+
+fn what(yaml: &str) -> String {
+    let lines = yaml.lines().map_while(|line| line.strip_prefix("# "));
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+fn headers(members: &[&Facts]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for name in members.iter().flat_map(|facts| &facts.announced).map(|name| format!("`{name}`")) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() { "-".to_owned() } else { names.join(" ") }
+}
+
+fn covers(members: &[&Facts]) -> String {
+    let list = |Covers { body, timestamp, nonce, key_id, method, path, query }: Covers| {
+        [
+            ("method", method),
+            ("path", path),
+            ("query", query),
+            ("body", body),
+            ("stamp", timestamp),
+            ("nonce", nonce),
+            ("key id", key_id),
+        ]
+    };
+    let by_all = |part: &&(&str, bool)| members.iter().all(|facts| list(facts.covers).contains(&(part.0, true)));
+    let parts = list(Covers::default());
+    let names: Vec<&str> = parts.iter().filter(by_all).map(|(name, _)| *name).collect();
+    if names.is_empty() { "-".to_owned() } else { names.join(", ") }
+}
+
+fn window(members: &[&Facts]) -> String {
+    let Some((past, future)) = members.iter().find_map(|facts| facts.window) else { return "-".to_owned() };
+    format!("{} / {}", humantime::format_duration(past), humantime::format_duration(future))
+}
+
+fn does(scheme: &Scheme) -> String {
+    let signs = scheme.facts().can_sign.is_ok();
+    if signs { "verifies, signs".to_owned() } else { "verifies".to_owned() }
+}
+
+fn doors(declaration: &Declaration) -> String {
+    let mut names: Vec<String> = Vec::new();
+    let all = std::iter::once(declaration).chain(&declaration.any_of).flat_map(|one| &one.legacy.0);
+    for name in all.map(|(name, _)| format!("`{name}`")) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() { "-".to_owned() } else { names.join(" ") }
+}
+
+#[test]
+fn the_page_of_the_catalogue_is_what_the_schemes_prove() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/catalogue.md");
+    let page = page();
+    if std::env::var_os(WRITE).is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page, "docs/catalogue.md differs from schemes/*.yaml: run this test with {WRITE}=1");
+}
+
+#[test]
+fn the_page_of_migration_names_every_door() {
+    let page = include_str!("../../../docs/migration.md");
+    for (scheme, yaml) in builtins() {
+        let declaration: Declaration = serde_yaml::from_str(yaml).unwrap();
+        for door in doors(&declaration).split(' ').filter(|door| *door != "-") {
+            assert!(page.contains(door), "{scheme}: {door}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What is not wrong but leaves a door ajar: said by `check` and at start-up, never refused.
+
+mod coverage;
+mod reach;
+mod rules;
+mod secret;
+mod table;
+
+use super::Policy;
+use super::gate::Gate;
+use super::route::{Forward, Guard, Route};
+pub use reach::Reach;
+pub use secret::weakness;
+pub use table::{Code, Level, Row};
+
+/// Something worth saying.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// Of what.
+    pub place: Place,
+    /// What it is called.
+    pub code: Code,
+    /// How loudly it is said.
+    pub level: Level,
+    /// What is ajar, in this case.
+    pub message: String,
+}
+
+/// What a finding is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// The route at this place of [`super::Routes::all`].
+    Route(usize),
+    /// The upstream at this place of [`Policy::upstreams`].
+    Upstream(usize),
+}
+
+/// Findings about every route and upstream, in the order of the file. `reaches` says for each route which requests it takes.
+pub fn findings(policy: &Policy, reaches: &[Reach]) -> Vec<Finding> {
+    let routes = policy.routes.all().iter().zip(reaches).enumerate();
+    let of_routes = routes.flat_map(|(place, (route, reach))| {
+        let said = of_route(route, reach).into_iter();
+        said.map(move |said| said.about(Place::Route(place)))
+    });
+    let upstreams = policy.upstreams.iter().enumerate();
+    let guarded = upstreams.filter(|(place, _)| policy.routes.all().iter().any(|route| guards(route, *place)));
+    let of_upstreams =
+        guarded.filter_map(|(place, upstream)| Some(reach::exposed(upstream)?.about(Place::Upstream(place))));
+    of_routes.chain(of_upstreams).collect()
+}
+
+fn of_route(route: &Route, reach: &Reach) -> Vec<Said> {
+    let mut said = Vec::new();
+    if let Guard::Verify(gate) = &route.guard {
+        said.extend(rules::of(route, gate));
+        let reach = reach.bound_by(&gate.captures());
+        let open = gate.schemes().flat_map(|scheme| coverage::of(scheme, &route.replay, &reach));
+        // What is forwarded is what was signed, whatever stood beside it.
+        said.extend(open.filter(|said| route.forward != Forward::Payload || said.code != Code::BodyNotCovered));
+        said.extend(weak_keys(gate));
+    }
+    said
+}
+
+/// Keys whose text is long enough, and which the scheme decodes into something that is not.
+fn weak_keys(gate: &Gate) -> Vec<Said> {
+    let mut said = Vec::new();
+    for (scheme, ring) in gate.pairs() {
+        for (key, bytes) in crate::sig::ring::decoded(scheme, ring) {
+            let weak = weakness(bytes.expose()).filter(|_| weakness(key.secret.expose()).is_none());
+            said.extend(weak.map(|(code, why)| {
+                Said::new(
+                    code,
+                    format!("key `{}` of `{}` {why} as scheme `{}` reads it", key.id, ring.name(), scheme.name()),
+                )
+            }));
+        }
+    }
+    said
+}
+
+/// Whether this route is what stands between strangers and the upstream.
+fn guards(route: &Route, upstream: usize) -> bool {
+    route.upstream == upstream && route.seal.is_none() && !route.observe && matches!(route.guard, Guard::Verify(_))
+}
+
+/// A finding that does not know its place yet.
+struct Said {
+    code: Code,
+    level: Level,
+    message: String,
+}
+
+impl Said {
+    fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, level: code.row().level, message: message.into() }
+    }
+
+    /// The same, milder, where `mild` says so.
+    fn noted_if(self, mild: bool) -> Self {
+        Self { level: if mild { Level::Note } else { self.level }, ..self }
+    }
+
+    fn about(self, place: Place) -> Finding {
+        Finding { place, code: self.code, level: self.level, message: self.message }
+    }
+}
