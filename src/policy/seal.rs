@@ -54,6 +54,7 @@ impl Seal {
     }
 
     /// What the signer needs of the body.
+    #[expect(clippy::misnamed_getters, reason = "what a seal needs is what its scheme needs to sign")]
     pub fn need(&self) -> Need {
         self.scheme.facts().signing_need
     }

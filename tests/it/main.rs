@@ -44,6 +44,8 @@ mod reload;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod rfc9421;
+#[cfg(test)]
 mod routing;
 #[cfg(test)]
 mod sign;

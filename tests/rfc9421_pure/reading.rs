@@ -111,7 +111,7 @@ fn labels_belong_together_and_occur_once() {
         (input.replace("sig1", "any"), mac.replace("sig1", "any"), None),
         (input.replace("sig1", "Any"), mac.replace("sig1", "Any"), Some(Code::SignatureMalformed)),
         (input.replace(' ', "   "), format!("{mac} "), None),
-        (input.clone(), mac.replace("=:", "=\"").replace(":", "\""), Some(Code::SignatureMalformed)),
+        (input.clone(), mac.replace("=:", "=\"").replace(':', "\""), Some(Code::SignatureMalformed)),
         (input.clone(), "sig1=:AAAA:".to_owned(), Some(Code::SignatureMalformed)),
         (input.clone(), String::new(), Some(Code::SignatureMissing)),
         (format!("{input};{}", "x".repeat(9000)), mac.clone(), Some(Code::SignatureMalformed)),

@@ -100,8 +100,7 @@ pub fn canonical(text: &[u8]) -> Result<String, Fault> {
     if let Ok(dictionary) = dictionary(text) {
         return Ok(print_dictionary(&dictionary));
     }
-    let list = entries(text, |reader| reader.member())?;
-    Ok(list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+    Ok(entries(text, |reader| Ok(reader.member()?.to_string()))?.join(", "))
 }
 
 /// A dictionary in its canonical form.
