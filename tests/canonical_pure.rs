@@ -18,7 +18,7 @@ fn print(form: Canonical, text: &[u8]) -> Option<Vec<u8>> {
 #[test]
 fn numbers_are_printed_as_python_and_ecmascript_print_them() {
     let cases: Vec<Value> = NUMBERS.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(cases.len(), 400);
+    assert_eq!(cases.len(), 500);
     for case in cases {
         for (form, wanted) in [(Canonical::Python, "python"), (Canonical::Jcs, "ecmascript")] {
             let text = case["text"].as_str().unwrap();

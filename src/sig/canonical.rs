@@ -136,10 +136,16 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// The shortest digits that read back as `number`, and of those the closest; `None` for what JSON cannot say.
+    /// The shortest digits that read back as `number`, and of those the closest; `None` for what JSON cannot say. Half way between two,
+    /// Python and V8 take the even one. Rust's shortest form does not, but its form of a given length does.
     fn of(number: f64) -> Option<Self> {
-        let text = format!("{:e}", number.abs());
-        let (mantissa, exponent) = text.split_once('e').filter(|_| number.is_finite())?;
+        let size = number.abs();
+        let shortest = format!("{size:e}");
+        let (mantissa, _) = shortest.split_once('e').filter(|_| number.is_finite())?;
+        let length = mantissa.len().saturating_sub(2);
+        let even = format!("{size:.length$e}");
+        let text = if even.parse() == Ok(size) { even } else { shortest };
+        let (mantissa, exponent) = text.split_once('e')?;
         Some(Self { digits: mantissa.replace('.', ""), point: exponent.parse::<i32>().ok()?.checked_add(1)? })
     }
 
@@ -199,6 +205,7 @@ mod tests {
             (r#"["\u00e9\u007f\u0001\/\b"]"#, r#"["\u00e9\u007f\u0001/\b"]"#, "[\"é\u{7f}\\u0001/\\b\"]"),
             ("{\"\u{ffff}\":1,\"😀\":2}", r#"{"\uffff": 1, "\ud83d\ude00": 2}"#, "{\"😀\":2,\"\u{ffff}\":1}"),
             ("[-0,-0.0,0e5,1.50]", "[0, -0.0, 0.0, 1.5]", "[0,0,0,1.5]"),
+            ("[2147601781572945.25]", "[2147601781572945.2]", "[2147601781572945.2]"),
             ("[true,false,null]", "[true, false, null]", "[true,false,null]"),
         ] {
             assert_eq!(print(Canonical::Python, text).as_deref(), Some(python));
