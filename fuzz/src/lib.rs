@@ -1,0 +1,69 @@
+//! What the targets share: one key, one clock, and a gate for any scheme.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use countersign::config::scheme::{Declaration, compile};
+use countersign::policy::gate::{Alternative, Gate, Keys};
+use countersign::sig::key::{Key, Window};
+use countersign::sig::keyring::Keyring;
+use countersign::sig::message::{Fields, Head, Method};
+use countersign::sig::permit::Permit;
+use countersign::sig::scheme::Scheme;
+use countersign::sig::secret::Secret;
+use countersign::sig::time::Moment;
+use countersign::sig::{Need, Site};
+
+/// Text, hex and base64 at once, so that it fits every scheme.
+pub const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+
+/// The time of every request.
+pub const NOW: Moment = Moment::from_secs(1_760_000_000);
+
+/// The scheme that a declaration says; one that does not compile is a mistake of the target.
+pub fn scheme(yaml: &str) -> Arc<Scheme> {
+    let declaration: Declaration = serde_yaml::from_str(yaml).expect("a declaration");
+    Arc::new(compile("fuzzed", &declaration).expect("a scheme"))
+}
+
+/// A gate with one key, `k1`.
+pub fn gate(scheme: Arc<Scheme>) -> Gate {
+    let key = Key {
+        id: "k1".into(),
+        principal: "k1".into(),
+        secret: Secret::new(SECRET.to_vec()),
+        sign: Window::default(),
+        verify: Window::default(),
+        created: None,
+        observe: false,
+    };
+    let ring = Keyring::new("ring", vec![key]).expect("a ring");
+    Gate::new(vec![Alternative { scheme, keys: Keys::Ring(Arc::new(ring)) }])
+}
+
+/// The verdict on a request; `None`: refused.
+pub fn judge(gate: &Gate, head: &Head, body: &[u8]) -> Option<Permit> {
+    let site = Site { public_url: Some("https://hooks.example.com"), captures: &[] };
+    let mut check = gate.open(head, site, NOW, 8).ok()?;
+    if check.need() == Need::Whole {
+        return check.close(Some(body)).ok();
+    }
+    body.chunks(7).for_each(|chunk| check.feed(chunk));
+    check.close(None).ok()
+}
+
+/// A request with these lines.
+pub fn head(target: &[u8], lines: &[(&[u8], &[u8])]) -> Head {
+    let mut fields = Fields::default();
+    for (name, value) in lines {
+        fields.append(name.to_vec(), value.to_vec());
+    }
+    let target = Bytes::from([b"/", target].concat());
+    Head { method: Method::POST, target, authority: Bytes::from("api.example.com"), secure: true, fields }
+}
+
+/// Cuts what the fuzzer gives at its zero bytes: `N` texts, absent ones empty.
+pub fn texts<const N: usize>(input: &[u8]) -> [&[u8]; N] {
+    let mut parts = input.splitn(N, |byte| *byte == 0);
+    std::array::from_fn(|_| parts.next().unwrap_or_default())
+}
