@@ -247,8 +247,38 @@ class Cavage(Library):
         return verifier.verify()
 
 
+class MessageSignatures(Library):
+    """http-message-signatures, both directions."""
+
+    scheme = "rfc9421"
+
+    def headers(self, call):
+        from http_message_signatures import HTTPMessageSigner
+        asked = self.asked(call, {})
+        HTTPMessageSigner(**self.with_key()).sign(
+            asked, key_id=self.key_id, covered_component_ids=("@method", "@authority", "@path", "@query"), body=call.body)
+        return {name.lower(): value for name, value in asked.headers.items()}
+
+    def accepts(self, call):
+        from http_message_signatures import HTTPMessageVerifier
+        covered = ("@method", "@authority", "@path", "@query", "content-digest")
+        verifier = HTTPMessageVerifier(**self.with_key())
+        return bool(verifier.verify(self.asked(call, call.headers), require_components=covered, body=call.body))
+
+    def with_key(self):
+        from http_message_signatures import MappingKeyResolver, algorithms
+        keys = {self.key_id: self.secret.encode()}
+        return {"signature_algorithm": algorithms.HMAC_SHA256,
+                "key_resolver": MappingKeyResolver(public_keys=keys, private_keys=keys)}
+
+    @staticmethod
+    def asked(call, headers):
+        import types
+        return types.SimpleNamespace(method=call.method, url=call.url, headers=dict(headers))
+
+
 def webhooks():
     return [Stripe(), Slack(), StandardWebhooks(), Svix(), GitHub(), Twilio(), Line(), Razorpay(), CoinbaseCommerce(),
-            HubSpotV3(), Square(), Paddle(), Cavage()]
+            HubSpotV3(), Square(), Paddle(), Cavage(), MessageSignatures()]
 
 
