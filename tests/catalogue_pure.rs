@@ -74,7 +74,8 @@ fn what_the_catalogue_says_that_it_signs_it_accepts_and_nothing_else() {
     let mut signs = 0;
     for (name, _) in builtins() {
         let scheme = built_in(name, &[]);
-        if scheme.facts().can_sign.is_err() {
+        // An envelope is another body: tests/envelope_pure has those.
+        if scheme.facts().can_sign.is_err() || scheme.wraps_body() {
             continue;
         }
         signs += 1;

@@ -414,9 +414,9 @@ fn what_cannot_work_is_said_with_its_place() {
         ("jwt: {algorithm: HS256, claims: {sub: Host}}", "jwt.claims.sub"),
         ("jwt: {algorithm: HS256, claims: {sub: Authorization}}", "jwt.claims.sub"),
         ("jwt: {algorithm: HS256, claims: {sub: X-A, name: x-a}}", "jwt.claims.name"),
-        ("jwt: {algorithm: HS256}\nalgorithm: sha256", "jwt"),
-        ("jwt: {algorithm: HS256}\nsettings: {a: b}", "jwt"),
-        ("any_of: []\njwt: {algorithm: HS256}\nmessage: x", "jwt"),
+        ("jwt: {algorithm: HS256}\nalgorithm: sha256", "algorithm"),
+        ("jwt: {algorithm: HS256}\nsettings: {a: b}", "settings"),
+        ("any_of: []\njwt: {algorithm: HS256}\nmessage: x", "message"),
         ("any_of: [{jwt: {algorithm: HS256}}]\njwt: {algorithm: HS256}", "any_of"),
     ] {
         let problems = load(yaml).expect_err(yaml);

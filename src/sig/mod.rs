@@ -12,6 +12,7 @@ pub mod filter;
 pub mod form;
 pub mod json;
 pub mod key;
+pub mod key_use;
 pub mod keyring;
 pub mod mac;
 pub mod message;

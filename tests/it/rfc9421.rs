@@ -5,8 +5,7 @@ use crate::world::{Request, Response, Seen, World, get, post};
 const CARRIERS: [&str; 2] = ["signature-input", "signature"];
 
 fn signed() -> Seen {
-    let world =
-        World::with(|config| config.route("path: /**, sign: {scheme: rfc9421, keys: partners}, upstream: app"));
+    let world = World::with(|config| config.route("path: /**, sign: {scheme: rfc9421, keys: partners}, upstream: app"));
     assert_eq!(world.send(post("/v1/things?b=2&a=1", "{\"a\": 1}")).status, 200);
     world.upstream.next()
 }

@@ -29,8 +29,14 @@ pub(in crate::config) const FRAMING: [&str; 9] = [
     "upgrade",
 ];
 
-/// Header changes.
-pub(crate) fn headers(remove: &Field<Many<Of<HeaderName>>>, set: &Field<Named<String>>, scope: &Scope<'_>) -> Edits {
+/// What changes of the request's headers and of the response's.
+pub(crate) fn both(raw: &raw::Route, scope: &Scope<'_>) -> (Edits, Edits) {
+    let request = raw.request.get().map(|one| headers(&one.remove, &one.set, scope));
+    let response = raw.response.get().map(|one| headers(&one.remove, &one.set, scope));
+    (request.unwrap_or_default(), response.unwrap_or_default())
+}
+
+fn headers(remove: &Field<Many<Of<HeaderName>>>, set: &Field<Named<String>>, scope: &Scope<'_>) -> Edits {
     let remove = remove.each();
     let remove = remove.filter_map(|(Of(HeaderName(name)), at)| not_framing(name.clone(), at, scope)).collect();
     let set = set.get().into_iter().flat_map(|named| named.0.iter());

@@ -42,8 +42,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
     let upstream = upstream(raw, spot, upstreams, scope);
     let replay = replay::compile(raw, spot, verified.as_ref(), scope);
     let limits = limits(raw, replay.by);
-    let request = raw.request.get().map(|one| edits::headers(&one.remove, &one.set, scope)).unwrap_or_default();
-    let response = raw.response.get().map(|one| edits::headers(&one.remove, &one.set, scope)).unwrap_or_default();
+    let (request, response) = edits::both(raw, scope);
     let answers = answers::compile(raw, &matches, scope);
     let rewrite = edits::rewrite(raw, &matches, scope);
     let statuses = edits::statuses(raw, scope);
@@ -55,7 +54,6 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
     check_settings(raw, file, scope);
     let guard = guard_of(raw, spot, verified.map(|verified| verified.gate), scope);
     let certificate = raw.client_certificate.get().map(|short| &short.0);
-    let retry = raw.retry.get();
     Some(Placed {
         value: Route {
             name: matches::name(&matches),
@@ -72,8 +70,8 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             limits,
             replay,
             upstream: upstream?,
-            connect_retries: retry.map_or(0, |retry| retry.attempts.or(2).saturating_sub(1)),
-            errors: if raw.errors.get() == Some(&raw::Errors::Drf) { ErrorShape::Drf } else { ErrorShape::Problem },
+            connect_retries: raw.retry.get().map_or(0, |retry| retry.attempts.or(2).saturating_sub(1)),
+            errors: errors(raw),
             statuses,
             sources: raw.sources.each().map(|(Of(net), _)| *net).collect(),
             client_certificate: certificate.is_some_and(demands),
@@ -87,6 +85,10 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
         matches,
         spot,
     })
+}
+
+fn errors(raw: &raw::Route) -> ErrorShape {
+    if raw.errors.get() == Some(&raw::Errors::Drf) { ErrorShape::Drf } else { ErrorShape::Problem }
 }
 
 fn body_mode(raw: &raw::Route) -> BodyMode {

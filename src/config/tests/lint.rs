@@ -133,6 +133,8 @@ fn rules() -> Vec<(Code, Option<Level>, String)> {
     vec![
         (Code::WeakHash, warning, one("github-legacy-sha1", "")),
         (Code::WeakHash, None, one("github", "")),
+        (Code::LegacySwitch, warning, route("verify: {scheme: kong, keys: partners, legacy: [unsigned-digest]}")),
+        (Code::LegacySwitch, None, one("kong", "")),
         (Code::WideWindow, warning, window("901s")),
         (Code::WideWindow, None, window("15m")),
         (Code::WideWindow, note, link),

@@ -21,7 +21,8 @@ fn route(verify: &str, more: &str) -> String {
 #[test]
 fn a_public_key_in_a_file_loads_without_a_word() {
     for key in [PEM, "832ae624fb4e3ddbb61b82d813b6ba96a360fd44751e99445172755da16f0f11"] {
-        assert_eq!(quiet(key).warnings(&route("discord", ", replay: {by: signature}")), "", "{key}");
+        let allowed = ", replay: {by: signature}, lint: {allow: {ambiguous_concatenation: the vendor signs so}}";
+        assert_eq!(quiet(key).warnings(&route("discord", allowed)), "", "{key}");
     }
 }
 
@@ -51,6 +52,6 @@ fn a_token_tells_no_repetition_and_that_it_covers_nothing_is_said_once() {
     told(&route("gitlab", ", replay: {by: signature, keep: 1h}"), 6, "routes[0].replay", "the same in every request");
     told(&route("gitlab", ", replay: nonce"), 6, "routes[0].replay", "`nonce` needs a scheme");
     let warnings = quiet("0123456789abcdef0123456789abcdef").warnings(&route("gitlab", ""));
-    assert!(warnings.contains("scheme `gitlab` covers nothing: whoever sees its token once"), "{warnings}");
+    assert!(warnings.contains("scheme `gitlab` covers nothing of the request"), "{warnings}");
     assert_eq!(warnings.lines().count(), 1, "{warnings}");
 }

@@ -50,6 +50,9 @@ pub(super) fn written(declaration: &Declaration) -> Vec<&'static str> {
 /// Option blocks whose values may come from `settings`.
 const WITH_SETTINGS: [&str; 1] = ["aws_sigv4"];
 
+/// Option blocks whose header a route may rename.
+const WITH_NAMES: [&str; 1] = ["jwt"];
+
 /// The words of the language mean nothing beside an option block, except `key`.
 fn check_alone(compiler: &mut Compiler<'_>, block: &str, others: &[&str]) {
     let raw = compiler.declaration;
@@ -76,7 +79,8 @@ fn check_alone(compiler: &mut Compiler<'_>, block: &str, others: &[&str]) {
         let message = format!("`{name}` means nothing beside `{block}`: its options stand inside");
         compiler.problems.push(SchemeProblem { path: name.to_owned(), at: None, message, fix: None });
     }
-    if !raw.overrides.headers.is_empty() || (!raw.overrides.settings.is_empty() && !has_settings) {
+    let renames = !raw.overrides.headers.is_empty() && !WITH_NAMES.contains(&block);
+    if renames || (!raw.overrides.settings.is_empty() && !has_settings) {
         let message = format!("the header names of `{block}` are fixed, and it has no settings");
         compiler.problems.push(SchemeProblem { path: "override".to_owned(), at: None, message, fix: None });
     }
