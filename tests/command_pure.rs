@@ -24,7 +24,11 @@ fn run(arguments: &[&str], input: &str) -> (i32, String) {
 
 fn vectors() -> impl Iterator<Item = std::path::PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
-    directory.read_dir().unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().unwrap() == "jsonl")
+    directory
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().unwrap() == "jsonl" && !path.ends_with("json-numbers.jsonl"))
 }
 
 /// A line that holds, to be bent: `printf 1760000000.hello | openssl dgst -sha256 -hmac open-sesame`.

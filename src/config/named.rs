@@ -45,6 +45,11 @@ pub fn declaration(text: &str) -> Result<Declaration, Vec<Problem>> {
     declaration.filter(|_| errors.is_empty()).ok_or(errors)
 }
 
+/// The settings of a declaration as text.
+pub fn settings(text: &str) -> Vec<(String, String)> {
+    declaration(text).map(Declaration::settings).unwrap_or_default()
+}
+
 fn read<T>(path: &Path, take: impl FnOnce(&raw::File, &Sources, &Report) -> T) -> Result<T, Vec<Problem>> {
     let mut report = Report::default();
     let taken = Sources::read(path, &environment::variable, &mut report).and_then(|sources| {

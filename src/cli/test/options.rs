@@ -9,7 +9,12 @@ use crate::config::named;
 use crate::config::scheme::{Declaration, Overrides, builtin};
 
 /// Names that vectors use for schemes that we call otherwise.
-const ALIASES: &[(&str, &str)] = &[("plain-timestamp-body", "timestamp-body")];
+const ALIASES: &[(&str, &str)] = &[
+    ("plain-timestamp-body", "timestamp-body"),
+    ("aws-sigv4-chunked", "aws-sigv4"),
+    ("django-timestampsigner", "django-timestamp-signer"),
+    ("jwt-hs", "jwt"),
+];
 
 /// Vendors whose own libraries bound the past only: a `tolerance` says nothing about the future.
 const PAST_ONLY: &[&str] = &["stripe", "calendly", "hubspot-v3"];
@@ -18,8 +23,20 @@ const PAST_ONLY: &[&str] = &["stripe", "calendly", "hubspot-v3"];
 type Writer = fn(&mut Options<'_>) -> Result<String, String>;
 
 /// Schemes whose vectors carry options. All others are the built-in as it stands.
-const WRITERS: &[(&str, Writer)] =
-    &[("cavage", cavage), ("github-legacy-sha1", github_legacy_sha1), ("nirah-multisig", nirah_multisig)];
+const WRITERS: &[(&str, Writer)] = &[
+    ("aws-sigv4", aws_sigv4),
+    ("cavage", cavage),
+    ("django-dumps", django_dumps),
+    ("django-timestamp-signer", |options| token("django-timestamp-signer", options)),
+    ("github-legacy-sha1", github_legacy_sha1),
+    ("itsdangerous", |options| token("itsdangerous", options)),
+    ("json-envelope", |options| json_envelope(options, "pyjson")),
+    ("json-envelope-jcs", |options| json_envelope(options, "jcs")),
+    ("jwt", jwt),
+    ("nirah-multisig", nirah_multisig),
+    ("oauth1", oauth1),
+    ("rfc9421", rfc9421),
+];
 
 const CAVAGE: &str = r#"
 algorithm: {hash}
@@ -44,6 +61,9 @@ const CAVAGE_DIGEST: &str =
     r#"digest: {header: Digest, prefix: "SHA-256=", algorithm: sha256, encoding: base64, when: body}"#;
 
 fn cavage(options: &mut Options<'_>) -> Result<String, String> {
+    if options.left.contains_key("legacy") || !options.left.contains_key("require") {
+        return general("cavage", options);
+    }
     let algorithm = options.text("algorithm", "hmac-sha256")?;
     let hash = algorithm.strip_prefix("hmac-").ok_or("`config.algorithm` is not hmac-…")?;
     let digest = if options.flag("verify_digest", true)? { CAVAGE_DIGEST } else { "" };
@@ -74,6 +94,90 @@ fn nirah_multisig(options: &mut Options<'_>) -> Result<String, String> {
     Ok(fill(NIRAH, &[("header", &header), ("separator", &separator)]))
 }
 
+const SIGV4: &str =
+    "aws_sigv4: {region: {region}, service: {service}, past: {skew}s, future: {skew}s, unsigned_payload: allow}";
+
+fn aws_sigv4(options: &mut Options<'_>) -> Result<String, String> {
+    let region = quoted(&options.text("region", "us-east-1")?);
+    let service = quoted(&options.text("service", "execute-api")?);
+    let skew = options.number("skew", 300)?.to_string();
+    Ok(fill(SIGV4, &[("region", &region), ("service", &service), ("skew", &skew)]))
+}
+
+const RFC9421: &str =
+    "rfc9421: {require: {require}, body: {body}, authority: {authority}, past: {past}s, future: {future}s{tag}}";
+
+fn rfc9421(options: &mut Options<'_>) -> Result<String, String> {
+    let require = options.list("require", &["@method", "@authority", "@path", "@query"])?;
+    let body = if require.contains("\"content-digest\"") { "required" } else { "optional" };
+    let authority = match options.text("authority_from", "public_url")?.as_str() {
+        "host" => "host",
+        "public_url" | "base_url" => "public_url",
+        _ => return Err("`config.authority_from` is neither host nor base_url".to_owned()),
+    };
+    let (past, future) = (options.number("max_age", 300)?.to_string(), options.number("clock_skew", 5)?.to_string());
+    let values = [("require", require.as_str()), ("body", body), ("authority", authority)];
+    let tag = Some(options.text("tag", "")?).filter(|tag| !tag.is_empty());
+    let tag = tag.map(|tag| format!(", tag: {}", quoted(&tag))).unwrap_or_default();
+    Ok(fill(&fill(RFC9421, &values), &[("past", &past), ("future", &future), ("tag", &tag)]))
+}
+
+fn jwt(options: &mut Options<'_>) -> Result<String, String> {
+    let algorithms = options.list("algorithms", &["HS256"])?;
+    let one = algorithms.strip_prefix("[\"").and_then(|rest| rest.strip_suffix("\"]"));
+    let algorithm = one.filter(|name| !name.contains('"')).ok_or("`config.algorithms` is not one: a scheme has one")?;
+    let leeway = options.number("leeway", 0)?.to_string();
+    let template = "jwt: {algorithm: {algorithm}, expires: optional, leeway: {leeway}s}";
+    Ok(fill(template, &[("algorithm", algorithm), ("leeway", &leeway)]))
+}
+
+fn oauth1(options: &mut Options<'_>) -> Result<String, String> {
+    let algorithm = options.text("algorithm", "HMAC-SHA1")?;
+    let carrier = options.text("carrier", "header")?;
+    let token_secret = options.text("token_secret", "none")?;
+    let template = "oauth1: {algorithm: {algorithm}, carrier: {carrier}, token_secret: {token_secret}}";
+    Ok(fill(template, &[("algorithm", &algorithm), ("carrier", &carrier), ("token_secret", &token_secret)]))
+}
+
+/// A scheme whose built-in has settings for all of it.
+fn token(name: &str, options: &mut Options<'_>) -> Result<String, String> {
+    let text = built_in(name)?;
+    let line = text.lines().find(|line| line.starts_with("settings: ")).ok_or("the scheme has no settings")?;
+    let own: Map<String, Value> =
+        named::settings(&text).into_iter().map(|(name, value)| (name, value.into())).collect();
+    let mut settings = own.clone();
+    for (option, setting) in [("where", "where"), ("salt", "salt"), ("sep", "separator"), ("algorithm", "algorithm")] {
+        let otherwise = own.get(setting).and_then(Value::as_str).unwrap_or_default();
+        settings.insert(setting.to_owned(), options.text(option, otherwise)?.into());
+    }
+    options.past = Some(options.number("max_age", 60)?);
+    Ok(text.replace(line, &format!("settings: {}", Value::Object(settings))))
+}
+
+fn django_dumps(options: &mut Options<'_>) -> Result<String, String> {
+    if options.text("payload", "json+base64url")?.starts_with("json+base64url") {
+        return token("django-dumps", options);
+    }
+    Err("`config.payload` is not json+base64url".to_owned())
+}
+
+const ENVELOPE: &str = r"
+algorithm: sha256
+signature: {json: {signature}, encoding: hex}
+message: {message}
+";
+
+fn json_envelope(options: &mut Options<'_>, usual: &str) -> Result<String, String> {
+    let filter = match options.text("canonical", usual)?.as_str() {
+        "rfc8785" | "jcs" => "jcs",
+        "pyjson" | "python json.dumps(payload, sort_keys=True)" => "pyjson",
+        _ => return Err("`config.canonical` is neither rfc8785 nor Python's json.dumps".to_owned()),
+    };
+    let message = quoted(&format!("{{json:{}|{filter}}}", options.text("payload", "/payload")?));
+    let signature = quoted(&options.text("signature", "/signature")?);
+    Ok(fill(ENVELOPE, &[("signature", &signature), ("message", &message)]))
+}
+
 /// The declaration of a built-in scheme with a line's options, or what is wrong with them.
 pub(super) fn declaration(
     scheme: &str,
@@ -83,13 +187,20 @@ pub(super) fn declaration(
     let name = ALIASES.iter().find(|(alias, _)| *alias == scheme).map_or(scheme, |(_, name)| name);
     let mut options = Options::new(config);
     let writer = WRITERS.iter().find(|(known, _)| *known == name);
-    let text = writer.map_or_else(|| built_in(name), |(_, write)| write(&mut options))?;
+    let text = match writer {
+        Some((_, write)) => write(&mut options)?,
+        None => general(name, &mut options)?,
+    };
+    let mut overrides = window(tolerance, PAST_ONLY.contains(&name));
+    overrides.past = overrides.past.or(options.past.map(Duration::from_secs));
+    overrides.algorithm = options.algorithm.take();
+    overrides.legacy = std::mem::take(&mut options.legacy);
     options.finish()?;
     let declaration = named::declaration(&text).map_err(|problems| {
         let told: Vec<String> = problems.iter().map(|problem| problem.message.clone()).collect();
         format!("scheme `{name}`: {}", told.join("; "))
     })?;
-    Ok(declaration.with(window(tolerance, PAST_ONLY.contains(&name))))
+    Ok(declaration.with(overrides))
 }
 
 /// A tolerance as the window of a scheme.
@@ -98,20 +209,37 @@ pub(super) fn window(tolerance: Option<u64>, past_only: bool) -> Overrides {
     Overrides { past: tolerance, future: tolerance.filter(|_| !past_only), ..Overrides::default() }
 }
 
+/// The built-in, with what a route may change of any scheme.
+fn general(name: &str, options: &mut Options<'_>) -> Result<String, String> {
+    options.algorithm = Some(options.text("algorithm", "")?).filter(|algorithm| !algorithm.is_empty());
+    let legacy: Vec<String> = serde_json::from_str(&options.list("legacy", &[])?).unwrap_or_default();
+    options.legacy = legacy;
+    built_in(name)
+}
+
 fn built_in(name: &str) -> Result<String, String> {
     builtin(name).map(str::to_owned).ok_or_else(|| format!("unknown scheme `{name}`"))
 }
 
 /// The options of one line; each must be asked for.
-struct Options<'a>(BTreeMap<&'a str, &'a Value>);
+struct Options<'a> {
+    left: BTreeMap<&'a str, &'a Value>,
+    /// The window that one of them was.
+    past: Option<u64>,
+    /// The hash function that a route would choose.
+    algorithm: Option<String>,
+    /// The doors that a route would open.
+    legacy: Vec<String>,
+}
 
 impl<'a> Options<'a> {
     fn new(config: Option<&'a Map<String, Value>>) -> Self {
-        Self(config.into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect())
+        let left = config.into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect();
+        Self { left, past: None, algorithm: None, legacy: Vec::new() }
     }
 
     fn text(&mut self, name: &str, otherwise: &str) -> Result<String, String> {
-        match self.0.remove(name) {
+        match self.left.remove(name) {
             None => Ok(otherwise.to_owned()),
             Some(Value::String(text)) => Ok(text.clone()),
             Some(_) => Err(format!("`config.{name}` is not text")),
@@ -119,14 +247,14 @@ impl<'a> Options<'a> {
     }
 
     fn flag(&mut self, name: &str, otherwise: bool) -> Result<bool, String> {
-        match self.0.remove(name) {
+        match self.left.remove(name) {
             None => Ok(otherwise),
             Some(value) => value.as_bool().ok_or_else(|| format!("`config.{name}` is not true or false")),
         }
     }
 
     fn number(&mut self, name: &str, otherwise: u64) -> Result<u64, String> {
-        match self.0.remove(name) {
+        match self.left.remove(name) {
             None => Ok(otherwise),
             Some(value) => value.as_u64().ok_or_else(|| format!("`config.{name}` is not a whole number")),
         }
@@ -134,7 +262,7 @@ impl<'a> Options<'a> {
 
     /// A list of texts, as YAML.
     fn list(&mut self, name: &str, otherwise: &[&str]) -> Result<String, String> {
-        match self.0.remove(name) {
+        match self.left.remove(name) {
             None => Ok(Value::from(otherwise.to_vec()).to_string()),
             Some(list @ Value::Array(items)) if items.iter().all(Value::is_string) => Ok(list.to_string()),
             Some(_) => Err(format!("`config.{name}` is not a list of texts")),
@@ -142,7 +270,7 @@ impl<'a> Options<'a> {
     }
 
     fn finish(self) -> Result<(), String> {
-        let left: Vec<String> = self.0.keys().map(|name| format!("`config.{name}`")).collect();
+        let left: Vec<String> = self.left.keys().map(|name| format!("`config.{name}`")).collect();
         if left.is_empty() { Ok(()) } else { Err(format!("unknown option {}", left.join(", "))) }
     }
 }
@@ -167,7 +295,7 @@ mod tests {
 
     #[test]
     fn an_option_that_nobody_knows_is_a_mistake() {
-        for (scheme, text) in [("stripe", r#"{"x": 1}"#), ("cavage", r#"{"algorithm": "hmac-sha256", "skew": 1}"#)] {
+        for (scheme, text) in [("stripe", r#"{"x": 1}"#), ("cavage", r#"{"require": [], "skew": 1}"#)] {
             let error = declaration(scheme, Some(&config(text)), None).err().unwrap();
             assert!(error.starts_with("unknown option"), "{error}");
         }

@@ -60,6 +60,11 @@ impl Declaration {
         Self { any_of, overrides, ..self.clone() }
     }
 
+    /// Its settings, in order.
+    pub(in crate::config) fn settings(self) -> Vec<(String, String)> {
+        self.settings.0
+    }
+
     /// The messages, each with its place.
     pub(super) fn messages(&self) -> Vec<Text> {
         let Some(message) = &self.message else { return Vec::new() };
