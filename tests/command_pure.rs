@@ -1,6 +1,6 @@
 //! `countersign test` and `countersign schemes` as a user runs them: what is printed, and the exit code.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::Write as _;
 use std::path::Path;

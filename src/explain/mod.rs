@@ -221,7 +221,7 @@ fn tried(scheme: &Arc<Scheme>, ring: &PreparedRing, whole: Whole<'_>, now: Momen
         KeyTried {
             id: Arc::clone(&key.id),
             state: key.state(now),
-            matches: misfit.map_or_else(|| Ok(made()), |misfit| Err(misfit.why.to_string())),
+            matches: misfit.map_or_else(|| Ok(made()), |misfit| Err(misfit.why.clone())),
         }
     };
     ring.ring().keys().iter().rev().take(trial::MOST).map(one).collect()

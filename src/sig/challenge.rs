@@ -106,10 +106,11 @@ impl Challenge {
                 Part::Literal(text) => answer.extend_from_slice(text),
                 Part::Value(named) => {
                     let text = if named.input == Input::Let(1) { &mac } else { value };
-                    let filters = named.filters.iter();
-                    let text =
-                        filters.fold(Some(Cow::Borrowed(text)), |text, filter| filter.apply(&text?).map(Cow::Owned));
-                    answer.extend_from_slice(&text.ok_or(Code::RequirementUnmet)?);
+                    let mut text = Cow::Borrowed(text);
+                    for filter in &named.filters {
+                        text = Cow::Owned(filter.apply(&text).ok_or(Code::RequirementUnmet)?);
+                    }
+                    answer.extend_from_slice(&text);
                 }
             }
         }
