@@ -325,7 +325,7 @@ fn what_cannot_work_is_said_with_its_place() {
         ("oauth1: {algorithm: HMAC-SHA1, realm: 'a\"b'}", "oauth1.realm"),
         ("oauth1: {algorithm: HMAC-SHA1}\nkey: {encoding: hex}", "key"),
         ("oauth1: {algorithm: HMAC-SHA1}\nmessage: x", "message"),
-        ("oauth1: {algorithm: HMAC-SHA1}\njwt: {algorithm: HS256}", "jwt"),
+        ("oauth1: {algorithm: HMAC-SHA1}\njwt: {algorithm: HS256}", "oauth1"),
     ] {
         let problems = load(yaml).expect_err(yaml);
         assert_eq!(problems[0].path, path, "{yaml}: {problems:?}");

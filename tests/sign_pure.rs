@@ -82,7 +82,8 @@ fn every_built_in_that_signs_is_verified_again() {
         let able = scheme.facts().can_sign.is_ok() && !scheme.wraps_body();
         let covered = scheme.facts().covers.body;
         let keys = ["--scheme", name, "--keys", "env:SECRET", "--public-url", "https://api.example.com"];
-        let url = "https://api.example.com/a%20b?c=d";
+        // Tyk leaves the query open, so that we refuse one, and signs the decoded path.
+        let url = if *name == "tyk" { "https://api.example.com/a" } else { "https://api.example.com/a%20b?c=d" };
         let sign = [
             &["sign", "--curl", "-d", body, "-H", "Content-Type: application/json", "-H", "X-BAPI-RECV-WINDOW: 5000"],
             &keys[..],

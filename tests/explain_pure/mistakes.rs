@@ -117,7 +117,7 @@ pub(crate) const HEADS: &[Mistake] = &[
     ("path-prefix", |sender| sender.signed_target = Some("/a%20b/c?q=1&r=%2F".to_owned())),
     ("host-port", |sender| sender.signed_host = Some("api.example.com".to_owned())),
     ("host-port", |sender| {
-        sender.host = "api.example.com".to_owned();
+        "api.example.com".clone_into(&mut sender.host);
         sender.signed_host = Some("api.example.com:443".to_owned());
     }),
     ("method-case", |sender| {

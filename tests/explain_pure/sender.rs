@@ -12,6 +12,9 @@ pub(crate) enum Scheme {
     Head,
 }
 
+/// Stamp and body to what is signed.
+pub(crate) type Composed = fn(stamp: &str, body: &[u8]) -> Vec<u8>;
+
 /// What is sent, and what was signed.
 pub(crate) struct Sender {
     pub(crate) scheme: Scheme,
@@ -30,7 +33,7 @@ pub(crate) struct Sender {
     pub(crate) signed_body: Option<Vec<u8>>,
     pub(crate) signed_target: Option<String>,
     pub(crate) signed_host: Option<String>,
-    pub(crate) message: Option<fn(stamp: &str, body: &[u8]) -> Vec<u8>>,
+    pub(crate) message: Option<Composed>,
     pub(crate) mac: fn(key: &[u8], message: &[u8]) -> Vec<u8>,
     pub(crate) spelled: fn(mac: &[u8]) -> String,
     pub(crate) header: Option<&'static str>,

@@ -35,8 +35,9 @@ fn answered(answer: &Response, asked: Request) -> u16 {
         config.route("path: /**, public: true, response: {verify: {scheme: rfc9421, keys: partners}}, upstream: app")
     });
     let headers = CARRIERS.into_iter().chain(["content-digest"]);
-    let lines: String = headers.map(|name| format!("{name}: {}\r\n", answer.header(name).unwrap())).collect();
-    world.upstream.answers_raw(format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n{lines}\r\nhello"));
+    let lines: Vec<String> = headers.map(|name| format!("{name}: {}", answer.header(name).unwrap())).collect();
+    let lines = lines.join("\r\n");
+    world.upstream.answers_raw(format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n{lines}\r\n\r\nhello"));
     world.send(asked).status
 }
 

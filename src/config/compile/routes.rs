@@ -50,10 +50,9 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
     let body = body_mode(raw);
     let forward = forward(raw, verified.as_ref(), scope);
     check_body(raw, body, verified.as_ref(), seal.as_ref().map(crate::policy::Seal::need), scope);
-    let challenge = challenge::compile(raw, (&matches, body), verified.as_ref(), scope);
     check_settings(raw, file, scope);
+    let challenge = challenge::compile(raw, (&matches, body), verified.as_ref(), scope);
     let guard = guard_of(raw, spot, verified.map(|verified| verified.gate), scope);
-    let certificate = raw.client_certificate.get().map(|short| &short.0);
     Some(Placed {
         value: Route {
             name: matches::name(&matches),
@@ -74,7 +73,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             errors: errors(raw),
             statuses,
             sources: raw.sources.each().map(|(Of(net), _)| *net).collect(),
-            client_certificate: certificate.is_some_and(demands),
+            client_certificate: raw.client_certificate.get().is_some_and(|short| demands(&short.0)),
             subject_header: identity::subject(raw),
             websocket: raw.upgrade.get().is_some_and(|many| many.iter().next().is_some()),
             preflight,
