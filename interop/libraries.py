@@ -33,12 +33,15 @@ class Call:
 
 
 class Library:
-    """`signs` where the library can make what it verifies, `verifies` where it can judge what we make, `judges_body` unless that is left to its caller."""
+    """
+    `signs` where the library can make what it verifies, `verifies` where it can judge what we make, `judges_body` unless that is left to its caller,
+    `covers_body` where another body under the same signature is refused.
+    """
 
     scheme = ""
     secret = secrets.token_hex(24)
     key_id = "k1"
-    signs = verifies = judges_body = True
+    signs = verifies = judges_body = covers_body = True
     query = "?b=2&a=1"
     body = b'{"event":"order.paid","id":42,"amount":"19.9","name":"Zo\\u00eb"}'
     content_type = "application/json"
