@@ -137,3 +137,14 @@ fn schemes_are_listed_and_shown() {
     assert_eq!((code, out.as_str()), (0, include_str!("../schemes/stripe.yaml")));
     assert_eq!(run(&["schemes", "show", "nobody"], "").0, 2);
 }
+
+#[test]
+fn the_worked_example_of_the_manual_holds() {
+    let manual = include_str!("../docs/schemes.md");
+    let block = |mark: &str| manual.split_once(mark).unwrap().1.split_once("```").unwrap().0;
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("countersign.yaml");
+    std::fs::write(&config, block("```yaml worked\n")).unwrap();
+    let (code, out) = run(&["test", "-", "--config", config.to_str().unwrap()], block("```json worked\n"));
+    assert_eq!((code, out.as_str()), (0, "2 passed, 0 failed\n"));
+}
