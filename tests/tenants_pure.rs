@@ -134,6 +134,19 @@ fn a_name_that_nobody_has_answers_like_a_wrong_signature() {
     }
 }
 
+#[test]
+fn a_tenant_whose_keys_are_not_good_now_answers_like_nobody() {
+    let name = "shopify/late";
+    let mut key = Key::clone(&ring(name, "late").keys()[0]);
+    key.verify = Window { from: Some(Moment::from_secs(100)), until: None };
+    let rings = HashMap::from([(name.to_owned(), Arc::new(Keyring::new(name, vec![key]).unwrap()))]);
+    let pattern = vec![NamePart::Literal("shopify/".to_owned()), NamePart::Capture("shop".into())];
+    let scheme = scheme(builtin("shopify").unwrap());
+    let gate = Gate::new(vec![Alternative { scheme, keys: Keys::Captured { pattern, rings } }]);
+    let verdict = judge(&gate, b"late", &signed_by("late")).err();
+    assert_eq!(verdict, judge(&gate, b"nobody", &signed_by("late")).err());
+}
+
 /// A key id, a public key: whatever the scheme, who is a tenant does not show.
 #[test]
 fn under_every_kind_of_scheme_a_stranger_is_answered_alike() {

@@ -84,7 +84,7 @@ impl Gate {
     /// Reads the evidence and refuses cheaply: form, time; before any body byte. An unknown key id is not refused here.
     pub fn open(&self, head: &Head, site: Site<'_>, now: Moment, macs: usize) -> Result<Check, Rejection> {
         let door = self.door(head).ok_or(Code::SignatureMissing)?;
-        Check::open(&door.scheme, door.keys.ring(site), head, Terms { site, now, macs, answering: None })
+        Check::open(&door.scheme, door.keys.usable(site, now), head, Terms { site, now, macs, answering: None })
     }
 
     /// The same for the head of an answer: method, target and authority are the request's, the fields are the answer's own.
@@ -95,7 +95,8 @@ impl Gate {
         (site, now, macs): (Site<'_>, Moment, usize),
     ) -> Result<Check, Rejection> {
         let door = self.door(head).ok_or(Code::SignatureMissing)?;
-        Check::open(&door.scheme, door.keys.ring(site), head, Terms { site, now, macs, answering: Some(answering) })
+        let terms = Terms { site, now, macs, answering: Some(answering) };
+        Check::open(&door.scheme, door.keys.usable(site, now), head, terms)
     }
 
     /// Whether the request names a usable key that only observes; asked when [`Gate::open`] refused.
@@ -202,6 +203,12 @@ impl Ready {
                 rings.get(&name).cloned()
             }
         }
+    }
+
+    /// The same at `now`. **Threat:** a tenant whose keys have all expired answers like a name that nobody has, or names could be told apart.
+    fn usable(&self, site: Site<'_>, now: Moment) -> Option<Arc<PreparedRing>> {
+        let live = |ring: &Arc<PreparedRing>| ring.ring().usable(now).next().is_some();
+        self.ring(site).filter(|ring| matches!(self, Self::Ring(_)) || live(ring))
     }
 
     fn captures(&self) -> Vec<Arc<str>> {
