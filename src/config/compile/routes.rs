@@ -73,7 +73,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             replay,
             upstream: upstream?,
             connect_retries: retry.map_or(0, |retry| retry.attempts.or(2).saturating_sub(1)),
-            errors: if raw.errors.get() == Some(&raw::Errors::Drf) { ErrorShape::Drf } else { ErrorShape::Problem },
+            errors: errors(raw),
             statuses,
             sources: raw.sources.each().map(|(Of(net), _)| *net).collect(),
             client_certificate: certificate.is_some_and(demands),
@@ -92,6 +92,14 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
 fn body_mode(raw: &raw::Route) -> BodyMode {
     let mode = raw.body.get().and_then(|short| short.0.mode.get());
     if mode == Some(&raw::BodyMode::Stream) { BodyMode::Stream } else { BodyMode::Hold }
+}
+
+fn errors(raw: &raw::Route) -> ErrorShape {
+    match raw.errors.get() {
+        None | Some(raw::Errors::Problem) => ErrorShape::Problem,
+        Some(raw::Errors::Drf) => ErrorShape::Drf,
+        Some(raw::Errors::Page) => ErrorShape::Page,
+    }
 }
 
 /// What the upstream gets of an envelope; a payload has to be said by every scheme.
