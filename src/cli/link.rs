@@ -62,18 +62,21 @@ impl Link {
         }
         let site = Site { public_url: Some(public_url.as_deref().unwrap_or(terms.origin)), captures: &[] };
         let meant = self.meant(head);
-        let mut signed = meant.clone();
-        self.sign(&seal, &mut signed, site, terms.now).map_err(refused)?;
-        if !signed.target.starts_with(&meant.target) {
+        let mut made = meant.clone();
+        self.sign(&seal, &mut made, site, terms.now).map_err(|why| refused(&why))?;
+        if !made.target.starts_with(&meant.target) {
             return Err(fail(USAGE, "the URL already has a parameter that signing writes"));
         }
+        if made.fields.iter().ne(&meant.fields) {
+            return Err(fail(RUNTIME, format_args!("scheme `{}` signs by headers, not in the URL", scheme.name())));
+        }
         let gate = Gate::new(vec![Alternative { scheme, keys: Keys::Ring(ring) }]);
-        let checked = gate.open(&signed, site, terms.now, usize::MAX).and_then(|check| check.close(Some(b"")));
+        let checked = gate.open(&made, site, terms.now, usize::MAX).and_then(|check| check.close(Some(b"")));
         match checked {
             // The purpose that the scheme itself has is for routes that give it no other.
-            Err(rejection) if terms.by_route || rejection.code() != Code::RequirementUnmet => Err(refused(rejection)),
+            Err(rejection) if terms.by_route || rejection.code() != Code::RequirementUnmet => Err(refused(&rejection)),
             Ok(_) | Err(_) => {
-                say(&format!("{}{}\n", terms.origin, String::from_utf8_lossy(&signed.target)));
+                say(&format!("{}{}\n", terms.origin, String::from_utf8_lossy(&made.target)));
                 Ok(ExitCode::SUCCESS)
             }
         }
@@ -100,7 +103,7 @@ pub(super) fn entropy() -> Result<Entropy, Rejection> {
     drawn.map(|()| entropy).map_err(|_| Rejection::from(Code::SigningFailed).because("no randomness"))
 }
 
-fn refused(rejection: Rejection) -> ExitCode {
+fn refused(rejection: &Rejection) -> ExitCode {
     let (code, note) = (rejection.code().reason().code, rejection.note().unwrap_or("no more is known"));
     fail(RUNTIME, format_args!("nobody would take this link: {code}: {note}"))
 }

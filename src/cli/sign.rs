@@ -149,9 +149,8 @@ impl Sign {
         if let Guard::Verify(gate) = &matched.route.guard {
             let site = Site { public_url: public_url.as_deref(), captures: &matched.captures };
             let doors = gate.doors(site);
-            let fits = |scheme: &Scheme| match self.link.asked {
-                true => scheme.can_issue().is_ok(),
-                false => scheme.facts().can_sign.is_ok(),
+            let fits = |scheme: &Scheme| {
+                if self.link.asked { scheme.can_issue().is_ok() } else { scheme.facts().can_sign.is_ok() }
             };
             let able = doors.iter().find(|(scheme, _)| fits(scheme)).or(doors.first());
             let (scheme, ring) = able.ok_or("the route can never be satisfied")?;

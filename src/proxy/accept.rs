@@ -9,7 +9,7 @@ pub fn prefers_page(fields: &Fields) -> bool {
     for member in lines.flat_map(|field| field.value.split(|byte| *byte == b',')) {
         let mut parts = member.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
         let range = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let weight = parts.find_map(quality).unwrap_or(Some(MOST)).unwrap_or(0);
+        let weight = parts.find_map(weight).map_or(MOST, |text| thousandths(text).unwrap_or(0));
         match range.as_slice() {
             b"text/html" => page = weight.max(page),
             b"application/problem+json" | b"application/json" | b"application/*" | b"*/*" => json = weight.max(json),
@@ -22,23 +22,27 @@ pub fn prefers_page(fields: &Fields) -> bool {
 /// The weight where none is written, in thousandths.
 const MOST: u16 = 1000;
 
-/// Of `q=0.5` the thousandths; the inner `None` where it is no weight, the outer where it is another parameter.
-fn quality(parameter: &[u8]) -> Option<Option<u16>> {
-    let text = parameter.strip_prefix(b"q=").or_else(|| parameter.strip_prefix(b"Q="))?;
+/// The text of a parameter that is a weight.
+fn weight(parameter: &[u8]) -> Option<&[u8]> {
+    parameter.strip_prefix(b"q=").or_else(|| parameter.strip_prefix(b"Q="))
+}
+
+/// A weight of at most three digits behind the point (RFC 9110 §12.4.2); nothing where it is spelled otherwise.
+fn thousandths(text: &[u8]) -> Option<u16> {
     let (whole, part) = match text {
         [whole] | [whole, b'.'] => (whole, &[][..]),
         [whole, b'.', part @ ..] if part.len() <= 3 => (whole, part),
-        _ => return Some(None),
+        _ => return None,
     };
     let mut digits = part.iter().chain(b"000").take(3);
-    let thousandths = digits.try_fold(0_u16, |sum, digit| {
+    let found = digits.try_fold(0_u16, |sum, digit| {
         let digit = digit.checked_sub(b'0').filter(|digit| *digit <= 9)?;
         sum.checked_mul(10)?.checked_add(digit.into())
     });
-    match (whole, thousandths) {
-        (b'0', found) => Some(found),
-        (b'1', Some(0)) => Some(Some(MOST)),
-        _ => Some(None),
+    match (whole, found) {
+        (b'0', found) => found,
+        (b'1', Some(0)) => Some(MOST),
+        _ => None,
     }
 }
 
@@ -71,7 +75,9 @@ mod tests {
             (&["text/html2", "x/text/html"], false),
         ] {
             let mut fields = Fields::default();
-            lines.iter().for_each(|line| fields.append("accept", *line));
+            for line in lines {
+                fields.append("accept", *line);
+            }
             assert_eq!(prefers_page(&fields), page, "{lines:?}");
         }
     }

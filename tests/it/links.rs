@@ -184,10 +184,27 @@ fn the_route_says_how_its_links_are_made() {
 }
 
 #[test]
+fn a_scheme_of_ones_own_makes_links_too() {
+    let world = World::with(|config| {
+        let mine = "mine: {algorithm: sha512, signature: {query: s, encoding: hex}, timestamp: {query: until, format: unix, expiry: true}, message: \"{path}{?query|without(s)}\"}";
+        let route = "path: /files/**, methods: GET, verify: {scheme: mine, keys: partners}, replay: off, upstream: app";
+        config.scheme(mine).route(route)
+    });
+    let by_name = ["--scheme", "mine", "--keys", "partners", "--expires", "1m"];
+    let (code, out, error) = sign(&world, &[&by_name[..], &[&format!("{ORIGIN}/files/1")]].concat());
+    assert_eq!((code, error.as_str()), (0, ""));
+    let target = out.trim_end().strip_prefix(ORIGIN).unwrap();
+    assert!(target.starts_with(&format!("/files/1?purpose=link&until={}&s=", NOW + 60)), "{target}");
+    assert_eq!(world.send(get(target)).status, 200);
+    assert_eq!(world.send(get(&target.replace("/1?", "/2?"))).status, 401);
+}
+
+#[test]
 fn a_link_that_nobody_would_take_is_not_made() {
     let world = World::with(|config| {
         let hooks = "path: /hooks, verify: {scheme: timestamp-body, keys: partners}, upstream: app";
-        config.route(&route("/reset/**", "reset", "replay: off")).route(hooks)
+        let header = "header: {algorithm: sha256, signature: {header: X-Sig, encoding: hex}, timestamp: {query: until, format: unix, expiry: true}, message: \"{target}\"}";
+        config.route(&route("/reset/**", "reset", "replay: off")).route(hooks).scheme(header)
     });
     let url = format!("{ORIGIN}/reset/1");
     let by_name = ["--keys", "partners"];
@@ -202,6 +219,7 @@ fn a_link_that_nobody_would_take_is_not_made() {
         (&[&by_name[..], &["--expires", "1h", &format!("{url}#top")]].concat(), 2, "behind a `#`"),
         (&[&by_name[..], &["--scheme", "stripe", "--expires", "1h", &url]].concat(), 1, "its timestamp is no expiry"),
         (&["--expires", "1h", &format!("{ORIGIN}/hooks")], 1, "`timestamp-body` makes no links"),
+        (&[&by_name[..], &["--scheme", "header", "--expires", "1m", &url]].concat(), 1, "not in the URL"),
         (&["--expires", "soon", &url], 2, "--expires"),
         (&[&url], 2, "--expires"),
     ] {
