@@ -80,6 +80,22 @@ fn a_link_for_one_purpose_never_opens_another() {
 }
 
 #[test]
+fn a_link_for_one_host_opens_no_other_and_none_without_a_public_url() {
+    let world = World::with(|config| {
+        let other = route("/reset/**", "reset", "replay: off, listeners: other").replace("app.example", "evil.example");
+        let bare = route("/reset/**", "reset", "replay: off, listeners: bare");
+        let bare = bare.replace(&format!(", public_url: \"{ORIGIN}\""), "");
+        let config = config.listener("other: {address: \"127.0.0.1:0\"}").listener("bare: {address: \"127.0.0.1:0\"}");
+        config.route(&route("/reset/**", "reset", "replay: off, listeners: public")).route(&other).route(&bare)
+    });
+    let target = link(&world, "reset", "/reset/1");
+    assert_eq!(world.send(get(&target)).status, 200);
+    let asked = |listener| world.connect_to(listener).exchange(&get(&target).with("Host", "app.example.com"));
+    assert_eq!(asked("other").refusal(), (401, "signature_invalid".to_owned()));
+    assert_eq!(asked("bare").refusal(), (401, "requirement_unmet".to_owned()));
+}
+
+#[test]
 fn a_link_that_works_once_is_not_used_up_by_being_looked_at() {
     let world = world("reset", "replay: {once: true}");
     let target = link(&world, "reset", "/reset/1");
