@@ -159,9 +159,9 @@ fn a_link_is_what_others_make_of_it_and_nothing_else_is_printed() {
     let (keys, now) = (format!("file:{}", secret.display()), case["now"].to_string());
     let url = "https://app.example.com/reset/a%20b?token=abc";
     let arguments = ["sign", "--link", url, "--expires", "1h", "--keys", &keys, "--key-id", "k1", "--now", &now];
-    let link = format!("https://app.example.com{}\n", case["target"].as_str().unwrap());
-    assert_eq!(run(&arguments, ""), (0, link.clone(), String::new()));
-    let request = format!("curl '{}'", link.trim_end());
+    let whole = format!("https://app.example.com{}\n", case["target"].as_str().unwrap());
+    assert_eq!(run(&arguments, ""), (0, whole.clone(), String::new()));
+    let request = format!("curl '{}'", whole.trim_end());
     let verify = ["verify", "--scheme", "signed-link", "--keys", &keys, "--now", &now];
     let verify = [&verify[..], &["--key-id", "k1", "--public-url", "https://app.example.com", "-"]].concat();
     assert_eq!(run(&verify, &request), (0, "verified, key `k1`\n".to_owned(), String::new()));
