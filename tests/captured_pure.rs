@@ -78,6 +78,7 @@ fn send(gate: &Gate, store: &Store, head: &Head, now: i64) -> Result<(), Code> {
     let rule = Replay {
         by: ReplayBy::Signature,
         methods: Vec::new(),
+        spares_head: false,
         keep: Some(Duration::from_hours(1)),
         duplicate: None,
         release_on: Vec::new(),

@@ -152,3 +152,40 @@ fn a_secret_is_never_an_argument_and_what_is_missing_is_said() {
         assert_eq!((found, out.as_str(), error.is_empty()), (code, "", false), "{arguments:?} {error}");
     }
 }
+
+/// The link of the case `key-named` in tests/vectors/signed-link.jsonl, which OpenSSL signed.
+#[test]
+fn a_link_is_what_others_make_of_it_and_nothing_else_is_printed() {
+    let directory = tempfile::tempdir().unwrap();
+    let secret = directory.path().join("secret");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/signed-link.jsonl");
+    let lines = std::fs::read_to_string(path).unwrap();
+    let line = lines.lines().find(|line| line.contains("\"key-named\"")).unwrap();
+    let case: serde_json::Value = serde_json::from_str(line).unwrap();
+    std::fs::write(&secret, case["keys"][0]["secret"].as_str().unwrap()).unwrap();
+    let (keys, now) = (format!("file:{}", secret.display()), case["now"].to_string());
+    let url = "https://app.example.com/reset/a%20b?token=abc";
+    let arguments = ["sign", "--link", url, "--expires", "1h", "--keys", &keys, "--key-id", "k1", "--now", &now];
+    let whole = format!("https://app.example.com{}\n", case["target"].as_str().unwrap());
+    assert_eq!(run(&arguments, ""), (0, whole.clone(), String::new()));
+    let request = format!("curl '{}'", whole.trim_end());
+    let verify = ["verify", "--scheme", "signed-link", "--keys", &keys, "--now", &now];
+    let verify = [&verify[..], &["--key-id", "k1", "--public-url", "https://app.example.com", "-"]].concat();
+    assert_eq!(run(&verify, &request), (0, "verified, key `k1`\n".to_owned(), String::new()));
+}
+
+#[test]
+fn options_of_a_link_are_for_links() {
+    let url = "https://app.example.com/";
+    for (arguments, why) in [
+        (&["sign", "--scheme", "github", "--keys", "env:SECRET", "--expires", "1h", url][..], "--link"),
+        (&["sign", "--scheme", "github", "--keys", "env:SECRET", "--purpose", "reset", url], "--link"),
+        (&["sign", "--link", "--expires", "1h", "--keys", "env:SECRET", "--curl", url], "--curl"),
+        (&["sign", "--link", "--expires", "1h", "--keys", "env:SECRET", "-d", "x", url], "--body"),
+        (&["sign", "--keys", "env:SECRET", url], "`--keys` needs `--scheme`"),
+        (&["verify", "--keys", "env:SECRET", "-"], "`--keys` needs `--scheme`"),
+    ] {
+        let (code, out, error) = run(arguments, "curl https://app.example.com/");
+        assert_eq!((code, out.as_str(), error.contains(why)), (2, "", true), "{arguments:?}: {error}");
+    }
+}

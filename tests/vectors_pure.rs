@@ -162,6 +162,7 @@ vectors! {
     rfc_8785_envelopes_judge_as_published: "json-envelope-jcs.jsonl" with "json-envelope-jcs";
     django_timestamp_signer_judges_as_published: "django-timestampsigner.jsonl" with "django-timestamp-signer";
     django_dumps_judges_as_published: "django-dumps.jsonl" with "django-dumps";
+    signed_links_judge_as_openssl_signs: "signed-link.jsonl" with "signed-link";
     itsdangerous_judges_as_published: "itsdangerous.jsonl" with "itsdangerous";
     vendors_and_gateways_judge_as_their_makers_do: "catalogue.jsonl" with "";
 }

@@ -203,6 +203,7 @@ const ELSEWHERE: &[&str] = &[
     "nirah-multisig",
     "oauth1",
     "rfc9421",
+    "signed-link",
     "slack",
     "stripe",
     "timestamp-body",

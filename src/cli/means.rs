@@ -29,7 +29,7 @@ pub(super) struct Means {
     #[arg(long, value_name = "NAME", requires = "keys")]
     pub(super) scheme: Option<String>,
     /// A keyring of the configuration, `file:PATH` (a secret, or a YAML key file) or `env:NAME`
-    #[arg(long, value_name = "KEYS", requires = "scheme")]
+    #[arg(long, value_name = "KEYS")]
     keys: Option<String>,
     /// The id of a key that comes from `file:` or `env:` and has none
     #[arg(long, value_name = "ID", default_value = "key")]
@@ -40,8 +40,18 @@ pub(super) struct Means {
 }
 
 impl Means {
+    /// The scheme where keys are named and no scheme is.
+    pub(super) fn assume(&mut self, scheme: &str) {
+        if self.scheme.is_none() && self.keys.is_some() {
+            self.scheme = Some(scheme.to_owned());
+        }
+    }
+
     /// The configuration, which must be there and right.
     pub(super) fn loaded(&self) -> Result<Loaded, ExitCode> {
+        if self.keys.is_some() {
+            return Err(fail(USAGE, "`--keys` needs `--scheme`"));
+        }
         let path = self.config.as_deref().ok_or_else(|| fail(USAGE, "give `--config`, or `--scheme` and `--keys`"))?;
         config::load(path).map_err(told)
     }

@@ -9,6 +9,7 @@ mod echo;
 mod explain;
 mod healthcheck;
 mod keygen;
+mod link;
 mod means;
 mod reload;
 mod run;

@@ -52,7 +52,11 @@ fn list() -> String {
     let mut text = format!("{:<24} {:<20} {:<6} SOURCE\n", "NAME", "WINDOW", "SIGNS");
     for (name, yaml) in builtins() {
         if let Some(scheme) = named::built_in(name) {
-            let signs = if scheme.facts().can_sign.is_ok() { "yes" } else { "no" };
+            let signs = match (scheme.facts().can_sign.is_ok(), scheme.can_issue().is_ok()) {
+                (true, _) => "yes",
+                (false, true) => "links",
+                (false, false) => "no",
+            };
             let _infallible = writeln!(text, "{name:<24} {:<20} {signs:<6} {}", window(&scheme), opening(yaml));
         }
     }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use clap::Args;
 
 use super::explain::moment;
+use super::link::{self, Link};
 use super::means::Means;
 use super::{RUNTIME, USAGE, fail, say};
 use crate::clock::Clock;
@@ -49,16 +50,21 @@ pub(super) struct Sign {
     /// Print a curl command instead of headers
     #[arg(long)]
     curl: bool,
+    #[command(flatten)]
+    link: Link,
     /// Where it goes
     url: String,
 }
 
 /// How it is signed, and what the URL is to be.
-type Signer = (Arc<Scheme>, Arc<Keyring>, Option<String>);
+pub(super) type Signer = (Arc<Scheme>, Arc<Keyring>, Option<String>);
 
 impl Sign {
     /// 0, 1 where it cannot be signed, 2 where the arguments make no request, 78 where the configuration is wrong.
-    pub(super) fn run(self) -> ExitCode {
+    pub(super) fn run(mut self) -> ExitCode {
+        if self.link.asked {
+            self.means.assume(link::SCHEME);
+        }
         self.signed().unwrap_or_else(|code| code)
     }
 
@@ -66,6 +72,11 @@ impl Sign {
         let now = self.now.unwrap_or_else(|| Clock::system().now());
         let Captured { head, body, .. } = self.request()?;
         let (scheme, ring, public_url) = self.signer(&head, now)?;
+        if self.link.asked {
+            let (origin, by_route) = (origin(&self.url), self.means.scheme.is_none());
+            let terms = link::Terms { url: &self.url, origin: &origin, now, by_route };
+            return self.link.print(&head, (scheme, ring, public_url), &terms);
+        }
         if let Err(why) = &scheme.facts().can_sign {
             return Err(fail(RUNTIME, format_args!("scheme `{}` cannot sign: {why}", scheme.name())));
         }
@@ -123,8 +134,31 @@ impl Sign {
         let loaded = self.means.loaded()?;
         let target = self.route.as_ref().map_or_else(|| head.target.clone(), |path| Bytes::from(path.clone()));
         let (scheme, ring, public_url) =
-            by_route(&loaded.policy, &Head { target, ..head.clone() }).map_err(|why| fail(USAGE, why))?;
+            self.by_route(&loaded.policy, &Head { target, ..head.clone() }).map_err(|why| fail(USAGE, why))?;
         Ok((scheme, ring, self.means.public_url.clone().or(public_url)))
+    }
+
+    /// The route's first scheme that can sign, with its keys; or what the route itself signs with.
+    fn by_route(&self, policy: &Policy, head: &Head) -> Result<Signer, String> {
+        let found = policy.listeners.iter().find_map(|listener| {
+            let matched = policy.routes.find(head, &listener.name).ok()?;
+            Some((matched, listener.public_url.clone()))
+        });
+        let (matched, listener_url) = found.ok_or("no route takes this path, host and method")?;
+        let public_url = matched.route.public_url.clone().or(listener_url).map(|url| url.to_string());
+        if let Guard::Verify(gate) = &matched.route.guard {
+            let site = Site { public_url: public_url.as_deref(), captures: &matched.captures };
+            let doors = gate.doors(site);
+            let fits = |scheme: &Scheme| {
+                if self.link.asked { scheme.can_issue().is_ok() } else { scheme.facts().can_sign.is_ok() }
+            };
+            let able = doors.iter().find(|(scheme, _)| fits(scheme)).or(doors.first());
+            let (scheme, ring) = able.ok_or("the route can never be satisfied")?;
+            let ring = ring.as_ref().ok_or("nobody has the keyring that this path names")?;
+            return Ok((Arc::clone(scheme), Arc::clone(ring.ring()), public_url));
+        }
+        let seal = matched.route.seal.as_ref().ok_or("the route neither verifies nor signs")?;
+        Ok((Arc::clone(seal.scheme()), Arc::clone(seal.ring()), public_url))
     }
 
     fn command(&self, url: &str, head: &Head, body: &Bytes) -> Result<String, ExitCode> {
@@ -152,30 +186,8 @@ impl Sign {
     }
 }
 
-/// The route's first scheme that can sign, with its keys; or what the route itself signs with.
-fn by_route(policy: &Policy, head: &Head) -> Result<Signer, String> {
-    let found = policy.listeners.iter().find_map(|listener| {
-        let matched = policy.routes.find(head, &listener.name).ok()?;
-        Some((matched, listener.public_url.clone()))
-    });
-    let (matched, listener_url) = found.ok_or("no route takes this path, host and method")?;
-    let public_url = matched.route.public_url.clone().or(listener_url).map(|url| url.to_string());
-    if let Guard::Verify(gate) = &matched.route.guard {
-        let site = Site { public_url: public_url.as_deref(), captures: &matched.captures };
-        let doors = gate.doors(site);
-        let able = doors.iter().find(|(scheme, _)| scheme.facts().can_sign.is_ok()).or(doors.first());
-        let (scheme, ring) = able.ok_or("the route can never be satisfied")?;
-        let ring = ring.as_ref().ok_or("nobody has the keyring that this path names")?;
-        return Ok((Arc::clone(scheme), Arc::clone(ring.ring()), public_url));
-    }
-    let seal = matched.route.seal.as_ref().ok_or("the route neither verifies nor signs")?;
-    Ok((Arc::clone(seal.scheme()), Arc::clone(seal.ring()), public_url))
-}
-
 fn sealed(seal: &Seal, head: &mut Head, body: &[u8], (url, now): (&str, Moment)) -> Result<(), Rejection> {
-    let mut entropy = [0; 16];
-    let random = getrandom::fill(&mut entropy);
-    random.map_err(|_| Rejection::from(crate::reject::Code::SigningFailed).because("no randomness"))?;
+    let entropy = link::entropy()?;
     let site = Site { public_url: Some(url), captures: &[] };
     let mut signing = seal.start(head, site, now, entropy)?;
     if signing.need() == Need::Whole {

@@ -129,6 +129,8 @@ pub struct Replay {
     pub by: ReplayBy,
     /// Methods it applies to; empty: all.
     pub methods: Vec<crate::sig::message::Method>,
+    /// Whether a HEAD neither is a repetition nor makes one: a link is looked at before it is followed.
+    pub spares_head: bool,
     /// Lifetime of an entry where no covered timestamp bounds it.
     pub keep: Option<Duration>,
     /// Status that answers the duplicate of a completed request, instead of the refusal.
@@ -197,6 +199,8 @@ pub enum ErrorShape {
     Problem,
     /// Django REST Framework: 403 `{"detail": …}` without `WWW-Authenticate`.
     Drf,
+    /// HTML for whoever prefers it to JSON, and RFC 9457 for everybody else.
+    Page,
 }
 
 /// What happens to a CORS preflight (`OPTIONS` with `Origin` and `Access-Control-Request-Method`).

@@ -62,7 +62,17 @@ impl Seal {
     /// Starts a signature over the outgoing head, after every edit. Call it anew for every attempt, with a fresh `now` and fresh entropy.
     /// Signature headers that the client sent are removed from `head` here.
     pub fn start(&self, head: &mut Head, site: Site<'_>, now: Moment, entropy: Entropy) -> Result<Signing, Rejection> {
-        self.begin(head, None, (site, now, entropy))
+        self.begin(head, Terms { site, now, entropy, answering: None, expires: None })
+    }
+
+    /// The same for a link that is good until `expires`. Ask [`Scheme::can_issue`] first.
+    pub fn issue(
+        &self,
+        head: &mut Head,
+        expires: Moment,
+        (site, now, entropy): (Site<'_>, Moment, Entropy),
+    ) -> Result<Signing, Rejection> {
+        self.begin(head, Terms { site, now, entropy, answering: None, expires: Some(expires) })
     }
 
     /// The same for the head of an answer, as in [`super::gate::Gate::open_answer`].
@@ -70,20 +80,15 @@ impl Seal {
         &self,
         head: &mut Head,
         answering: Answering<'_>,
-        terms: (Site<'_>, Moment, Entropy),
-    ) -> Result<Signing, Rejection> {
-        self.begin(head, Some(answering), terms)
-    }
-
-    fn begin(
-        &self,
-        head: &mut Head,
-        answering: Option<Answering<'_>>,
         (site, now, entropy): (Site<'_>, Moment, Entropy),
     ) -> Result<Signing, Rejection> {
+        self.begin(head, Terms { site, now, entropy, answering: Some(answering), expires: None })
+    }
+
+    fn begin(&self, head: &mut Head, terms: Terms<'_>) -> Result<Signing, Rejection> {
         let most = if self.with == With::All && self.scheme.facts().carries_list { usize::MAX } else { 1 };
-        let mut keys = self.ring.signers(now);
+        let mut keys = self.ring.signers(terms.now);
         keys.truncate(most);
-        Signing::start(&self.scheme, keys, head, Terms { site, now, entropy, answering })
+        Signing::start(&self.scheme, keys, head, terms)
     }
 }

@@ -1,5 +1,6 @@
 //! The shell around a request: accept, the journey, the upstream.
 
+pub mod accept;
 pub mod answer;
 pub mod bodies;
 pub mod body;
@@ -13,6 +14,7 @@ pub mod held;
 pub mod hop;
 pub mod http;
 pub mod journey;
+pub mod page;
 pub mod preflight;
 pub mod request_id;
 pub mod respond;

@@ -4,22 +4,32 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::exchange::{Answer, AnswerBody};
-use super::request_id;
+use super::{accept, page, request_id};
 use crate::policy::route::{ErrorShape, Guard, Route};
 use crate::reject::{Blame, Code, Rejection};
 use crate::sig::message::{Fields, Method};
 
+/// The shape in which this client is refused: where the route has pages, not everybody reads them.
+pub fn shape(errors: ErrorShape, fields: &Fields) -> ErrorShape {
+    match errors {
+        ErrorShape::Page if !accept::prefers_page(fields) => ErrorShape::Problem,
+        ErrorShape::Problem | ErrorShape::Drf | ErrorShape::Page => errors,
+    }
+}
+
 /// The answer to a refused request. The client learns the code, never the note.
-pub fn refusal(rejection: &Rejection, route: Option<&Route>, id: &str) -> Answer {
+pub fn refusal(rejection: &Rejection, (route, shape): (Option<&Route>, ErrorShape), id: &str) -> Answer {
     if let Some(answer) = duplicate(rejection, route) {
         return answer;
     }
-    let shape = route.map_or(ErrorShape::Problem, |route| route.errors);
     let status = status(rejection.code(), route, shape);
     let mut fields = Fields::with_capacity(5);
     fields.append("content-type", content_type(shape));
     fields.append("cache-control", "no-store");
     fields.append(request_id::HEADER, Bytes::copy_from_slice(id.as_bytes()));
+    if shape == ErrorShape::Page {
+        fields.append("content-security-policy", page::POLICY);
+    }
     if status == 401 {
         fields.append("www-authenticate", challenge(route));
     }
@@ -48,7 +58,7 @@ fn status(code: Code, route: Option<&Route>, shape: ErrorShape) -> u16 {
     let configured = route.and_then(|route| route.statuses.get(&code).copied());
     let usual = match shape {
         ErrorShape::Drf if reason.blame == Blame::Proof => 403,
-        ErrorShape::Drf | ErrorShape::Problem => reason.status,
+        ErrorShape::Drf | ErrorShape::Problem | ErrorShape::Page => reason.status,
     };
     configured.unwrap_or(usual)
 }
@@ -57,6 +67,7 @@ fn content_type(shape: ErrorShape) -> &'static str {
     match shape {
         ErrorShape::Problem => "application/problem+json",
         ErrorShape::Drf => "application/json",
+        ErrorShape::Page => page::CONTENT_TYPE,
     }
 }
 
@@ -79,6 +90,7 @@ fn body(code: Code, status: u16, shape: ErrorShape, id: &str) -> Bytes {
             "request_id": id,
         }),
         ErrorShape::Drf => json!({ "detail": reason.detail }),
+        ErrorShape::Page => return page::body(code, id),
     };
     Bytes::from(value.to_string())
 }

@@ -12,7 +12,7 @@ use super::told::Told;
 use super::worker::Worker;
 use super::{client, request_id, respond};
 use crate::app::Generation;
-use crate::policy::route::Route;
+use crate::policy::route::{ErrorShape, Route};
 use crate::policy::routes::Matched;
 use crate::reject::{Code, Rejection};
 use crate::replay::Departed;
@@ -30,6 +30,8 @@ pub struct Visit {
     /// Set when a byte of it may have reached the upstream.
     pub departed: Departed,
     pub(super) told: Told,
+    /// How it is refused.
+    errors: ErrorShape,
 }
 
 /// A request that has found its route.
@@ -50,6 +52,7 @@ impl Visit {
             departed: Departed::default(),
             told: Told::new(record(exchange, worker, now), &worker.shard),
             worker: Rc::clone(worker),
+            errors: ErrorShape::Problem,
         }
     }
 
@@ -66,6 +69,7 @@ impl Visit {
         let listener = &exchange.connection.listener;
         let matched = self.generation.policy.routes.find(&exchange.head, &listener.name)?;
         self.told.record.route = Some(Arc::clone(&matched.route));
+        self.errors = respond::shape(matched.route.errors, &exchange.head.fields);
         let client = client::address(&exchange.connection, &exchange.head.fields);
         self.told.record.peer = client;
         Ok(Entered { matched: Rc::new(matched), client })
@@ -115,7 +119,7 @@ impl Visit {
     /// Says no.
     pub fn refuse(mut self, rejection: &Rejection) -> Answer {
         let record = &mut self.told.record;
-        let mut answer = respond::refusal(rejection, record.route.as_deref(), &record.request_id);
+        let mut answer = respond::refusal(rejection, (record.route.as_deref(), self.errors), &record.request_id);
         if rejection.code() == Code::MethodNotAllowed {
             let path = record.target.split(|byte| *byte == b'?').next().unwrap_or_default();
             let routes = &self.generation.policy.routes;

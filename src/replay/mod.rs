@@ -151,7 +151,8 @@ impl Store {
 impl Replay {
     /// Whether a request with this method is claimed at all.
     fn applies(&self, method: &Method) -> bool {
-        self.by != ReplayBy::Off && (self.methods.is_empty() || self.methods.contains(method))
+        let spared = self.spares_head && *method == Method::HEAD;
+        self.by != ReplayBy::Off && !spared && (self.methods.is_empty() || self.methods.contains(method))
     }
 }
 

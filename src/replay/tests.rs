@@ -43,7 +43,8 @@ fn nonce(principal: &str, nonce: &'static str, stamp: i64) -> Permit {
 }
 
 fn rule(by: ReplayBy) -> Replay {
-    Replay { by, methods: Vec::new(), keep: None, duplicate: None, release_on: vec![502, 503], chosen: true }
+    let (methods, release_on) = (Vec::new(), vec![502, 503]);
+    Replay { by, methods, spares_head: false, keep: None, duplicate: None, release_on, chosen: true }
 }
 
 fn store(capacity: usize) -> Store {

@@ -178,6 +178,14 @@ impl Scheme {
         self.facts.needs_public_url || self.alternatives.iter().any(|member| member.needs_public_url())
     }
 
+    /// Whether it signs what is to hold until a time that is told, or why not: a link.
+    pub fn can_issue(&self) -> Result<(), String> {
+        match &self.kind {
+            Kind::Declared(declared) if declared.expires() => declared.can_write(),
+            Kind::Declared(_) | Kind::Native(_) => Err("its timestamp is no expiry".to_owned()),
+        }
+    }
+
     /// Whether a signature can be written after the body was sent: its other fields are written first, and the body is fed once, raw.
     pub fn signs_behind(&self) -> bool {
         matches!(&self.kind, Kind::Declared(declared) if declared.signs_behind())

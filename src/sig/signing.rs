@@ -33,6 +33,8 @@ pub(crate) struct Terms<'a> {
     pub entropy: [u8; 16],
     /// Set where the head is an answer's.
     pub answering: Option<super::Answering<'a>>,
+    /// Until when the signature is to hold, where the stamp is an expiry: only who makes a link knows.
+    pub expires: Option<Moment>,
 }
 
 impl Signing {

@@ -76,6 +76,7 @@ pub(super) fn route(name: &str) -> Arc<Route> {
     let replay = Replay {
         by: ReplayBy::Off,
         methods: Vec::new(),
+        spares_head: false,
         keep: None,
         duplicate: None,
         release_on: Vec::new(),

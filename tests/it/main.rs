@@ -24,6 +24,8 @@ mod hop;
 mod identity;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod links;
 mod malformed;
 #[cfg(test)]
 mod observe;

@@ -18,7 +18,12 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
     let nonces = verified.is_some_and(|verified| verified.nonce);
     let stamped = verified.is_some_and(|verified| verified.gate.window().is_some());
     let keep = settings.and_then(|settings| settings.keep.get()).map(|Of(keep)| *keep);
-    let default = if nonces && stamped { ReplayBy::Nonce } else { ReplayBy::Off };
+    let once = settings.is_some_and(|settings| settings.once.get() == Some(&true));
+    let default = match (once, nonces && stamped) {
+        (true, _) => ReplayBy::Signature,
+        (false, true) => ReplayBy::Nonce,
+        (false, false) => ReplayBy::Off,
+    };
     let by = match settings.and_then(|settings| settings.by.get()) {
         Some(raw::ReplayBy::Off) => ReplayBy::Off,
         Some(raw::ReplayBy::Nonce) => ReplayBy::Nonce,
@@ -29,15 +34,17 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
     check(by, verified.map(|_| (nonces, stamped, keep)), raw.verify.is_written(), at, scope);
     check_tokens(by, verified, at, scope);
     check_statuses(settings, scope);
+    check_once(settings.filter(|_| once), scope);
     let methods = settings.into_iter().flat_map(|settings| settings.methods.each());
     let release_on = settings.into_iter().flat_map(|settings| settings.release_on.each());
     Replay {
         by,
         methods: methods.map(|(Of(MethodName(method)), _)| method.clone()).collect(),
+        spares_head: once,
         keep,
         duplicate: settings.and_then(|settings| settings.duplicate.get()).map(|Of(Status(status))| *status),
         release_on: release_on.map(|(Of(Status(status)), _)| *status).collect(),
-        chosen: settings.is_some_and(|settings| settings.by.is_written()),
+        chosen: settings.is_some_and(|settings| once || settings.by.is_written()),
     }
 }
 
@@ -47,6 +54,18 @@ fn check_tokens(by: ReplayBy, verified: Option<&Verified>, at: Spot, scope: &Sco
     if let (ReplayBy::Signature, Some(scheme)) = (by, tokens) {
         let message = format!("scheme `{}` compares a token, which is the same in every request", scheme.name());
         scope.report.error(at, &message, Some("write `replay: off`: a token cannot tell a repetition"));
+    }
+}
+
+/// `once` says by what and for which methods; nothing beside it may say otherwise.
+fn check_once(settings: Option<&raw::Replay>, scope: &Scope<'_>) {
+    let Some(settings) = settings else { return };
+    if let Some((_, at)) = settings.by.found().filter(|(by, _)| **by != raw::ReplayBy::Signature) {
+        scope.report.error(at, "`once` tells a repetition by the signature", Some("remove `by`"));
+    }
+    if let Some(at) = settings.methods.spot {
+        let fix = "remove `methods`, or write `by: signature` instead of `once: true`";
+        scope.report.error(at, "`once` counts every method but HEAD", Some(fix));
     }
 }
 

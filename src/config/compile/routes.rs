@@ -86,13 +86,17 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
     })
 }
 
-fn errors(raw: &raw::Route) -> ErrorShape {
-    if raw.errors.get() == Some(&raw::Errors::Drf) { ErrorShape::Drf } else { ErrorShape::Problem }
-}
-
 fn body_mode(raw: &raw::Route) -> BodyMode {
     let mode = raw.body.get().and_then(|short| short.0.mode.get());
     if mode == Some(&raw::BodyMode::Stream) { BodyMode::Stream } else { BodyMode::Hold }
+}
+
+fn errors(raw: &raw::Route) -> ErrorShape {
+    match raw.errors.get() {
+        None | Some(raw::Errors::Problem) => ErrorShape::Problem,
+        Some(raw::Errors::Drf) => ErrorShape::Drf,
+        Some(raw::Errors::Page) => ErrorShape::Page,
+    }
 }
 
 /// What the upstream gets of an envelope; a payload has to be said by every scheme.

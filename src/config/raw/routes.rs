@@ -133,6 +133,7 @@ pub(crate) struct Timeouts {
 #[serde(default)]
 pub(crate) struct Replay {
     pub(crate) by: Field<ReplayBy>,
+    pub(crate) once: Field<bool>,
     pub(crate) methods: Field<Many<Of<MethodName>>>,
     pub(crate) keep: Field<Of<Duration>>,
     pub(crate) duplicate: Field<Of<Status>>,
@@ -192,6 +193,7 @@ impl HeaderOrNone {
 pub(crate) enum Errors {
     Problem,
     Drf,
+    Page,
 }
 
 #[derive(Deserialize, Default)]

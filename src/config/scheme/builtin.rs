@@ -42,6 +42,7 @@ const BUILTINS: &[(&str, &str)] = &[
     ("sendgrid", include_str!("../../../schemes/sendgrid.yaml")),
     ("sentry", include_str!("../../../schemes/sentry.yaml")),
     ("shopify", include_str!("../../../schemes/shopify.yaml")),
+    ("signed-link", include_str!("../../../schemes/signed-link.yaml")),
     ("slack", include_str!("../../../schemes/slack.yaml")),
     ("square", include_str!("../../../schemes/square.yaml")),
     ("standard-webhooks", include_str!("../../../schemes/standard-webhooks.yaml")),

@@ -74,8 +74,11 @@ fn window(members: &[&Facts]) -> String {
 }
 
 fn does(scheme: &Scheme) -> String {
-    let signs = scheme.facts().can_sign.is_ok();
-    if signs { "verifies, signs".to_owned() } else { "verifies".to_owned() }
+    match (scheme.facts().can_sign.is_ok(), scheme.can_issue().is_ok()) {
+        (true, _) => "verifies, signs".to_owned(),
+        (false, true) => "verifies, makes links".to_owned(),
+        (false, false) => "verifies".to_owned(),
+    }
 }
 
 fn doors(declaration: &Declaration) -> String {

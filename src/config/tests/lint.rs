@@ -89,6 +89,11 @@ fn coverage() -> Vec<(Code, Option<Level>, String)> {
         (Code::MethodNotCovered, warning, scheme(&dated("{timestamp}.{target}.{body}"), "\"/**\"", "")),
         (Code::MethodNotCovered, note, scheme(&dated("{timestamp}.{body}"), "\"/**\"", "")),
         (Code::MethodNotCovered, None, scheme(&dated("{timestamp}.{target}.{body}"), "\"/**\"", ", methods: POST")),
+        (
+            Code::MethodNotCovered,
+            None,
+            scheme(&dated("{timestamp}.{target}.{body}"), "\"/**\"", ", methods: [GET, HEAD]"),
+        ),
         (Code::MethodNotCovered, None, scheme(&dated("{timestamp}.{method}.{target}.{body}"), "\"/**\"", "")),
     ]
 }

@@ -143,3 +143,16 @@ fn a_success_is_never_given_back() {
         told_of_routes(&[(&format!("{{path: /, upstream: app, {route}}}"), &path, part)]);
     }
 }
+
+#[test]
+fn once_leaves_nothing_to_choose() {
+    for (rule, field, part) in [
+        ("once: true, by: off", ".replay.by", "by the signature"),
+        ("once: true, by: nonce", ".replay.by", "by the signature"),
+        ("once: true, methods: POST", ".replay.methods", "every method but HEAD"),
+    ] {
+        let route = format!("verify: svix, keys: partners, replay: {{{rule}}}");
+        told_of_routes(&[(&format!("{{path: /, upstream: app, {route}}}"), field, part)]);
+    }
+    told_of_settings(&[("replay: {once: true}", "replay", "without `verify`")]);
+}

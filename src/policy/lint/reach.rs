@@ -44,8 +44,9 @@ impl Reach {
         Self { one_path: self.one_path || bound, ..self.clone() }
     }
 
+    /// Whether there is nothing to change the method into: a HEAD is a GET without its body.
     pub(super) fn has_one_method(&self) -> bool {
-        self.methods.len() == 1
+        self.methods.len() == 1 || self.is_bodiless()
     }
 
     /// Whether no request that it takes usually has a body.

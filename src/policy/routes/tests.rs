@@ -25,6 +25,7 @@ fn route(name: &str) -> Arc<Route> {
         replay: Replay {
             by: ReplayBy::Off,
             methods: Vec::new(),
+            spares_head: false,
             keep: None,
             duplicate: None,
             release_on: Vec::new(),

@@ -174,8 +174,19 @@ impl Declared {
         })
     }
 
-    /// Whether the declaration can be run backwards, or why not.
+    /// Whether the stamp is the end of validity.
+    pub(in crate::sig) fn expires(&self) -> bool {
+        self.parts.timestamp.as_ref().is_some_and(|field| field.bounds.expiry)
+    }
+
+    /// Whether the declaration can be run backwards at any time, or why not.
     fn can_sign(&self) -> Result<(), String> {
+        let why = "its timestamp is an expiry that only the application knows";
+        if self.expires() { Err(why.to_owned()) } else { self.can_write() }
+    }
+
+    /// Whether the declaration can be run backwards, or why not.
+    pub(in crate::sig) fn can_write(&self) -> Result<(), String> {
         let wraps = self.parts.envelope().is_some();
         match self.parts.primitive {
             Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) => {}
@@ -201,9 +212,6 @@ impl Declared {
         }
         if self.parts.params.as_ref().is_some_and(|list| matches!(list.shape, crate::sig::params::Shape::Split(_))) {
             return Err("its token holds a value that only the application knows".to_owned());
-        }
-        if self.parts.timestamp.as_ref().is_some_and(|field| field.bounds.expiry) {
-            return Err("its timestamp is an expiry that only the application knows".to_owned());
         }
         if self.parts.signatures.iter().any(|field| field.key.is_some()) {
             return Err("its signature headers belong to keys by name".to_owned());

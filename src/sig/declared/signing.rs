@@ -36,18 +36,19 @@ impl Signing {
         scheme: &Arc<Declared>,
         keys: Vec<Arc<Prepared>>,
         head: &mut Head,
-        Terms { site, now, entropy, answering: _ }: Terms<'_>,
+        terms: Terms<'_>,
     ) -> Result<Self, Rejection> {
         let id = keys.first().and_then(|key| key.key.as_ref()).map(|key| Arc::clone(&key.id));
         let id = id.ok_or_else(|| Rejection::from(Code::SigningFailed).because("no key may sign now"))?;
+        let stamp = stamp(scheme, &terms)?;
         clear(scheme, head);
         let mut claims = Claims::default();
-        claim(scheme, head, &mut claims, (now, entropy, &id));
+        claim(scheme, head, &mut claims, (stamp, terms.entropy, &id));
         let mut signing = Self {
             scheme: Arc::clone(scheme),
             keys,
             claims,
-            public_url: site.public_url.map(str::to_owned),
+            public_url: terms.site.public_url.map(str::to_owned),
             digests: scheme.digests.iter().map(|algorithm| (*algorithm, Mac::plain(*algorithm))).collect(),
             lanes: None,
         };
@@ -148,14 +149,22 @@ fn clear(scheme: &Declared, head: &mut Head) {
     }
 }
 
+/// What the stamp is to say: now, or until when the signature holds.
+fn stamp(scheme: &Declared, terms: &Terms<'_>) -> Result<Moment, Rejection> {
+    if !scheme.expires() {
+        return Ok(terms.now);
+    }
+    terms.expires.ok_or_else(|| Rejection::from(Code::SigningFailed).because("nobody says when it expires"))
+}
+
 /// Writes stamp, nonce, key id, the list of signed headers and fixed parameters.
-fn claim(scheme: &Declared, head: &mut Head, claims: &mut Claims, (now, entropy, id): (Moment, [u8; 16], &str)) {
+fn claim(scheme: &Declared, head: &mut Head, claims: &mut Claims, (stamp, entropy, id): (Moment, [u8; 16], &str)) {
     let parts = &scheme.parts;
     if let Some(list) = &parts.params {
         claims.params.0.extend(list.fixed.iter().cloned());
     }
     if let Some(field) = &parts.timestamp {
-        let text = Bytes::from(field.format.print(now));
+        let text = Bytes::from(field.format.print(stamp));
         claims.stamp_text = Some(text.clone());
         write(head, claims, &field.source, text);
     }

@@ -28,7 +28,7 @@ impl Signing {
         (native, need): (&Arc<dyn Native>, Need),
         keys: Vec<Arc<Prepared>>,
         head: &mut Head,
-        Terms { site, now, entropy, answering }: Terms<'_>,
+        Terms { site, now, entropy, answering, expires: _ }: Terms<'_>,
     ) -> Self {
         native.clear(head);
         let digests = native.signing_digests().into_iter().map(|algorithm| (algorithm, Mac::plain(algorithm)));
