@@ -146,7 +146,7 @@ pub struct Replay {
 pub enum ReplayBy {
     /// Not at all.
     Off,
-    /// (principal, scheme, nonce, timestamp), all covered by the MAC.
+    /// (principal, scheme, nonce, timestamp), all covered by the MAC, and the raw MAC under every key that was tried.
     Nonce,
     /// The raw MAC under every key that was tried.
     Signature,

@@ -14,12 +14,13 @@ pub(super) type Digest = [u8; 32];
 pub(super) fn of(permit: &Permit, by: ReplayBy) -> Vec<Digest> {
     match by {
         ReplayBy::Off => Vec::new(),
-        ReplayBy::Nonce => nonce(permit).into_iter().collect(),
+        ReplayBy::Nonce => nonce(permit).map(|nonce| [vec![nonce], signatures(permit)].concat()).unwrap_or_default(),
         ReplayBy::Signature => signatures(permit),
     }
 }
 
-/// Honest retries may keep a message id and change the stamp (Standard Webhooks): the stamp is part of the name.
+/// Honest retries may keep a message id and change the stamp (Standard Webhooks): the stamp is part of the name. The signatures are claimed beside it:
+/// a request that two keys signed has another principal when one of its signatures is dropped, and an alias of the scheme has another name.
 fn nonce(permit: &Permit) -> Option<Digest> {
     let nonce = permit.nonce()?;
     let stamp = permit.stamp()?.millis().to_be_bytes();

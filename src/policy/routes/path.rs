@@ -14,7 +14,7 @@ pub(super) fn check(path: &[u8]) -> Result<Option<Vec<u8>>, Rejection> {
         return Err(Code::TargetInvalid.into());
     }
     let decoded = decode(path).ok_or(Code::TargetInvalid)?;
-    if decoded.iter().any(|byte| matches!(byte, 0 | b'\\')) || segments(&decoded).any(is_dots) {
+    if decoded.iter().any(|byte| matches!(byte, ..b' ' | 0x7f | b'\\')) || segments(&decoded).any(is_dots) {
         return Err(Code::TargetInvalid.into());
     }
     let special = path.iter().any(|byte| matches!(byte, b'%' | b';')) || path.windows(2).any(|pair| pair == b"//");

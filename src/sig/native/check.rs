@@ -25,6 +25,8 @@ pub(in crate::sig) struct Check {
     now: Moment,
     macs: usize,
     kept: Option<Kept>,
+    /// Read ahead of the evidence, where that waits for the body.
+    claimed: Option<Bytes>,
     readings: Vec<Reading>,
     lanes: Vec<Lane>,
     digests: Vec<(Algorithm, Mac)>,
@@ -67,6 +69,7 @@ impl Check {
             now,
             macs,
             kept: None,
+            claimed: None,
             readings: Vec::new(),
             lanes: Vec::new(),
             digests: Vec::new(),
@@ -75,6 +78,7 @@ impl Check {
         };
         if facts.need == Need::Whole {
             let public_url = site.public_url.map(str::to_owned);
+            check.claimed = native.claimed_key_id(head);
             check.kept = Some(Kept { head: head.clone(), public_url, answered: answering.map(Answered::new) });
             return Ok(check);
         }
@@ -87,7 +91,7 @@ impl Check {
 
     pub(in crate::sig) fn key_id(&self) -> Option<&Bytes> {
         let reading = self.winner.as_ref().map(|winner| &winner.reading).or_else(|| self.readings.first());
-        reading.and_then(|reading| reading.key_id.as_ref())
+        reading.and_then(|reading| reading.key_id.as_ref()).or(self.claimed.as_ref())
     }
 
     pub(in crate::sig) fn stamp(&self) -> Option<Moment> {
@@ -172,7 +176,10 @@ impl Check {
             macs.push(Bytes::from(mac));
         }
         let (place, key, fresh) = won.ok_or(Code::SignatureInvalid)?;
+        // The claim is on every MAC, so it lasts as long as the longest of them could pass.
+        let longest = self.readings.iter().filter_map(|reading| reading.fresh_until).max();
         let mut reading = std::mem::take(&mut self.readings).into_iter().nth(place).ok_or(Code::SignatureInvalid)?;
+        reading.fresh_until = reading.fresh_until.max(longest);
         if let BodyRule::Chunks(chunks) = &mut reading.body {
             chunks.start(fresh);
         }

@@ -160,6 +160,9 @@ fn lines<'a>(fields: &'a Fields, name: &str) -> Vec<&'a [u8]> {
     fields.iter().filter(|field| field.name == name.as_bytes()).map(|field| field.value.trim_ascii()).collect()
 }
 
+/// Longest structured field that is covered by its parsed form, in bytes.
+const LONGEST: usize = 8 * 1024;
+
 /// One value out of a field's lines (RFC 9421 §2.1).
 fn field<'a>(lines: &[&'a [u8]], name: &str, form: &Form) -> Result<Cow<'a, [u8]>, Rejection> {
     let joined = match lines {
@@ -169,6 +172,10 @@ fn field<'a>(lines: &[&'a [u8]], name: &str, form: &Form) -> Result<Cow<'a, [u8]
         _ if name == "set-cookie" && *form == Form::Lines => return Err(uncovered("several `set-cookie` need `;bs`")),
         lines => Cow::Owned(lines.join(&b", "[..])),
     };
+    // Each component reads its field anew: long ones would be a way to burn CPU.
+    if matches!(form, Form::Structured | Form::Member(_)) && joined.len() > LONGEST {
+        return Err(uncovered("a covered structured field is longer than 8 KiB"));
+    }
     let unreadable = |_| uncovered("a covered header is not a structured field");
     match form {
         Form::Lines => Ok(joined),

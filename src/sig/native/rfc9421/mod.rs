@@ -148,7 +148,7 @@ impl Native for Rfc9421 {
             has_key_id: true,
             key_named: self.options.key_id,
             has_timestamp: true,
-            has_nonce: true,
+            has_nonce: self.options.nonce,
             messages: 1,
             needs_public_url: self.options.authority == Authority::PublicUrl,
             carries_list: true,

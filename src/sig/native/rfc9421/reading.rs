@@ -17,7 +17,7 @@ const LONGEST: usize = 8 * 1024;
 /// More labels than this are no signature.
 const LABELS: usize = 16;
 
-/// More covered components than this are a way to burn CPU.
+/// More covered components than this, over all signatures, are a way to burn CPU.
 const COMPONENTS: usize = 64;
 
 /// One label: what it covers, and the claimed MAC.
@@ -31,13 +31,16 @@ impl Rfc9421 {
     /// At least one reading, or why the first signature is none.
     pub(super) fn readings(&self, request: Request<'_>) -> Result<Vec<Reading>, Rejection> {
         let (mut readings, mut refused) = (Vec::new(), None);
-        for signed in self.signatures(request.head)? {
+        let all = self.signatures(request.head)?;
+        let components: usize = all.iter().map(|signed| signed.input.items.len()).sum();
+        // What is not read is not claimed either, and could be sent again alone.
+        if all.len() > MOST || components > COMPONENTS {
+            return Err(malformed("too many signatures or components"));
+        }
+        for signed in all {
             match self.reading(signed, request) {
                 Ok(reading) => readings.push(reading),
                 Err(rejection) => refused = refused.or(Some(rejection)),
-            }
-            if readings.len() == MOST {
-                break;
             }
         }
         if readings.is_empty() { Err(refused.unwrap_or_else(|| missing("no such label"))) } else { Ok(readings) }
@@ -117,9 +120,6 @@ fn carrier(head: &Head, name: &str) -> Result<Dictionary, Rejection> {
 }
 
 fn components(input: &InnerList) -> Result<Vec<Component>, Rejection> {
-    if input.items.len() > COMPONENTS {
-        return Err(malformed("too many components"));
-    }
     let mut all: Vec<Component> = Vec::with_capacity(input.items.len());
     for item in &input.items {
         let component = Component::read(item).map_err(malformed)?;
