@@ -26,6 +26,10 @@ const SITE: Site<'static> = Site { public_url: None, captures: &[] };
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
 fn gate(names: &[&str]) -> Gate {
+    gate_of(names.iter().map(|name| (*name, builtin(name).unwrap())))
+}
+
+fn gate_of<'a>(schemes: impl Iterator<Item = (&'a str, &'a str)>) -> Gate {
     let key = |id: &str| Key {
         id: id.into(),
         principal: id.into(),
@@ -36,12 +40,12 @@ fn gate(names: &[&str]) -> Gate {
         observe: false,
     };
     let ring = Arc::new(Keyring::new("ring", vec![key("k1"), key("k2")]).unwrap());
-    let alternative = |name: &&str| {
-        let declaration: Declaration = serde_yaml::from_str(builtin(name).unwrap()).unwrap();
+    let alternative = |(name, yaml): (&str, &str)| {
+        let declaration: Declaration = serde_yaml::from_str(yaml).unwrap();
         let scheme = Arc::new(compile(name, &declaration).ok().unwrap());
         Alternative { scheme, keys: Keys::Ring(Arc::clone(&ring)) }
     };
-    Gate::new(names.iter().map(alternative).collect())
+    Gate::new(schemes.map(alternative).collect())
 }
 
 fn store() -> Store {
@@ -65,6 +69,10 @@ fn head(method: &str, target: &str, headers: Headers<'_>) -> Head {
 
 /// Verifies, claims and completes; or why not.
 fn send(gate: &Gate, store: &Store, head: &Head, now: i64) -> Result<(), Code> {
+    send_by(ReplayBy::Signature, gate, store, (head, now))
+}
+
+fn send_by(by: ReplayBy, gate: &Gate, store: &Store, (head, now): (&Head, i64)) -> Result<(), Code> {
     let now = Moment::from_secs(now);
     let mut check = gate.open(head, SITE, now, 8).map_err(|rejection| rejection.code())?;
     check.feed(b"{}");
@@ -76,7 +84,7 @@ fn send(gate: &Gate, store: &Store, head: &Head, now: i64) -> Result<(), Code> {
         future: Duration::from_mins(5),
     };
     let rule = Replay {
-        by: ReplayBy::Signature,
+        by,
         methods: Vec::new(),
         spares_head: false,
         keep: Some(Duration::from_hours(1)),
@@ -162,5 +170,30 @@ fn a_request_with_signatures_of_two_alternatives_passes_once_for_each() {
     let stripped = head("POST", "/", &[("x-hub-signature", &weak)]);
     for expected in [Ok(()), Err(Code::Replayed)] {
         assert_eq!(send(&gate, &store, &stripped, NOW), expected, "`check` warns of it");
+    }
+}
+
+/// With one signature dropped another key, and so another principal, speaks; under an alias the scheme has another name.
+#[test]
+fn a_nonce_is_not_fresh_because_another_key_or_another_name_speaks_for_it() {
+    let scheme = |header: &str| {
+        format!(
+            "{{algorithm: sha256, signature: {{header: {header}-Sig, list: \",\", encoding: hex}}, nonce: {{header: X-Nonce}}, timestamp: {{header: X-Time, format: unix}}, message: \"{{timestamp}}.{{nonce}}.{{body}}\"}}"
+        )
+    };
+    let (one, two) = (scheme("A"), scheme("B"));
+    let gate = gate_of([("one", one.as_str()), ("two", two.as_str())].into_iter());
+    let message = format!("{NOW}.n1.{{}}");
+    let (first, second) = (mac(Algorithm::Sha256, "k1", &message), mac(Algorithm::Sha256, "k2", &message));
+    let (both, stamp, store) = (format!("{first},{second}"), NOW.to_string(), store());
+    let sent = |name: &str, value: &str| {
+        let head = head("POST", "/", &[(name, value), ("x-nonce", "n1"), ("x-time", &stamp)]);
+        send_by(ReplayBy::Nonce, &gate, &store, (&head, NOW))
+    };
+    assert_eq!(sent("a-sig", &both), Ok(()));
+    for (name, value) in
+        [("a-sig", &both), ("a-sig", &first), ("a-sig", &second), ("b-sig", &first), ("b-sig", &second)]
+    {
+        assert_eq!(sent(name, value), Err(Code::Replayed), "{name}: {value}");
     }
 }
