@@ -31,7 +31,7 @@ pub struct Seal {
 pub type Entropy = [u8; 16];
 
 impl Seal {
-    /// Makes the ring ready. Of a scheme with `any_of` the first member signs. Ask [`Scheme::can_sign`] first.
+    /// Makes the ring ready. Of a scheme with `any_of` the first member signs. Ask [`crate::sig::scheme::Facts::can_sign`] first.
     pub fn new(scheme: Arc<Scheme>, ring: Arc<Keyring>, with: With) -> Self {
         let scheme = scheme.alternatives().first().cloned().unwrap_or(scheme);
         let ring = PreparedRing::new(&scheme, ring);
