@@ -3,6 +3,7 @@
 //! The same schemes run over it: method, target and authority are the request's, headers and body are the answer's.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -19,6 +20,8 @@ use crate::sig::{Answering, Need, Site};
 /// What the client asked, as far as the signature of the answer needs it.
 pub struct Asked {
     head: Head,
+    /// Of the listener, where the route has none.
+    public_url: Option<Arc<str>>,
     /// Whether the client takes trailers (RFC 9110 §6.5.1).
     trailers: bool,
 }
@@ -27,7 +30,9 @@ impl Asked {
     /// Kept only where the route signs its answers.
     pub fn of(exchange: &Exchange, route: &Route) -> Option<Self> {
         let te = exchange.head.fields.all("te").any(|value| value.eq_ignore_ascii_case(b"trailers"));
-        route.answers.seal.as_ref().map(|_| Self { head: exchange.head.clone(), trailers: te || exchange.http2 })
+        let public_url = route.public_url.as_ref().or(exchange.connection.listener.public_url.as_ref()).cloned();
+        let asked = || Self { head: exchange.head.clone(), public_url, trailers: te || exchange.http2 };
+        route.answers.seal.as_ref().map(|_| asked())
     }
 }
 
@@ -40,6 +45,10 @@ struct Whole {
 
 impl Whole {
     fn into_body(self) -> AnswerBody {
+        // An answer without a body, as to HEAD, ends with its head.
+        if self.bytes.is_empty() && self.trailers.is_none() {
+            return AnswerBody::Empty;
+        }
         AnswerBody::Stream(Box::new(Pieces::new(self.bytes, self.trailers, self.share)))
     }
 }
@@ -90,8 +99,7 @@ pub async fn seal(
     forward::edit(&mut answer.fields, &route.response);
     let mut head = Head { fields: std::mem::take(&mut answer.fields), ..asked.head.clone() };
     let answering = Answering { status: answer.status, request: &asked.head };
-    let public_url = route.public_url.as_deref();
-    let site = Site { public_url, captures: &entered.matched.captures };
+    let site = Site { public_url: asked.public_url.as_deref(), captures: &entered.matched.captures };
     let mut signing =
         seal.start_answer(&mut head, answering, (site, visit.worker.process.clock.now(), forward::entropy()?))?;
     let body = match (signing.need(), answer.body) {

@@ -91,6 +91,30 @@ fn an_answer_that_is_signed_passes_as_it_came() {
 }
 
 #[test]
+fn trailers_that_no_signature_covers_stay_behind() {
+    let world = verifying();
+    let stamp = NOW.to_string();
+    let signature = mac(SECRET, &stamp, b"hello");
+    world.upstream.answers_raw(format!(
+        "HTTP/1.1 200 OK\r\nX-HMAC-Timestamp: {stamp}\r\nX-HMAC-Signature: {signature}\r\nTrailer: x-result\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-result: approved\r\n\r\n"
+    ));
+    let mut connection = world.connect();
+    connection.write(&get("/").header("TE", "trailers").bytes());
+    let answer = connection.answer();
+    assert_eq!((answer.status, answer.body.as_slice(), answer.trailer("x-result")), (200, &b"hello"[..], None));
+}
+
+#[test]
+fn an_answer_to_head_is_signed_and_ends_with_its_head() {
+    let world = signing("");
+    world.upstream.answers_raw("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    let answer = world.send(get("/").by("HEAD"));
+    let stamp = NOW.to_string();
+    assert_eq!((answer.status, answer.header("content-length")), (200, Some("5".to_owned())));
+    assert_eq!(answer.header("x-hmac-signature"), Some(mac(SECRET, &stamp, b"")));
+}
+
+#[test]
 fn an_answer_that_is_not_is_a_bad_gateway_and_nothing_of_it_is_seen() {
     let mut world = verifying();
     let (stamp, stale) = (NOW.to_string(), (NOW - 61).to_string());

@@ -91,6 +91,8 @@ mod tests {
             "/a\\b",
             "/a%5cb",
             "/a%00",
+            "/a%0Ax-tenant:b",
+            "/a%7f",
             "/a\tb",
             "/a b",
             "/a\x7f",
