@@ -19,6 +19,7 @@ use crate::policy::routes::Matched;
 use crate::policy::{Gate, Policy};
 use crate::reject::{Code, Rejection};
 use crate::sig::declared::trace::{Message, Whole};
+use crate::sig::declared::vary::Change;
 use crate::sig::key::State;
 use crate::sig::message::Head;
 use crate::sig::ring::PreparedRing;
@@ -164,12 +165,12 @@ fn verified(question: &Question<'_>, (route, gate): (&Route, &Gate), whole: Whol
     let stale = judged(gate, whole, question.clock, route.limits.macs).err().filter(is_about_time).filter(|_| time.1);
     let signed = scheme.trace(whole);
     let rings = question.policy.keyrings.as_slice();
-    let subject =
-        Subject { doors: &doors, scheme, ring: ring.as_ref(), whole, time: time.0, clock: question.clock, rings };
+    let (clock, made) = (question.clock, own_stamp(question, scheme, whole).unwrap_or(time.0));
+    let subject = Subject { doors: &doors, scheme, ring: ring.as_ref(), whole, time: made, clock, rings };
     let cause = if verdict.is_ok() { None } else { causes::find(&subject, verdict.as_ref().err()) };
     let messages = signed.as_ref().ok().and_then(|messages| messages.first());
     let expected = match (question.expected, ring, messages) {
-        (true, Some(ring), Some(message)) => scheme.expected(ring, message, time.0),
+        (true, Some(ring), Some(message)) => scheme.expected(ring, (whole, message), time.0),
         _ => Vec::new(),
     };
     Explanation {
@@ -177,7 +178,7 @@ fn verified(question: &Question<'_>, (route, gate): (&Route, &Gate), whole: Whol
         scheme: Some(Arc::clone(scheme.name())),
         time,
         stale,
-        keys: ring.as_deref().map(|ring| tried(scheme, ring, whole, time.0)).unwrap_or_default(),
+        keys: ring.as_deref().map(|ring| tried(scheme, ring, whole, (time.0, made))).unwrap_or_default(),
         signed,
         verdict: verdict.map_or_else(Verdict::Refused, Verdict::Verified),
         cause,
@@ -190,9 +191,12 @@ fn time(question: &Question<'_>, scheme: &Scheme, whole: Whole<'_>) -> (Moment, 
     if let Some(now) = question.now {
         return (now, false);
     }
+    own_stamp(question, scheme, whole).map_or((question.clock, false), |stamp| (stamp, true))
+}
+
+fn own_stamp(question: &Question<'_>, scheme: &Scheme, whole: Whole<'_>) -> Option<Moment> {
     let distance = |stamp: &Moment| stamp.millis().saturating_sub(question.clock.millis()).saturating_abs();
-    let stamp = scheme.stamp(whole).filter(|stamp| distance(stamp) < PLAUSIBLE);
-    stamp.map_or((question.clock, false), |stamp| (stamp, true))
+    scheme.stamp(whole).filter(|stamp| distance(stamp) < PLAUSIBLE)
 }
 
 /// The verdict of the serving code.
@@ -212,12 +216,18 @@ fn is_about_time(rejection: &Rejection) -> bool {
 }
 
 /// Every key on its own, whatever its state and whatever key the request names.
-fn tried(scheme: &Arc<Scheme>, ring: &PreparedRing, whole: Whole<'_>, now: Moment) -> Vec<KeyTried> {
-    let timeless = scheme.varied(&[]).map_or_else(|| Arc::clone(scheme), Arc::new);
+fn tried(
+    scheme: &Arc<Scheme>,
+    ring: &PreparedRing,
+    whole: Whole<'_>,
+    (now, made_at): (Moment, Moment),
+) -> Vec<KeyTried> {
+    let timeless = scheme.varied(&[Change::AnyKey]).or_else(|| scheme.varied(&[]));
+    let timeless = timeless.map_or_else(|| Arc::clone(scheme), Arc::new);
     let misfits = ring.misfits(scheme);
     let one = |key: &Arc<crate::sig::key::Key>| {
         let misfit = misfits.iter().find(|misfit| misfit.key == key.id);
-        let made = || trial::alone(key).is_some_and(|alone| holds(&timeless, &alone, whole, now).is_ok());
+        let made = || trial::alone(key).is_some_and(|alone| holds(&timeless, &alone, whole, made_at).is_ok());
         KeyTried {
             id: Arc::clone(&key.id),
             state: key.state(now),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{Explanation, KeyTried, Verdict};
-use crate::reject::Rejection;
+use crate::reject::{Code, Rejection};
 use crate::sig::declared::trace::Traced;
 use crate::sig::key::State;
 use crate::sig::stamp::Format;
@@ -42,16 +42,10 @@ impl Explanation {
 
     /// The same for programs. Bytes are base64.
     pub fn json(&self, notes: &[String]) -> Value {
-        let part = |part: &Traced| match &part.bytes {
-            Some(bytes) => {
-                json!({"from": origin(part), "base64": data_encoding::BASE64.encode(bytes), "text": escaped(bytes)})
-            }
-            None => json!({"from": origin(part), "secret": true}),
-        };
         let messages = self
             .signed
             .as_ref()
-            .map(|all| all.iter().map(|message| message.iter().map(part).collect::<Vec<_>>()).collect::<Vec<_>>());
+            .map(|all| all.iter().map(|message| message.iter().map(part_json).collect::<Vec<_>>()).collect::<Vec<_>>());
         let key = |key: &KeyTried| {
             let matches = key.matches.as_ref().ok();
             json!({"id": &*key.id, "state": state(key.state), "matches": matches, "misfit": key.matches.as_ref().err()})
@@ -97,10 +91,7 @@ impl Explanation {
                 for message in messages {
                     let length: usize = message.iter().filter_map(|part| part.bytes.as_ref()).map(Vec::len).sum();
                     line(out, "signed", &format!("{length} bytes"));
-                    for part in message {
-                        let text = part.bytes.as_deref().map_or_else(|| "(the secret)".to_owned(), escaped);
-                        let _infallible = writeln!(out, "           {:<18} {text}", origin(part));
-                    }
+                    parts_text(out, message, 11);
                 }
             }
         }
@@ -116,8 +107,12 @@ impl Explanation {
 
     fn cause_told(&self) -> String {
         let Some(found) = &self.cause else {
-            return "cause unknown: no known mistake makes the signature hold; most often the secret is another one"
-                .to_owned();
+            let is_judged = |rejection: &Rejection| rejection.code() == Code::SignatureInvalid;
+            let blame = match &self.verdict {
+                Verdict::Refused(rejection) if is_judged(rejection) => "; most often the secret is another one",
+                Verdict::Refused(_) | Verdict::Verified(_) | Verdict::Unasked => "",
+            };
+            return format!("cause unknown: no known mistake makes the signature hold{blame}");
         };
         let detail = if found.detail.is_empty() { String::new() } else { format!(" ({})", found.detail) };
         let key = found.key.as_ref().map_or_else(String::new, |key| format!("; with that it holds, key `{key}`"));
@@ -127,6 +122,24 @@ impl Explanation {
 
 fn line(out: &mut String, name: &str, text: &str) {
     let _infallible = writeln!(out, "{name:<10} {text}");
+}
+
+/// One line for each part, and below it what it is made of.
+fn parts_text(out: &mut String, parts: &[Traced], indent: usize) {
+    for part in parts {
+        let text = part.bytes.as_deref().map_or_else(|| "(the secret)".to_owned(), escaped);
+        let _infallible = writeln!(out, "{:indent$}{:<18} {text}", "", origin(part));
+        parts_text(out, &part.of, indent.saturating_add(2));
+    }
+}
+
+fn part_json(part: &Traced) -> Value {
+    let Some(bytes) = &part.bytes else { return json!({"from": origin(part), "secret": true}) };
+    let mut told = json!({"from": origin(part), "base64": data_encoding::BASE64.encode(bytes), "text": escaped(bytes)});
+    if let (Some(told), false) = (told.as_object_mut(), part.of.is_empty()) {
+        told.insert("of".to_owned(), part.of.iter().map(part_json).collect());
+    }
+    told
 }
 
 fn origin(part: &Traced) -> &str {

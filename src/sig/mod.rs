@@ -19,6 +19,7 @@ pub mod message;
 pub mod native;
 pub mod params;
 pub mod permit;
+pub mod places;
 pub mod public;
 pub mod ring;
 pub mod scheme;

@@ -116,7 +116,7 @@ impl Scheme {
         Self::of(native.facts(), Kind::Native(Arc::new(native)))
     }
 
-    fn of(facts: Facts, kind: Kind) -> Self {
+    pub(in crate::sig) fn of(facts: Facts, kind: Kind) -> Self {
         let key_use = Arc::new(facts.key_use.clone());
         Self { key_use, facts, kind, alternatives: Vec::new(), challenge: None }
     }

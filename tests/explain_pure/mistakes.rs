@@ -59,6 +59,19 @@ pub(crate) const COMMON: &[Mistake] = &[
         sender.body = format!("a=one+two&b={}", fresh()).into_bytes();
         rewritten(sender, |body| body.replace('+', "%20"));
     }),
+    ("form-encoding", |sender| {
+        sender.body = format!("a=one%2Ftwo&b={}", fresh()).into_bytes();
+        rewritten(sender, |body| body.replace("%2F", "%2f"));
+    }),
+    ("form-encoding", |sender| {
+        sender.body = format!("a=one%2ftwo&b={}", fresh()).into_bytes();
+        rewritten(sender, |body| body.replace("%2f", "%2F"));
+    }),
+    ("signature-header", |sender| sender.header = Some("X-Signature")),
+    ("signature-missing", |sender| sender.header = Some("")),
+    ("signature-repeated", |sender| sender.twice = true),
+    ("signature-length", |sender| sender.mac = |key, message| with(Algorithm::Sha256, key, message)[..31].to_vec()),
+    ("signature-malformed", |sender| sender.spelled = |mac| format!("{}!", hex(mac))),
     ("key-hex", |sender| sender.key = Encoding::Hex.decode_secret(&sender.configured).unwrap()),
     ("key-base64", |sender| {
         sender.configured = Encoding::Base64.encode(fresh().as_bytes()).into_bytes();
@@ -126,5 +139,4 @@ pub(crate) const HEADS: &[Mistake] = &[
         sender.mac = |key, message| crate::sender::hmac(key, &[b"post", message.get(4..).unwrap()].concat());
     }),
     ("part-not-signed", |sender| sender.mac = |key, message| crate::sender::hmac(key, message.get(5..).unwrap())),
-    ("signature-header", |sender| sender.header = Some("X-Signature")),
 ];

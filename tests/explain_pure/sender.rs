@@ -1,5 +1,8 @@
 //! A sender that makes one mistake, with a fresh secret and a fresh body every time.
 
+use std::cell::Cell;
+use std::sync::LazyLock;
+
 use countersign::sig::encoding::Encoding;
 use countersign::sig::mac::{Algorithm, Mac};
 
@@ -36,17 +39,31 @@ pub(crate) struct Sender {
     pub(crate) message: Option<Composed>,
     pub(crate) mac: fn(key: &[u8], message: &[u8]) -> Vec<u8>,
     pub(crate) spelled: fn(mac: &[u8]) -> String,
+    /// Another header than the scheme's; empty for none.
     pub(crate) header: Option<&'static str>,
+    /// The header is there twice.
+    pub(crate) twice: bool,
     pub(crate) prefix: Option<&'static str>,
     /// The request is that of this scheme, sent to the route of `scheme`.
     pub(crate) instead: Option<Scheme>,
 }
 
+/// Where all chance of this run comes from; `COUNTERSIGN_SEED=… cargo test` has the same again.
+pub(crate) static SEED: LazyLock<String> = LazyLock::new(|| {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).unwrap();
+    option_env!("COUNTERSIGN_SEED").map_or_else(|| hex(&bytes), str::to_owned)
+});
+
+thread_local! {
+    /// How much of it this test has used.
+    static USED: Cell<u64> = const { Cell::new(0) };
+}
+
 /// Text that nobody has seen before.
 pub(crate) fn fresh() -> String {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).unwrap();
-    Encoding::Hex.encode(&bytes)
+    let used = USED.replace(USED.get() + 1);
+    hex(&Algorithm::Sha256.digest(format!("{} {used}", *SEED).as_bytes()))
 }
 
 pub(crate) fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
@@ -88,6 +105,7 @@ impl Sender {
             mac: hmac,
             spelled: hex,
             header: None,
+            twice: false,
             prefix: None,
             instead: None,
         }
@@ -126,8 +144,10 @@ impl Sender {
         let header = self.header.unwrap_or(header);
         let dated = matches!(scheme, Scheme::TimestampBody | Scheme::Head);
         let dated = if dated { format!("X-HMAC-Timestamp: {stamp}\r\n") } else { String::new() };
+        let times = usize::from(!header.is_empty()) + usize::from(self.twice);
+        let signed = format!("{header}: {prefix}{signature}\r\n").repeat(times);
         let head = format!(
-            "POST {} HTTP/1.1\r\nHost: {}\r\n{header}: {prefix}{signature}\r\n{dated}Content-Length: {}\r\n\r\n",
+            "POST {} HTTP/1.1\r\nHost: {}\r\n{signed}{dated}Content-Length: {}\r\n\r\n",
             self.target,
             self.host,
             self.body.len()

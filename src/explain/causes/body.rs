@@ -58,14 +58,26 @@ fn forms(body: &[u8]) -> Vec<Vec<u8>> {
     if !body.contains(&b'=') || body.contains(&b'{') {
         return Vec::new();
     }
-    let lower = |text: &[u8]| -> Vec<u8> {
-        let escape = |place: usize| text.get(place) == Some(&b'%');
-        let cased = text.iter().enumerate().map(|(place, byte)| {
-            let within = place.checked_sub(1).is_some_and(escape) || place.checked_sub(2).is_some_and(escape);
-            if within { byte.to_ascii_lowercase() } else { *byte }
-        });
-        cased.collect()
-    };
     let (plus, escaped) = (replace(body, b"%20", b"+"), replace(body, b"+", b"%20"));
-    vec![lower(body), lower(&plus), plus, escaped, form::percent_decode(body, true).into_owned()]
+    let mut all = Vec::new();
+    for spaced in [body, &plus, &escaped] {
+        all.extend([false, true].map(|upper| recased(spaced, upper)));
+    }
+    all.extend([plus, escaped, form::percent_decode(body, true).into_owned()]);
+    all
+}
+
+/// The hex digits of every escape in one case.
+pub(super) fn recased(text: &[u8], upper: bool) -> Vec<u8> {
+    let mut left = 0_u8;
+    let cased = text.iter().map(|byte| {
+        let is_digit = left > 0;
+        left = if *byte == b'%' { 2 } else { left.saturating_sub(1) };
+        match (is_digit, upper) {
+            (true, true) => byte.to_ascii_uppercase(),
+            (true, false) => byte.to_ascii_lowercase(),
+            (false, _) => *byte,
+        }
+    });
+    cased.collect()
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::body::recased;
 use super::{Candidate, Cause};
 use crate::sig::declared::trace::Whole;
 use crate::sig::form;
@@ -28,7 +29,8 @@ fn targets(head: &Head) -> Vec<Candidate> {
         (Cause::PathDecoded, [&decoded, query].concat()),
         (Cause::PathDecoded, all_decoded.to_vec()),
         (Cause::PathDecoded, decoded.to_vec()),
-        (Cause::PathDecoded, recased(&head.target)),
+        (Cause::PathDecoded, recased(&head.target, false)),
+        (Cause::PathDecoded, recased(&head.target, true)),
         (Cause::PathSlash, [&slashed, query].concat()),
         (Cause::PathPrefix, [shorter, query].concat()),
     ];
@@ -39,16 +41,6 @@ fn targets(head: &Head) -> Vec<Candidate> {
             ..Candidate::new(cause, "")
         })
         .collect()
-}
-
-/// Hex digits of escapes in lower case.
-fn recased(target: &[u8]) -> Vec<u8> {
-    let mut left = 0_u8;
-    let lower = |byte: &u8| {
-        left = if *byte == b'%' { 3 } else { left.saturating_sub(1) };
-        if left > 0 || byte.is_ascii_digit() { byte.to_ascii_lowercase() } else { *byte }
-    };
-    target.iter().map(lower).collect()
 }
 
 fn hosts(head: &Head) -> Vec<Candidate> {

@@ -1,6 +1,8 @@
 //! Known mistakes. Each is tried by the checking code itself; the first with which the signature holds is the cause.
 
 mod body;
+mod code;
+mod form;
 mod head;
 mod json;
 mod keys;
@@ -43,7 +45,7 @@ pub(super) struct Subject<'a> {
     /// Its ring.
     pub(super) ring: Option<&'a Arc<PreparedRing>>,
     pub(super) whole: Whole<'a>,
-    /// When the request is judged.
+    /// When the mistakes are tried: at the request's own stamp, so that its age is none of them.
     pub(super) time: Moment,
     /// What time it is.
     pub(super) clock: Moment,
@@ -60,12 +62,14 @@ pub(super) struct Candidate {
     head: Option<Head>,
     body: Option<Vec<u8>>,
     public_url: Option<String>,
+    time: Option<Moment>,
 }
 
 impl Candidate {
     /// A mistake of which nothing is said yet.
     fn new(cause: Cause, detail: impl Into<String>) -> Self {
-        Self { cause, detail: detail.into(), scheme: None, ring: None, head: None, body: None, public_url: None }
+        let detail = detail.into();
+        Self { cause, detail, scheme: None, ring: None, head: None, body: None, public_url: None, time: None }
     }
 
     /// The scheme with these changes; none where they come to nothing.
@@ -81,29 +85,47 @@ pub(super) fn find(subject: &Subject<'_>, refusal: Option<&Rejection>) -> Option
     let own = subject.ring.map(|ring| Arc::clone(ring.ring()));
     let ring = own.as_deref().and_then(trial::timeless).or_else(|| subject.rings.first().cloned())?;
     time::judge(subject, (&plain, &ring), refusal).or_else(|| {
-        let candidates = candidates(subject, &plain, &ring);
+        let refused = holds(&plain, &ring, subject.whole, subject.time).err();
+        let candidates = candidates(subject, (&plain, refused.as_ref()), &ring);
         let mut held = candidates.filter_map(|candidate| attempt(subject, (&plain, &ring), candidate));
-        held.next().or_else(|| time::altered(refusal))
+        held.next().or_else(|| form::judge(subject, (&plain, &ring), refused.as_ref()?))
     })
 }
 
 /// Every mistake, likely and cheap ones first.
 fn candidates<'a>(
     subject: &'a Subject<'a>,
-    plain: &'a Arc<Scheme>,
+    (plain, refused): (&'a Arc<Scheme>, Option<&Rejection>),
     ring: &'a Arc<Keyring>,
 ) -> impl Iterator<Item = Candidate> + 'a {
+    // What is refused before any key is tried holds with no other key and with no other signed bytes.
+    let compared = refused.is_none_or(|refused| form::is_compared(refused.code()));
+    let if_compared = move |of: fn(Trial<'a>) -> Vec<Candidate>| {
+        let trial = Trial { subject, plain, ring };
+        compared.then_some(of).into_iter().flat_map(move |of| of(trial))
+    };
+    let json = Some(subject.whole.body).filter(|_| compared).into_iter().flat_map(json::candidates);
     keys::unusable(subject, plain, ring)
         .into_iter()
         .chain(spelling::candidates(subject, plain))
-        .chain(keys::encoded(plain, ring))
+        .chain(if_compared(|trial| keys::encoded(trial.plain, trial.ring).collect()))
         .chain(scheme::algorithms(plain))
+        .chain(form::undemanding(subject, plain, refused))
         .chain(body::candidates(subject.whole.body))
-        .chain(scheme::messages(subject, plain))
-        .chain(head::candidates(subject.whole))
+        .chain(if_compared(|trial| code::made(trial.plain)))
+        .chain(if_compared(|trial| scheme::messages(trial.subject, trial.plain)))
+        .chain(if_compared(|trial| head::candidates(trial.subject.whole)))
         .chain(scheme::others(subject))
-        .chain(json::candidates(subject.whole.body))
-        .chain(scheme::borrowed(plain))
+        .chain(json)
+        .chain(if_compared(|trial| scheme::borrowed(trial.plain)))
+}
+
+/// What candidates are made of.
+#[derive(Clone, Copy)]
+struct Trial<'a> {
+    subject: &'a Subject<'a>,
+    plain: &'a Arc<Scheme>,
+    ring: &'a Arc<Keyring>,
 }
 
 /// Whether the signature holds with this mistake.
@@ -119,6 +141,6 @@ fn attempt(
         site: Site { public_url: candidate.public_url.as_deref().or(whole.site.public_url), ..whole.site },
     };
     let (scheme, ring) = (candidate.scheme.as_ref().unwrap_or(scheme), candidate.ring.as_ref().unwrap_or(ring));
-    let key = holds(scheme, ring, whole, subject.time).ok()?;
+    let key = holds(scheme, ring, whole, candidate.time.unwrap_or(subject.time)).ok()?;
     Some(Found { cause: candidate.cause, detail: candidate.detail, key: Some(key) })
 }

@@ -1,6 +1,6 @@
 //! Mistakes about what is signed, and with what.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 
@@ -10,6 +10,10 @@ use crate::config::scheme::builtins;
 use crate::sig::declared::vary::Change;
 use crate::sig::mac::Algorithm;
 use crate::sig::scheme::Scheme;
+
+/// Every built-in scheme, compiled when the first refusal is explained.
+static BUILT_IN: LazyLock<Vec<Arc<Scheme>>> =
+    LazyLock::new(|| builtins().iter().filter_map(|(name, _)| named::built_in(name)).collect());
 
 const SEPARATORS: [(&str, &str); 14] = [
     (".", "a dot"),
@@ -66,9 +70,8 @@ pub(super) fn messages(subject: &Subject<'_>, scheme: &Arc<Scheme>) -> Vec<Candi
 pub(super) fn others<'a>(subject: &'a Subject<'a>) -> impl Iterator<Item = Candidate> + 'a {
     let doors = subject.doors.iter().filter(|(scheme, _)| !Arc::ptr_eq(scheme, subject.scheme));
     let doors = doors.map(|(scheme, _)| Arc::clone(scheme));
-    let built_in = builtins().iter().filter_map(|(name, _)| named::built_in(name));
-    let members = built_in.flat_map(|scheme| match scheme.alternatives() {
-        [] => vec![scheme],
+    let members = BUILT_IN.iter().flat_map(|scheme| match scheme.alternatives() {
+        [] => vec![Arc::clone(scheme)],
         members => members.to_vec(),
     });
     doors.chain(members).map(|scheme| {
@@ -79,9 +82,10 @@ pub(super) fn others<'a>(subject: &'a Subject<'a>) -> impl Iterator<Item = Candi
 }
 
 /// The carriers of the scheme with the signed bytes of a built-in one.
-pub(super) fn borrowed(scheme: &Arc<Scheme>) -> impl Iterator<Item = Candidate> + '_ {
-    builtins().iter().filter_map(move |(name, _)| {
-        let other = named::built_in(name)?;
-        Candidate::changed(Cause::SignedLike, format!("those of `{name}`"), scheme, &[Change::SignedAs(other)])
-    })
+pub(super) fn borrowed(scheme: &Arc<Scheme>) -> Vec<Candidate> {
+    let like = |other: &Arc<Scheme>| {
+        let told = format!("those of `{}`", other.name());
+        Candidate::changed(Cause::SignedLike, told, scheme, &[Change::SignedAs(Arc::clone(other))])
+    };
+    BUILT_IN.iter().filter_map(like).collect()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Candidate, Cause, Subject};
+use super::{Candidate, Cause, Subject, code};
 use crate::sig::declared::vary::Change;
 use crate::sig::encoding::Encoding;
 use crate::sig::message::Head;
@@ -49,6 +49,9 @@ pub(super) fn candidates(subject: &Subject<'_>, scheme: &Arc<Scheme>) -> Vec<Can
     }
     all.extend(values(subject.whole.head, encoding));
     all.extend(headers(subject, scheme));
+    if scheme.is_code() {
+        all.extend(code::candidates(subject, scheme));
+    }
     all
 }
 
@@ -86,7 +89,7 @@ fn bare(text: &[u8]) -> Vec<u8> {
     text.iter().filter(|byte| **byte != b'"' && **byte != b'\'').copied().collect()
 }
 
-fn replaced(head: &Head, place: usize, value: Vec<u8>) -> Head {
+pub(super) fn replaced(head: &Head, place: usize, value: Vec<u8>) -> Head {
     let mut changed = head.clone();
     let lines: Vec<_> = head.fields.iter().cloned().collect();
     changed.fields.retain(|_| false);
@@ -102,9 +105,30 @@ fn replaced(head: &Head, place: usize, value: Vec<u8>) -> Head {
 fn headers(subject: &Subject<'_>, scheme: &Arc<Scheme>) -> Vec<Candidate> {
     let known = &scheme.facts().known_headers;
     let strangers = subject.whole.head.fields.iter().filter(|field| !known.contains(&field.name));
-    let candidate = |name: &Bytes| {
+    let words: Vec<Change> = words(subject.whole.head).into_iter().map(Change::Word).collect();
+    let candidates = |name: &Bytes| {
+        let moved = Change::SignatureIn(name.clone());
         let told = format!("`{}`", String::from_utf8_lossy(name));
-        Candidate::changed(Cause::SignatureHeader, told, scheme, &[Change::SignatureIn(name.clone())])
+        let plain = Candidate::changed(Cause::SignatureHeader, &*told, scheme, std::slice::from_ref(&moved));
+        let bare = [moved, Change::Word(None)];
+        plain.into_iter().chain(Candidate::changed(Cause::SignatureHeader, told, scheme, &bare)).collect::<Vec<_>>()
     };
-    strangers.filter_map(|field| candidate(&field.name)).collect()
+    let moved: Vec<_> = strangers.flat_map(|field| candidates(&field.name)).collect();
+    let word = |word| Candidate::changed(Cause::SignaturePrefix, "the word before it", scheme, &[word]);
+    words.into_iter().filter_map(word).chain(moved).collect()
+}
+
+/// What may stand before the evidence in a header, and nothing.
+fn words(head: &Head) -> Vec<Option<String>> {
+    let word = |value: &Bytes| {
+        let end = value.iter().position(|byte| *byte == b' ').filter(|end| *end <= 32)?;
+        let word = value.get(..end)?;
+        let plain = word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
+        plain.then(|| String::from_utf8_lossy(word).into_owned())
+    };
+    let mut all: Vec<_> = head.fields.iter().filter_map(|field| word(&field.value)).map(Some).collect();
+    all.sort();
+    all.dedup();
+    all.push(None);
+    all
 }

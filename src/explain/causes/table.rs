@@ -44,6 +44,16 @@ causes! {
     SignatureTwice "signature-encoded-twice" "the signature is base64 of its hex text instead of base64 of its bytes";
     SignaturePadding "signature-padding" "the signature has quotes, white space or other padding round it";
     SignatureHeader "signature-header" "the signature is in another header than the scheme's";
+    SignatureMissing "signature-missing" "the request lacks the signature, or what has to come with it, where the scheme reads it";
+    SignatureRepeated "signature-repeated" "the signature, or what has to come with it, is there more than once";
+    SignatureLength "signature-length" "the signature has another length than the algorithm gives: it was cut, or another algorithm made it";
+    SignatureMalformed "signature-malformed" "what is in the signature's place is not spelled as the scheme reads it";
+    TimestampMalformed "timestamp-malformed" "the timestamp is not written as the scheme reads it";
+    NonceMalformed "nonce-malformed" "the nonce is missing, or is not 1 to 256 visible ASCII characters";
+    FieldMissing "covered-field-missing" "something that the signature covers is missing, or there more than once";
+    Requirement "requirement" "the signature does not say or cover what the scheme demands";
+    Scope "credential-scope" "the credential is for another region or service than the scheme";
+    KeyUnknown "key-unknown" "the request names a key that the keyring does not have, and none of its keys made the signature";
     KeyNewline "key-newline" "the secret ends in a newline on one side only";
     KeyHex "key-hex" "the sender decodes the secret as hex, here it is taken otherwise";
     KeyBase64 "key-base64" "the sender decodes the secret as base64, here it is taken otherwise";
@@ -51,6 +61,8 @@ causes! {
     KeyPrefix "key-prefix" "the sender removes the prefix of the secret (such as `whsec_`), here it is kept";
     KeyEncoded "key-encoded" "the sender signs with the hex or base64 text of the secret, here its bytes are the key";
     KeyQuotes "key-quotes" "the secret has quotes or white space round it on one side only";
+    KeyBare "key-without-ampersand" "the sender's key lacks the `&` that stands behind the consumer's secret in OAuth 1.0a";
+    KeyDerivation "key-derivation" "the sender derives the signing key in another way";
     Algorithm "algorithm" "the sender uses another hash algorithm";
     PlainDigest "plain-digest" "the sender uses a plain digest of secret and message instead of HMAC";
     BodyNewline "body-newline" "a trailing newline of the body was added or removed on the way";
@@ -63,9 +75,12 @@ causes! {
     JsonWhiteSpace "json-white-space" "the JSON body was re-serialised with other white space";
     JsonEscapes "json-escapes" "the JSON body was re-serialised with other unicode escapes";
     JsonKeyOrder "json-key-order" "the JSON body was re-serialised with another key order";
+    BodyNotSigned "body-not-signed" "the signature does not cover the body, and the scheme demands that it does";
+    DigestMalformed "digest-malformed" "the digest of the body is missing, or is not spelled as its header has it";
     BodyAltered "body-altered" "the body is not the one whose digest the request carries, and no known change makes it so";
     TimestampNotSigned "timestamp-not-signed" "the sender does not include the timestamp in the signed bytes";
     PartNotSigned "part-not-signed" "the sender leaves a part out of the signed bytes";
+    FinalNewline "final-newline" "the sender ends the signed bytes with a line feed";
     Separator "separator" "the sender puts another separator between the signed parts";
     PartOrder "part-order" "the sender signs the parts in another order";
     SignedLike "signed-like-another-scheme" "the signed bytes are those of another built-in scheme";

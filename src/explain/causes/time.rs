@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Candidate, Cause, Found, Subject, attempt};
 use crate::explain::{PLAUSIBLE, holds, is_about_time};
-use crate::reject::{Code, Rejection};
+use crate::reject::Rejection;
 use crate::sig::declared::vary::Change;
 use crate::sig::keyring::Keyring;
 use crate::sig::scheme::Scheme;
@@ -27,6 +27,7 @@ pub(super) fn judge(
     if !is_about_time(refusal) {
         return None;
     }
+    // Its own stamp is a time at which its age is none.
     let key = holds(scheme, ring, subject.whole, subject.time).ok()?;
     Some(Found { cause: Cause::Stale, detail: refusal.note().unwrap_or_default().to_owned(), key: Some(key) })
 }
@@ -48,9 +49,10 @@ fn formats(subject: &Subject<'_>, scheme: &Arc<Scheme>) -> impl Iterator<Item = 
             _ => Cause::TimestampFormat,
         };
         let detail = format!("it reads as `{name}`");
-        all.extend(Candidate::changed(cause, &*detail, scheme, &[Change::Stamp(format)]));
+        let at = |candidate| Candidate { time: Some(stamp), ..candidate };
+        all.extend(Candidate::changed(cause, &*detail, scheme, &[Change::Stamp(format)]).map(at));
         let text = Change::StampText(Bytes::from(own.print(stamp)));
-        all.extend(Candidate::changed(cause, detail, scheme, &[Change::Stamp(format), text]));
+        all.extend(Candidate::changed(cause, detail, scheme, &[Change::Stamp(format), text]).map(at));
     }
     all.into_iter()
 }
@@ -63,13 +65,4 @@ pub(super) fn texts(subject: &Subject<'_>, scheme: &Arc<Scheme>) -> Vec<Candidat
         Candidate::changed(Cause::TimestampText, format!("signed as `{name}`"), scheme, &[text])
     };
     Format::NAMES.into_iter().filter_map(candidate).collect()
-}
-
-/// What is left where the digest is all that was found wrong.
-pub(super) fn altered(refusal: Option<&Rejection>) -> Option<Found> {
-    refusal.filter(|refusal| refusal.code() == Code::DigestInvalid).map(|_| Found {
-        cause: Cause::BodyAltered,
-        detail: String::new(),
-        key: None,
-    })
 }

@@ -37,6 +37,8 @@ pub struct Traced {
     pub origin: String,
     /// What it gave; `None` where it is the key.
     pub bytes: Option<Vec<u8>>,
+    /// What it is made of, where it is not the thing itself: the text below a hash, or before it was encoded.
+    pub of: Vec<Traced>,
 }
 
 /// The signed bytes in order.
@@ -45,10 +47,20 @@ pub type Message = Vec<Traced>;
 /// A stamp that is never too old or too new.
 pub(in crate::sig) const ANY_TIME: Bounds = Bounds { past: Duration::MAX, future: Duration::MAX, expiry: false };
 
+impl Traced {
+    /// These bytes, from there.
+    pub(in crate::sig) fn new(origin: &str, bytes: impl AsRef<[u8]>) -> Self {
+        Self { origin: origin.to_owned(), bytes: Some(bytes.as_ref().to_vec()), of: Vec::new() }
+    }
+}
+
 impl Scheme {
-    /// Every message that may be signed, whatever the signature says and however old it is; none where the scheme is code.
+    /// Every message that may be signed, whatever the signature says and however old it is.
     pub fn trace(&self, request: Whole<'_>) -> Result<Vec<Message>, Rejection> {
-        let Kind::Declared(own) = &self.kind else { return Ok(Vec::new()) };
+        let own = match &self.kind {
+            Kind::Declared(own) => own,
+            Kind::Native(native) => return native.trace(request),
+        };
         let json = Json::parse(request.body);
         let claims = claims_of(own, request, json.as_ref())?;
         let scope = Scope { claims: &claims, ..scope(own, request, json.as_ref(), &claims) };
@@ -57,28 +69,41 @@ impl Scheme {
 
     /// The claimed stamp, whatever the time is.
     pub fn stamp(&self, request: Whole<'_>) -> Option<Moment> {
-        let Kind::Declared(own) = &self.kind else { return None };
+        let own = match &self.kind {
+            Kind::Declared(own) => own,
+            Kind::Native(native) => return native.stamp(request),
+        };
         let json = Json::parse(request.body);
         claims_of(own, request, json.as_ref()).ok()?.stamp
     }
 
     /// The signature that each usable key would have made, as it is sent. **These are as good as the key for this one request.**
-    pub(crate) fn expected(&self, ring: &PreparedRing, message: &Message, now: Moment) -> Vec<(Arc<str>, String)> {
-        let Kind::Declared(own) = &self.kind else { return Vec::new() };
-        let Some(field) = own.parts.signatures.first() else { return Vec::new() };
-        match self.facts().key_use.primitive {
-            Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) => {}
+    pub(crate) fn expected(
+        &self,
+        ring: &PreparedRing,
+        (request, message): (Whole<'_>, &Message),
+        now: Moment,
+    ) -> Vec<(Arc<str>, String)> {
+        let algorithm = match self.facts().key_use.primitive {
+            Primitive::Hmac(algorithm) | Primitive::Hash(algorithm) | Primitive::Derived(algorithm) => algorithm,
             Primitive::Public(_) | Primitive::Token => return Vec::new(),
-        }
-        let Some(encoding) = field.encoding else { return Vec::new() };
+        };
+        let Some((prefix, encoding)) = self.spelling() else { return Vec::new() };
+        let derivation = match &self.kind {
+            Kind::Declared(_) => None,
+            Kind::Native(native) => native.derivation(request),
+        };
         let keys = ring.candidates(None, now, usize::MAX).unwrap_or_default();
         let spelled = keys.iter().filter_map(|ready| {
-            let mut mac = ready.mac.clone();
+            let mut mac = match (&derivation, &ready.bytes) {
+                (Some(derivation), Some(secret)) => derivation.mac(algorithm, secret.expose()),
+                (Some(_) | None, _) => ready.mac.clone(),
+            };
             for part in message {
                 let secret = ready.bytes.as_ref().map(Secret::expose);
                 mac.update(part.bytes.as_deref().or(secret).unwrap_or_default());
             }
-            let prefix = String::from_utf8_lossy(&field.prefix);
+            let prefix = String::from_utf8_lossy(&prefix);
             Some((Arc::clone(&ready.key.as_ref()?.id), format!("{prefix}{}", encoding.encode(&mac.finish()))))
         });
         spelled.collect()
@@ -105,9 +130,11 @@ fn claims_of(own: &Declared, request: Whole<'_>, json: Option<&Json>) -> Result<
 fn traced(scope: Scope<'_>, message: &Template) -> Result<Message, Rejection> {
     let part = |part: &Part| {
         Ok(match part {
-            Part::Literal(text) => Traced { origin: String::new(), bytes: Some(text.to_vec()) },
-            Part::Value(value) if value.input == Input::Key => Traced { origin: origin(value), bytes: None },
-            Part::Value(value) => Traced { origin: origin(value), bytes: Some(value_of(scope, value)?) },
+            Part::Literal(text) => Traced::new("", text),
+            Part::Value(value) if value.input == Input::Key => {
+                Traced { bytes: None, ..Traced::new(&origin(value), "") }
+            }
+            Part::Value(value) => Traced::new(&origin(value), value_of(scope, value)?),
         })
     };
     message.0.iter().map(part).collect()

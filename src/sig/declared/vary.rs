@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::parts::{KeyForm, Parts};
+use super::parts::{Demand, KeyForm, Parts};
 use super::trace::{ANY_TIME, origin};
 use crate::sig::encoding::Encoding;
 use crate::sig::mac::Algorithm;
+use crate::sig::message::Head;
+use crate::sig::native::Native;
+use crate::sig::native::explained::Twisted;
 use crate::sig::ring::Primitive;
 use crate::sig::scheme::{Kind, Scheme};
 use crate::sig::stamp::Format;
@@ -44,17 +47,29 @@ pub enum Change {
     AnyKey,
     /// The signature is in this header.
     SignatureIn(Bytes),
+    /// Nothing is demanded beside a signature that holds; of a scheme in code, whatever this request says it is for.
+    Undemanding(Head),
+    /// Another authentication scheme before the evidence, or none.
+    Word(Option<String>),
+    /// The key of OAuth 1.0a without the `&` behind the consumer's secret.
+    BareKey,
+    /// The path is escaped as for S3 instead of as for other services, or the other way round.
+    PathEscapes,
+    /// The signed bytes end in a line feed.
+    FinalNewline,
+    /// The signing key is derived without the text before the secret, or (set) not at all.
+    Underived(bool),
+    /// The last piece of the signed bytes is left out.
+    WithoutLast,
 }
 
 impl Scheme {
-    /// Whether [`Scheme::varied`] can do anything.
-    pub const fn can_vary(&self) -> bool {
-        matches!(self.kind, Kind::Declared(_))
-    }
-
     /// The scheme with these changes and without a window; `None` where nothing changes, or nothing sensible comes out.
     pub fn varied(&self, changes: &[Change]) -> Option<Self> {
-        let Kind::Declared(own) = &self.kind else { return None };
+        let own = match &self.kind {
+            Kind::Declared(own) => own,
+            Kind::Native(native) => return varied_code(native, changes),
+        };
         let mut parts = own.parts.clone();
         if !changes.iter().all(|change| apply(&mut parts, change)) || (parts == own.parts && !changes.is_empty()) {
             return None;
@@ -73,15 +88,54 @@ impl Scheme {
 
     /// How the stamp is written.
     pub fn stamp_format(&self) -> Option<Format> {
-        let Kind::Declared(own) = &self.kind else { return None };
-        own.parts.timestamp.as_ref().map(|field| field.format)
+        match &self.kind {
+            Kind::Declared(own) => own.parts.timestamp.as_ref().map(|field| field.format),
+            Kind::Native(native) => native.stamp_format(),
+        }
     }
 
     /// How the first signature is spelled: its prefix and encoding.
     pub fn spelling(&self) -> Option<(Bytes, Encoding)> {
-        let Kind::Declared(own) = &self.kind else { return None };
-        own.parts.signatures.first().and_then(|field| Some((field.prefix.clone(), field.encoding?)))
+        match &self.kind {
+            Kind::Declared(own) => {
+                own.parts.signatures.first().and_then(|field| Some((field.prefix.clone(), field.encoding?)))
+            }
+            Kind::Native(native) => Some((Bytes::new(), native.encoding())),
+        }
     }
+
+    /// Whether it is code.
+    pub const fn is_code(&self) -> bool {
+        matches!(self.kind, Kind::Native(_))
+    }
+
+    /// What the request says it is for, where that is not what the scheme is for.
+    pub fn other_scope(&self, head: &Head) -> Option<String> {
+        match &self.kind {
+            Kind::Declared(_) => None,
+            Kind::Native(native) => native.other_scope(head),
+        }
+    }
+}
+
+/// A scheme in code; what is changed of the key is the same for all of them.
+fn varied_code(native: &Arc<dyn Native>, changes: &[Change]) -> Option<Scheme> {
+    let is_twist = |change: &&Change| {
+        matches!(change, Change::AnyKey | Change::FinalNewline | Change::WithoutLast | Change::Underived(_))
+    };
+    let is_of_key = |change: &&Change| matches!(change, Change::RawKey | Change::BareKey);
+    let own = changes.iter().filter(|change| !is_twist(change) && !is_of_key(change));
+    let own: Vec<_> = own.cloned().collect();
+    let varied = changes.iter().filter(is_twist).try_fold(native.varied(&own)?, Twisted::of)?;
+    let mut facts = varied.facts();
+    let form = &mut facts.key_use.form;
+    for change in changes.iter().filter(is_of_key) {
+        match change {
+            Change::BareKey => _ = form.pair.take()?,
+            _ => *form = KeyForm { pair: form.pair, ..KeyForm::default() },
+        }
+    }
+    Some(Scheme::of(facts, Kind::Native(varied)))
 }
 
 /// Whether the change means anything here.
@@ -92,7 +146,10 @@ fn apply(parts: &mut Parts, change: &Change) -> bool {
             Primitive::Public(_) | Primitive::Token => return false,
         },
         Change::PlainDigest(first) => return plain_digest(parts, *first),
-        Change::RawKey => parts.key = KeyForm { derive: parts.key.derive.take(), ..KeyForm::default() },
+        Change::RawKey => {
+            parts.key = KeyForm { derive: parts.key.derive.take(), pair: parts.key.pair, ..KeyForm::default() };
+        }
+        Change::BareKey => return parts.key.pair.take().is_some(),
         Change::Encoding(encoding) => parts.signatures.iter_mut().for_each(|field| field.encoding = Some(*encoding)),
         Change::Prefix(prefix) => parts.signatures.iter_mut().for_each(|field| field.prefix = prefix.clone()),
         Change::AnyCase => parts.signatures.iter_mut().for_each(|field| field.any_case = true),
@@ -106,14 +163,40 @@ fn apply(parts: &mut Parts, change: &Change) -> bool {
         Change::SignedAs(other) => return signed_as(parts, other),
         Change::StampText(text) => parts.messages.iter_mut().for_each(|message| replace_stamp(message, text)),
         Change::AnyKey => parts.key_id = None,
-        Change::SignatureIn(header) => match parts.signatures.first_mut() {
-            Some(field) if matches!(field.source, Source::Header(_)) => {
-                field.source = Source::Header(vec![header.clone()]);
-            }
-            Some(_) | None => return false,
+        Change::SignatureIn(header) => return signature_in(parts, header),
+        Change::Word(word) => match &mut parts.params {
+            Some(list) => list.auth_scheme.clone_from(word),
+            None => return false,
         },
+        Change::Undemanding(_) => demand_nothing(parts),
+        Change::FinalNewline => {
+            parts.messages.iter_mut().for_each(|message| message.0.push(Part::Literal(Bytes::from_static(b"\n"))));
+        }
+        Change::PathEscapes | Change::WithoutLast | Change::Underived(_) => return false,
     }
     true
+}
+
+/// In this header instead; of a list of values the list as a whole.
+fn signature_in(parts: &mut Parts, header: &Bytes) -> bool {
+    let source = match (parts.signatures.first_mut().map(|field| &mut field.source), &mut parts.params) {
+        (Some(Source::Param(_)), Some(list)) => &mut list.source,
+        (Some(source), _) => source,
+        (None, _) => return false,
+    };
+    let in_head = !source.in_body() && !matches!(source, Source::Param(_));
+    if in_head {
+        *source = Source::Header(vec![header.clone()]);
+    }
+    in_head
+}
+
+fn demand_nothing(parts: &mut Parts) {
+    parts.require.clear();
+    parts.when.clear();
+    parts.signed_headers.iter_mut().for_each(|signed| signed.require.clear());
+    parts.params.iter_mut().for_each(|list| list.fixed.clear());
+    parts.digest.iter_mut().for_each(|digest| digest.when = Demand::Present);
 }
 
 fn plain_digest(parts: &mut Parts, first: bool) -> bool {

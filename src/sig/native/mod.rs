@@ -3,6 +3,7 @@
 pub(crate) mod aws_sigv4;
 pub(crate) mod carrier;
 pub(in crate::sig) mod check;
+pub(in crate::sig) mod explained;
 pub(crate) mod jwt;
 pub(crate) mod oauth1;
 pub mod rfc9421;
@@ -21,7 +22,7 @@ use super::{Answering, Site};
 use crate::reject::Rejection;
 
 /// A scheme in code: it reads evidence out of a request, and writes it into one. It never sees a key while verifying.
-pub(crate) trait Native: std::fmt::Debug + Send + Sync {
+pub(crate) trait Native: explained::Explained + std::fmt::Debug + Send + Sync {
     /// What it proves and what it leaves open; asked once, at load.
     fn facts(&self) -> Facts;
 

@@ -12,6 +12,7 @@ use super::carrier::RawCarrier;
 use crate::config::compile::edits::FRAMING;
 use crate::sig::native::jwt::{Alg, Jwt, Kid};
 use crate::sig::scheme::Scheme;
+use crate::sig::stamp::Format;
 use crate::sig::template::Source;
 
 const KID: [(&str, Kid); 3] = [("optional", Kid::Optional), ("required", Kid::Required), ("ignored", Kid::Ignored)];
@@ -73,6 +74,7 @@ pub(super) fn compile(name: &str, compiler: &mut Compiler<'_>, raw: &RawJwt) -> 
         audience: texts(raw.audience.as_ref()),
         expires: expires?,
         leeway: leeway?,
+        stamp: Format::Unix,
         max_age: max_age.map_or(Some(None), |age| age.map(Some))?,
         claims,
         lifetime: lifetime?,

@@ -8,7 +8,7 @@ use crate::sig::declared::parts::Pair;
 use crate::sig::native::carrier::Carrier;
 use crate::sig::native::oauth1::{Coverage, Method, Oauth1};
 use crate::sig::scheme::Scheme;
-use crate::sig::stamp::Bounds;
+use crate::sig::stamp::{Bounds, Format};
 use crate::sig::template::Source;
 
 const PLACES: [(&str, bool); 2] = [("header", true), ("query", false)];
@@ -62,6 +62,7 @@ pub(super) fn compile(name: &str, compiler: &mut Compiler<'_>, raw: &RawOauth1) 
         announced,
         body: body?,
         pair: pair?,
+        stamp: Format::Unix,
         bounds: Bounds { past, future, expiry: false },
         realm: raw.realm.as_ref().map(|text| text.value.clone()),
     }))

@@ -5,6 +5,7 @@
 mod canonical;
 mod chunks;
 mod claim;
+mod explained;
 mod payload;
 mod reading;
 mod sealing;

@@ -20,7 +20,7 @@ impl Jwt {
         now: Moment,
     ) -> Result<(Option<Moment>, Option<Moment>), Rejection> {
         let payload = &token.payload;
-        let (exp, nbf, iat) = (moment(payload, "exp")?, moment(payload, "nbf")?, moment(payload, "iat")?);
+        let (exp, nbf, iat) = (self.date(payload, "exp")?, self.date(payload, "nbf")?, self.date(payload, "iat")?);
         if self.expires && exp.is_none() {
             return Err(unmet("a token without `exp` is good for ever"));
         }
@@ -59,6 +59,17 @@ impl Jwt {
         if named { Ok(()) } else { Err(unmet("`aud` does not name the configured audience")) }
     }
 
+    /// A `NumericDate` (RFC 7519 §2): seconds, perhaps with a fraction, in plain digits.
+    pub(super) fn date(&self, payload: &Members, name: &str) -> Result<Option<Moment>, Rejection> {
+        let note = "`exp`, `nbf` or `iat` is not a plain number of seconds";
+        let invalid = || Rejection::from(Code::TimestampInvalid).because(note);
+        match payload.find(name) {
+            None => Ok(None),
+            Some(Json::Number(text)) => plain_seconds(text, self.stamp).map(Some).ok_or_else(invalid),
+            Some(Json::Null | Json::Bool(_) | Json::Text(_) | Json::List(_) | Json::Object(_)) => Err(invalid()),
+        }
+    }
+
     /// The `jti` of a token that is good for one use.
     pub(super) fn nonce(&self, token: &Token) -> Result<Option<Bytes>, Rejection> {
         if !self.single {
@@ -83,21 +94,10 @@ impl Jwt {
     }
 }
 
-/// A `NumericDate` (RFC 7519 §2): seconds, perhaps with a fraction, in plain digits.
-fn moment(payload: &Members, name: &str) -> Result<Option<Moment>, Rejection> {
-    let invalid =
-        || Rejection::from(Code::TimestampInvalid).because("`exp`, `nbf` or `iat` is not a plain number of seconds");
-    match payload.find(name) {
-        None => Ok(None),
-        Some(Json::Number(text)) => plain_seconds(text).map(Some).ok_or_else(invalid),
-        Some(Json::Null | Json::Bool(_) | Json::Text(_) | Json::List(_) | Json::Object(_)) => Err(invalid()),
-    }
-}
-
 /// What is finer than a millisecond is dropped.
-fn plain_seconds(text: &str) -> Option<Moment> {
+fn plain_seconds(text: &str, format: Format) -> Option<Moment> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let whole = Format::Unix.parse(whole.as_bytes())?;
+    let whole = format.parse(whole.as_bytes())?;
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -142,7 +142,7 @@ mod tests {
             ("-1", None),
             ("-0", None),
         ] {
-            assert_eq!(plain_seconds(text).map(Moment::millis), millis, "{text}");
+            assert_eq!(plain_seconds(text, Format::Unix).map(Moment::millis), millis, "{text}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! **Invariant:** nothing in a token chooses how it is verified: `alg` must be the configured one, key URLs and embedded keys are never looked at.
 
 mod claims;
+mod explained;
 mod mint;
 mod token;
 
@@ -20,6 +21,7 @@ use crate::sig::mac::Algorithm;
 use crate::sig::message::Head;
 use crate::sig::ring::{KeyUse, Prepared, Primitive};
 use crate::sig::scheme::{Covers, Facts};
+use crate::sig::stamp::Format;
 use crate::sig::template::Source;
 use token::Token;
 
@@ -50,6 +52,8 @@ pub(crate) struct Jwt {
     pub expires: bool,
     /// How far clocks may differ.
     pub leeway: Duration,
+    /// How its dates are written: in seconds, but where a refusal is explained.
+    pub stamp: Format,
     /// How old a token may be by its `iat`.
     pub max_age: Option<Duration>,
     /// Claims that become headers for the upstream.

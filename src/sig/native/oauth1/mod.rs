@@ -1,6 +1,7 @@
 //! OAuth 1.0a requests with HMAC (RFC 5849): method, URL and every parameter are signed, and the body by its fields or its hash.
 
 mod base;
+mod explained;
 mod params;
 mod sign;
 
@@ -38,6 +39,8 @@ pub(crate) struct Oauth1 {
     pub body: Coverage,
     /// How the two secrets of the key are written.
     pub pair: Pair,
+    /// How the stamp is written: in seconds, but where a refusal is explained.
+    pub stamp: Format,
     /// How far the stamp may lie from now.
     pub bounds: Bounds,
     /// The realm that we write.
@@ -193,7 +196,7 @@ impl Oauth1 {
     }
 
     fn freshness(&self, params: &Params, now: Moment) -> Result<(Moment, Bytes), Rejection> {
-        let stamp = Format::Unix.parse(params.must("oauth_timestamp")?).ok_or(Code::TimestampInvalid)?;
+        let stamp = self.stamp.parse(params.must("oauth_timestamp")?).ok_or(Code::TimestampInvalid)?;
         let is_nonce = |nonce: &&[u8]| (1..=256).contains(&nonce.len()) && nonce.iter().all(u8::is_ascii_graphic);
         let nonce = params.get("oauth_nonce")?.filter(is_nonce).ok_or(Code::NonceInvalid)?;
         self.bounds.judge(stamp, Format::Unix, now)?;
@@ -214,7 +217,8 @@ impl Oauth1 {
     /// **Threat:** a hash that is signed and not checked would let the body be exchanged under a signature that seems to cover it.
     fn body_rule(&self, params: &Params, is_form: bool) -> Result<BodyRule, Rejection> {
         if let Some(text) = params.get("oauth_body_hash")? {
-            let digest = Encoding::Base64.decode(text, false).ok_or(Code::DigestInvalid)?;
+            let misspelt = || Rejection::from(Code::DigestInvalid).because("`oauth_body_hash` is not base64");
+            let digest = Encoding::Base64.decode(text, false).ok_or_else(misspelt)?;
             return Ok(BodyRule::Digests(vec![(self.method.hash(), digest)]));
         }
         let free = self.body == Coverage::Nothing || is_form && self.body.has_forms();

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::structured::{Bare, Params};
-use super::{ALGORITHM, Options};
+use super::{ALGORITHM, Made, Options};
 use crate::reject::{Code, Rejection};
 use crate::sig::declared::claims::is_nonce;
+use crate::sig::mac::Algorithm;
 use crate::sig::stamp::Format;
 use crate::sig::time::Moment;
 
@@ -21,18 +22,18 @@ pub(super) struct Claims {
 
 impl Claims {
     /// An unknown parameter could mean anything, so it is refused.
-    pub(super) fn read(params: &Params) -> Result<Self, Rejection> {
+    pub(super) fn read(params: &Params, made: Made) -> Result<Self, Rejection> {
         let mut claims = Self::default();
         for (name, value) in params {
             match (name.as_str(), value) {
-                ("created", Bare::Integer(secs)) if *secs >= 0 => claims.created = Some(Moment::from_secs(*secs)),
-                ("expires", Bare::Integer(secs)) if *secs >= 0 => claims.expires = Some(Moment::from_secs(*secs)),
+                ("created", Bare::Integer(secs)) if *secs >= 0 => claims.created = Some(made.moment(*secs)),
+                ("expires", Bare::Integer(secs)) if *secs >= 0 => claims.expires = Some(made.moment(*secs)),
                 ("created" | "expires", _) => return Err(Code::TimestampInvalid.into()),
                 ("nonce", Bare::Text(text)) if is_nonce(text.as_bytes()) => claims.nonce = Some(text.clone().into()),
                 ("nonce", _) => return Err(Code::NonceInvalid.into()),
                 ("keyid", Bare::Text(text)) => claims.key_id = Some(text.clone().into()),
                 ("tag", Bare::Text(text)) => claims.tag = Some(text.clone()),
-                ("alg", Bare::Text(text)) if text == ALGORITHM => {}
+                ("alg", Bare::Text(text)) if made.is_named(text) => {}
                 ("alg", _) => return Err(unmet("another algorithm than hmac-sha256")),
                 _ => {
                     let note = "a signature parameter is unknown or not of its type";
@@ -70,6 +71,31 @@ impl Claims {
     pub(super) fn fresh_until(&self, options: &Options) -> Option<Moment> {
         let end = self.created.map(|created| options.bounds.end(created, Format::Unix));
         [end, self.expires].into_iter().flatten().min()
+    }
+}
+
+impl Made {
+    const fn moment(self, number: i64) -> Moment {
+        match self.stamp {
+            Format::UnixMs => Moment::from_millis(number),
+            Format::UnixUs => Moment::from_millis(number.div_euclid(1000)),
+            Format::Unix | Format::Rfc3339 | Format::HttpDate | Format::AzureDate | Format::Base62 | Format::Be64 => {
+                Moment::from_secs(number)
+            }
+        }
+    }
+
+    fn is_named(self, alg: &str) -> bool {
+        match self.algorithm {
+            Algorithm::Sha256 => alg == ALGORITHM,
+            // None of them has a registered name: what there is was made up.
+            Algorithm::Sha1
+            | Algorithm::Sha384
+            | Algorithm::Sha512
+            | Algorithm::Sha3_256
+            | Algorithm::Sha3_384
+            | Algorithm::Sha3_512 => true,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod base;
 mod claims;
 pub mod components;
 mod digest;
+mod explained;
 mod print;
 mod reading;
 mod signing;
@@ -27,13 +28,11 @@ use crate::sig::mac::Algorithm;
 use crate::sig::message::Head;
 use crate::sig::ring::{KeyUse, Prepared, Primitive};
 use crate::sig::scheme::{Covers, Facts};
-use crate::sig::stamp::Bounds;
+use crate::sig::stamp::{Bounds, Format};
 use crate::sig::{Answering, Need, Site};
 
 /// The only value of `alg`.
 const ALGORITHM: &str = "hmac-sha256";
-
-const ALGORITHM_SIZE: usize = Algorithm::Sha256.size();
 
 /// The scheme with its options.
 #[derive(Clone, Debug)]
@@ -41,6 +40,14 @@ pub struct Rfc9421 {
     name: Arc<str>,
     key: KeyForm,
     options: Options,
+    made: Made,
+}
+
+/// How a signature is made and dated: what the RFC says, but where a refusal is explained.
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    algorithm: Algorithm,
+    stamp: Format,
 }
 
 /// What is demanded when verifying, and written when signing.
@@ -121,7 +128,8 @@ impl Options {
 impl Rfc9421 {
     /// The scheme `name`; `key` says how a secret becomes key bytes.
     pub fn new(name: &str, key: KeyForm, options: Options) -> Self {
-        Self { name: Arc::from(name), key, options }
+        let made = Made { algorithm: Algorithm::Sha256, stamp: Format::Unix };
+        Self { name: Arc::from(name), key, options, made }
     }
 
     fn covers(&self, name: &str) -> bool {
@@ -144,7 +152,7 @@ impl Native for Rfc9421 {
             name: Arc::clone(&self.name),
             need: Need::Head,
             signing_need: if self.options.digests() { Need::Feed } else { Need::Head },
-            key_use: KeyUse { form: self.key.clone(), primitive: Primitive::Hmac(Algorithm::Sha256) },
+            key_use: KeyUse { form: self.key.clone(), primitive: Primitive::Hmac(self.made.algorithm) },
             has_key_id: true,
             key_named: self.options.key_id,
             has_timestamp: true,

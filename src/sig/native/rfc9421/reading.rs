@@ -6,7 +6,7 @@ use super::base;
 use super::claims::Claims;
 use super::components::Component;
 use super::structured::{self, Bare, Dictionary, InnerList, Item, Member};
-use super::{ALGORITHM_SIZE, Rfc9421, digest};
+use super::{Rfc9421, digest};
 use crate::reject::{Code, Rejection};
 use crate::sig::message::Head;
 use crate::sig::native::{MOST, Piece, Reading, Request};
@@ -21,10 +21,10 @@ const LABELS: usize = 16;
 const COMPONENTS: usize = 64;
 
 /// One label: what it covers, and the claimed MAC.
-struct Signed {
+pub(super) struct Signed {
     label: String,
     input: InnerList,
-    mac: Vec<u8>,
+    pub(super) mac: Vec<u8>,
 }
 
 impl Rfc9421 {
@@ -49,14 +49,14 @@ impl Rfc9421 {
     /// The key id of the first signature that the policy looks at.
     pub(super) fn first_key_id(&self, head: &Head) -> Option<Bytes> {
         let all = self.signatures(head).ok()?;
-        let mut claims = all.iter().filter_map(|signed| Claims::read(&signed.input.params).ok());
+        let mut claims = all.iter().filter_map(|signed| Claims::read(&signed.input.params, self.made).ok());
         claims.find(|claims| self.options.tag.is_none() || claims.tag == self.options.tag)?.key_id
     }
 
     fn reading(&self, signed: Signed, request: Request<'_>) -> Result<Reading, Rejection> {
-        let claims = Claims::read(&signed.input.params)?;
+        let claims = Claims::read(&signed.input.params, self.made)?;
         claims.judge(&self.options, request.now)?;
-        if signed.mac.len() != ALGORITHM_SIZE {
+        if signed.mac.len() != self.made.algorithm.size() {
             return Err(malformed("not the size of an hmac-sha256"));
         }
         let components = components(&signed.input)?;
@@ -81,7 +81,7 @@ impl Rfc9421 {
     }
 
     /// The signatures with a label that counts.
-    fn signatures(&self, head: &Head) -> Result<Vec<Signed>, Rejection> {
+    pub(super) fn signatures(&self, head: &Head) -> Result<Vec<Signed>, Rejection> {
         let inputs = carrier(head, "signature-input")?;
         let mut macs = carrier(head, "signature")?;
         if inputs.len() > LABELS {
@@ -107,7 +107,7 @@ impl Rfc9421 {
 }
 
 /// The lines of a carrier as one dictionary.
-fn carrier(head: &Head, name: &str) -> Result<Dictionary, Rejection> {
+pub(super) fn carrier(head: &Head, name: &str) -> Result<Dictionary, Rejection> {
     let lines: Vec<&[u8]> = head.fields.all(name).map(AsRef::as_ref).collect();
     if lines.iter().all(|line| line.is_empty()) {
         return Err(Code::SignatureMissing.into());
@@ -119,7 +119,7 @@ fn carrier(head: &Head, name: &str) -> Result<Dictionary, Rejection> {
     Ok(structured::dictionary(&joined)?)
 }
 
-fn components(input: &InnerList) -> Result<Vec<Component>, Rejection> {
+pub(super) fn components(input: &InnerList) -> Result<Vec<Component>, Rejection> {
     let mut all: Vec<Component> = Vec::with_capacity(input.items.len());
     for item in &input.items {
         let component = Component::read(item).map_err(malformed)?;
