@@ -124,17 +124,24 @@ fn an_old_request_is_judged_at_its_own_time_and_its_age_is_told() {
 }
 
 #[test]
-fn the_right_signature_of_a_scheme_that_is_code_is_the_one_that_is_sent() {
+fn the_right_signature_of_a_scheme_that_is_code_is_told_only_to_who_asks() {
     for kind in Kind::ALL {
         let signer = Signer::new(kind, now().secs());
         let request = signer.request();
         let (path, scheme) = (kind.path(), kind.name());
         let other = fresh();
-        let rules = Rules { secret: &signer.configured, lifetime: signer.lifetime, path, scheme, other: &other };
+        let rules = Rules { secret: &signer.configured, lifetime: "", path, scheme, other: &other };
         let told = crate::told(&rules, &request);
         let (_, right) = told.iter().find(|(key, _)| key.as_ref() == "current").unwrap();
         let sent = String::from_utf8(request).unwrap();
         assert!(right.len() > 20 && sent.contains(right.as_str()), "{kind:?} {right}\n{sent}");
+        let stranger = Signer { configured: fresh().into_bytes(), ..signer };
+        let request = stranger.request();
+        let rules = Rules { secret: &stranger.configured, lifetime: "", path, scheme, other: &other };
+        let silent = tell(&explained(&rules, &request, None));
+        let told = crate::told(&rules, &request);
+        let (_, right) = told.iter().find(|(key, _)| key.as_ref() == "current").unwrap();
+        assert!(silent.contains("cause unknown") && !silent.contains(right.as_str()), "{kind:?} {silent}");
     }
 }
 
