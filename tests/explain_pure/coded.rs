@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use countersign::explain::{Explanation, Question, Verdict, explain};
+use countersign::sig::mac::Algorithm;
 use countersign::sig::time::Moment;
 
 use crate::sender::{SEED, fresh, hmac};
@@ -160,6 +161,14 @@ fn a_form_that_is_wrong_is_blamed_with_its_place_and_no_secret_is() {
         assert!(text.contains(wanted) && text.contains(place), "{text}");
         assert!(!text.contains("the secret is another one"), "{text}");
     }
+}
+
+#[test]
+fn what_the_gateway_knows_of_a_form_is_told_beside_the_length() {
+    let mut signer = Signer::new(Kind::Jwt, now().secs());
+    (signer.algorithm, signer.key) = (Algorithm::Sha512, fresh().into_bytes());
+    let text = asked(&signer, &fresh(), None).text(&[]);
+    assert!(text.contains("it has 64 bytes, and 32 are wanted; `alg` is not the configured algorithm"), "{text}");
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>

@@ -49,25 +49,25 @@ pub(super) fn judge(subject: &Subject<'_>, (scheme, ring): (&Scheme, &Keyring), 
         return found(Cause::KeyUnknown, unknown_key(subject, scheme, ring)?);
     }
     let (_, cause) = FORMS.iter().find(|(code, _)| *code == refused.code())?;
-    let note = refused.note().unwrap_or_default().to_owned();
+    let note = refused.note().map(str::to_owned);
     let (cause, told) = match (cause, scheme.misspelt(subject.whole)) {
         (Cause::SignatureMalformed, Some(Misspelt::Size(size, wanted))) => {
-            (Cause::SignatureLength, format!("it has {size} bytes, and {wanted} are wanted"))
+            (Cause::SignatureLength, Some(format!("it has {size} bytes, and {wanted} are wanted")))
         }
         (Cause::SignatureMalformed, Some(Misspelt::Prefix(prefix))) => {
-            (*cause, format!("it does not begin with `{prefix}`"))
+            (*cause, Some(format!("it does not begin with `{prefix}`")))
         }
-        (Cause::SignatureMalformed, Some(Misspelt::Encoding(name))) => (*cause, format!("it is not {name}")),
+        (Cause::SignatureMalformed, Some(Misspelt::Encoding(name))) => (*cause, Some(format!("it is not {name}"))),
         // The gateway told nothing more: every form was right, and the body alone is another.
-        (Cause::DigestMalformed, _) if note.is_empty() => (Cause::BodyAltered, note),
+        (Cause::DigestMalformed, _) if note.is_none() => (Cause::BodyAltered, None),
         (Cause::Requirement, _) => match scheme.other_scope(subject.whole.head) {
-            Some(told) => (Cause::Scope, told),
-            None => (*cause, note),
+            Some(told) => return found(Cause::Scope, told),
+            None => (*cause, None),
         },
-        (cause, _) => (*cause, note),
+        (cause, _) => (*cause, None),
     };
     let place = place(cause, &scheme.places(subject.whole));
-    let detail: Vec<String> = [place, Some(told)].into_iter().flatten().filter(|text| !text.is_empty()).collect();
+    let detail: Vec<String> = [place, told, note].into_iter().flatten().collect();
     found(cause, detail.join("; "))
 }
 
