@@ -76,7 +76,8 @@ def rewritten(text, costs, headroom):
         section = line.strip("[]") if line.startswith("[") else section
         name = line.partition(" = ")[0]
         if name in costs.get(section, {}):
-            line = f"{name} = {round(costs[section][name] * (1 + headroom), 1)}"
+            allowed = costs[section][name] * (1 + headroom)
+            line = f"{name} = {allowed:.1f}" if allowed < 1000 else f"{name} = {allowed:.0f}"
         lines.append(line)
     return "\n".join(lines) + "\n"
 
