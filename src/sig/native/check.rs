@@ -78,6 +78,7 @@ impl Check {
         };
         if facts.need == Need::Whole {
             let public_url = site.public_url.map(str::to_owned);
+            native.glance(Request { head, site, now, body: None, answering })?;
             check.claimed = native.claimed_key_id(head);
             check.kept = Some(Kept { head: head.clone(), public_url, answered: answering.map(Answered::new) });
             return Ok(check);
