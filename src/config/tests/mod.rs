@@ -12,6 +12,7 @@ mod lint;
 mod problems;
 mod process;
 mod routes;
+mod tenants;
 mod verified;
 
 /// A directory with a certificate, keys and configuration files.
