@@ -106,7 +106,9 @@ impl Gate {
         (site, now, macs): (Site<'_>, Moment, usize),
     ) -> Option<Result<Check, Rejection>> {
         let mut whole = head.clone();
-        announced.iter().for_each(|name| whole.fields.append(name.clone(), ""));
+        for name in announced {
+            whole.fields.append(name.clone(), "");
+        }
         let may_follow = |door: &&Door| door.scheme.verifies_behind() && door.scheme.is_chosen(&whole);
         let door = self.doors.iter().find(may_follow).filter(|_| self.door(head).is_none())?;
         let terms = Terms { site, now, macs, answering: Some(answering), behind: true };

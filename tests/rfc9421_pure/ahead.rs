@@ -5,7 +5,7 @@ use super::*;
 /// A signature of `key` under `label`, made `seconds` after [`NOW`].
 fn labelled(options: &str, key: &str, seconds: i64) -> Head {
     let seal = Seal::new(scheme(options), named(&[key]), With::Newest);
-    let (mut head, now) = (head(), Moment::from_secs(NOW.secs() + seconds));
+    let (mut head, now) = (head(), Moment::from_secs(NOW.secs().saturating_add(seconds)));
     let mut signing = seal.start(&mut head, Site::default(), now, [7; 16]).unwrap();
     signing.feed(BODY);
     signing.finish(&mut head, None).unwrap();
@@ -22,7 +22,7 @@ fn both(first: &Head, second: &Head) -> Head {
 }
 
 fn verdict(options: &str, head: &Head, seconds: i64) -> Result<Permit, Rejection> {
-    let now = Moment::from_secs(NOW.secs() + seconds);
+    let now = Moment::from_secs(NOW.secs().saturating_add(seconds));
     judge((&scheme(options), named(&["k1", "k2"])), head, BODY, (None, now))
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
+mod answers;
 mod challenge;
 mod examples;
 mod files;
