@@ -8,7 +8,7 @@ use crate::sig::check::{Check, Terms};
 use crate::sig::declared::trace::Whole;
 use crate::sig::key::{Key, Window};
 use crate::sig::keyring::Keyring;
-use crate::sig::ring::PreparedRing;
+use crate::sig::ring::{Candidates, PreparedRing};
 use crate::sig::scheme::Scheme;
 use crate::sig::secret::Secret;
 use crate::sig::time::Moment;
@@ -24,8 +24,8 @@ pub(super) fn holds(
     now: Moment,
 ) -> Result<Arc<str>, Rejection> {
     let prepared = Arc::new(PreparedRing::new(scheme, Arc::clone(ring)));
-    let terms = Terms { site: whole.site, now, macs: MOST.saturating_mul(2), answering: None };
-    let mut check = Check::open(scheme, Some(prepared), whole.head, terms)?;
+    let terms = Terms { site: whole.site, now, macs: MOST.saturating_mul(2), answering: None, behind: false };
+    let mut check = Check::open(scheme, Candidates::Ring(prepared), whole.head, terms)?;
     let permit = if check.need() == Need::Whole {
         check.close(Some(whole.body))?
     } else {

@@ -1,11 +1,14 @@
 //! Which schemes, which keys: the part of a route that verifies.
 
+mod ready;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::ready::Ready;
 use crate::reject::{Code, Rejection};
 use crate::sig::check::{Check, Terms};
 use crate::sig::keyring::Keyring;
@@ -60,12 +63,6 @@ struct Door {
     keys: Ready,
 }
 
-#[derive(Clone)]
-enum Ready {
-    Ring(Arc<PreparedRing>),
-    Captured { pattern: Vec<NamePart>, rings: Arc<HashMap<String, Arc<PreparedRing>>> },
-}
-
 impl Gate {
     /// Makes every key ready for its scheme. A scheme with `any_of` counts as its members, in order.
     pub fn new(alternatives: Vec<Alternative>) -> Self {
@@ -84,7 +81,8 @@ impl Gate {
     /// Reads the evidence and refuses cheaply: form, time; before any body byte. An unknown key id is not refused here.
     pub fn open(&self, head: &Head, site: Site<'_>, now: Moment, macs: usize) -> Result<Check, Rejection> {
         let door = self.door(head).ok_or(Code::SignatureMissing)?;
-        Check::open(&door.scheme, door.keys.usable(site, now), head, Terms { site, now, macs, answering: None })
+        let terms = Terms { site, now, macs, answering: None, behind: false };
+        Check::open(&door.scheme, door.keys.usable(site, now), head, terms)
     }
 
     /// The same for the head of an answer: method, target and authority are the request's, the fields are the answer's own.
@@ -95,8 +93,31 @@ impl Gate {
         (site, now, macs): (Site<'_>, Moment, usize),
     ) -> Result<Check, Rejection> {
         let door = self.door(head).ok_or(Code::SignatureMissing)?;
-        let terms = Terms { site, now, macs, answering: Some(answering) };
+        let terms = Terms { site, now, macs, answering: Some(answering), behind: false };
         Check::open(&door.scheme, door.keys.usable(site, now), head, terms)
+    }
+
+    /// The same where `announced` are the (lower-case) fields to come behind the body, for [`Check::learn`]; `None` where the signature is not one of them.
+    pub fn open_answer_behind(
+        &self,
+        head: &Head,
+        announced: &[Bytes],
+        answering: Answering<'_>,
+        (site, now, macs): (Site<'_>, Moment, usize),
+    ) -> Option<Result<Check, Rejection>> {
+        let mut whole = head.clone();
+        for name in announced {
+            whole.fields.append(name.clone(), "");
+        }
+        let may_follow = |door: &&Door| door.scheme.verifies_behind() && door.scheme.is_chosen(&whole);
+        let door = self.doors.iter().find(may_follow).filter(|_| self.door(head).is_none())?;
+        let terms = Terms { site, now, macs, answering: Some(answering), behind: true };
+        Some(Check::open(&door.scheme, door.keys.usable(site, now), head, terms))
+    }
+
+    /// Whether a signature may come behind a body, so that trailers are worth asking for.
+    pub fn verifies_behind(&self) -> bool {
+        self.doors.iter().any(|door| door.scheme.verifies_behind())
     }
 
     /// Whether the request names a usable key that only observes; asked when [`Gate::open`] refused.
@@ -193,76 +214,14 @@ impl Gate {
     }
 }
 
-impl Ready {
-    /// `None`: nobody has that ring.
-    fn ring(&self, site: Site<'_>) -> Option<Arc<PreparedRing>> {
-        match self {
-            Self::Ring(ring) => Some(Arc::clone(ring)),
-            Self::Captured { pattern, rings } => {
-                let name = pattern.iter().map(|part| part.text(site)).collect::<Option<String>>()?;
-                rings.get(&name).cloned()
-            }
-        }
-    }
-
-    /// The same at `now`. **Threat:** a tenant whose keys have all expired answers like a name that nobody has, or names could be told apart.
-    fn usable(&self, site: Site<'_>, now: Moment) -> Option<Arc<PreparedRing>> {
-        let live = |ring: &Arc<PreparedRing>| ring.ring().usable(now).next().is_some();
-        self.ring(site).filter(|ring| matches!(self, Self::Ring(_)) || live(ring))
-    }
-
-    fn captures(&self) -> Vec<Arc<str>> {
-        let pattern = match self {
-            Self::Ring(_) => &[][..],
-            Self::Captured { pattern, .. } => pattern,
-        };
-        let name = |part: &NamePart| match part {
-            NamePart::Literal(_) => None,
-            NamePart::Capture(name) => Some(Arc::clone(name)),
-        };
-        pattern.iter().filter_map(name).collect()
-    }
-
-    fn rings(&self) -> Box<dyn Iterator<Item = &Arc<PreparedRing>> + '_> {
-        match self {
-            Self::Ring(ring) => Box::new(std::iter::once(ring)),
-            Self::Captured { rings, .. } => Box::new(rings.values()),
-        }
-    }
-}
-
-impl NamePart {
-    fn text<'a>(&'a self, site: Site<'a>) -> Option<&'a str> {
-        match self {
-            Self::Literal(text) => Some(text),
-            Self::Capture(name) => {
-                let (_, bytes) = site.captures.iter().find(|(known, _)| known == name)?;
-                std::str::from_utf8(bytes).ok()
-            }
-        }
-    }
-}
-
 fn doors(alternative: Alternative) -> Vec<Door> {
     let Alternative { scheme, keys } = alternative;
     let members = match scheme.alternatives() {
         [] => vec![scheme],
         members => members.to_vec(),
     };
-    let door = |scheme: Arc<Scheme>| Door { keys: ready(&scheme, &keys), scheme };
+    let door = |scheme: Arc<Scheme>| Door { keys: Ready::new(&scheme, &keys), scheme };
     members.into_iter().map(door).collect()
-}
-
-fn ready(scheme: &Scheme, keys: &Keys) -> Ready {
-    match keys {
-        Keys::Ring(ring) => Ready::Ring(Arc::new(PreparedRing::new(scheme, Arc::clone(ring)))),
-        Keys::Captured { pattern, rings } => {
-            // Of many tenants most are silent, and of a name that nobody has nothing could be computed ahead either.
-            let prepare = |ring: &Arc<Keyring>| Arc::new(PreparedRing::lazy(scheme, Arc::clone(ring)));
-            let rings = rings.iter().map(|(name, ring)| (name.clone(), prepare(ring))).collect();
-            Ready::Captured { pattern: pattern.clone(), rings: Arc::new(rings) }
-        }
-    }
 }
 
 fn unique(mut names: Vec<Bytes>) -> Vec<Bytes> {

@@ -71,10 +71,17 @@ pub struct Answers {
     pub gate: Option<Gate>,
     /// Signs what goes back to the client.
     pub seal: Option<Seal>,
-    /// Whether a signed body is held, or streams with its signature in the trailers.
+    /// Whether a body is held, or streams: verified with its end kept back, signed with the signature in its trailers.
     pub body: BodyMode,
     /// Most bytes of an answer that are held.
     pub max: usize,
+}
+
+impl Answers {
+    /// Whether the signature of a streamed answer may follow its body.
+    pub fn takes_trailers(&self) -> bool {
+        self.body == BodyMode::Stream && self.gate.as_ref().is_some_and(Gate::verifies_behind)
+    }
 }
 
 /// What a route demands of a request.

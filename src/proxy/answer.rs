@@ -11,10 +11,14 @@ use super::budget::{Holder, Share};
 use super::exchange::{Answer, AnswerBody, Exchange, Piece};
 use super::forward;
 use super::signed::{Pieces, Signed};
+use super::verified::{Verified, judge, unverified};
 use super::visit::{Entered, Visit};
+use crate::policy::Gate;
 use crate::policy::route::{BodyMode, Route};
 use crate::reject::{Code, Rejection};
-use crate::sig::message::{Fields, Head};
+use crate::replay::Claim;
+use crate::sig::check::Check;
+use crate::sig::message::{Fields, Head, Method};
 use crate::sig::{Answering, Need, Site};
 
 /// What the client asked, as far as the signature of the answer needs it.
@@ -53,7 +57,7 @@ impl Whole {
     }
 }
 
-/// Judges an answer to the request `sent`; what does not hold never reaches the client.
+/// Judges an answer to the request `sent`. What does not hold never reaches the client; of one that streams, never its end.
 pub async fn verify(
     (visit, entered): (&Visit, &Entered),
     sent: Option<&Head>,
@@ -61,28 +65,68 @@ pub async fn verify(
 ) -> Result<Answer, Rejection> {
     let route = &entered.matched.route;
     let (Some(gate), Some(sent)) = (&route.answers.gate, sent) else { return Ok(answer) };
-    let unverified = |why: &Rejection| {
-        let note = format!("{}: {}", why.code().reason().code, why.note().unwrap_or_default());
-        Rejection::from(Code::AnswerUnverified).because(note)
-    };
     let head = Head { fields: std::mem::take(&mut answer.fields), ..sent.clone() };
+    let opened = open((visit, entered), gate, (&head, sent), &answer);
+    let (mut check, behind) = opened.map_err(|why| unverified(&why))?;
+    let may_stream = route.answers.body == BodyMode::Stream && may_stream(visit, sent, &answer);
+    let body = match answer.body {
+        AnswerBody::Stream(inner) if may_stream && check.need() != Need::Whole => {
+            AnswerBody::Stream(Box::new(Verified::new(inner, check, behind)))
+        }
+        body => {
+            let whole = hold((visit, entered), body).await?;
+            let verdict = if check.need() == Need::Whole {
+                check.close(Some(&whole.bytes)).map(drop)
+            } else {
+                check.feed(&whole.bytes);
+                let trailers = whole.trailers.clone().unwrap_or_default();
+                judge(check, behind.then_some(&trailers))
+            };
+            verdict.map_err(|why| unverified(&why))?;
+            // No signature covers trailers: they stay behind.
+            Whole { trailers: None, ..whole }.into_body()
+        }
+    };
+    Ok(Answer { status: answer.status, fields: head.fields, body })
+}
+
+/// Reads the evidence, and whether the signature is yet to come: in the head, or where it is announced.
+fn open(
+    (visit, entered): (&Visit, &Entered),
+    gate: &Gate,
+    (head, sent): (&Head, &Head),
+    answer: &Answer,
+) -> Result<(Check, bool), Rejection> {
+    let route = &entered.matched.route;
     let public_url = forward::origin(sent);
     let site = Site { public_url: Some(&public_url), captures: &entered.matched.captures };
-    let now = visit.worker.process.clock.now();
-    let mut check = gate
-        .open_answer(&head, Answering { status: answer.status, request: sent }, (site, now, route.limits.macs))
-        .map_err(|why| unverified(&why))?;
-    let whole = hold((visit, entered), answer.body).await?;
-    let verdict = if check.need() == Need::Whole {
-        check.close(Some(&whole.bytes))
-    } else {
-        check.feed(&whole.bytes);
-        check.close(None)
+    let answering = Answering { status: answer.status, request: sent };
+    let terms = (site, visit.worker.process.clock.now(), route.limits.macs);
+    if let AnswerBody::Stream(body) = &answer.body
+        && let Some(check) = gate.open_answer_behind(head, body.announced(), answering, terms)
+    {
+        return check.map(|check| (check, true));
+    }
+    gate.open_answer(head, answering, terms).map(|check| (check, false))
+}
+
+/// Whether the client would see that the end is missing: there is a body, and a length or a framing that says where it ends.
+fn may_stream(visit: &Visit, sent: &Head, answer: &Answer) -> bool {
+    let AnswerBody::Stream(body) = &answer.body else { return false };
+    let bodiless = sent.method == Method::HEAD || matches!(answer.status, 204 | 205 | 304);
+    !bodiless && body.remaining() != Some(0) && (visit.sees_ends || body.remaining().is_some())
+}
+
+/// The upstream has answered: the claim is settled, or will be by the verdict on the answer.
+pub fn settle(claim: Option<Claim>, answer: &mut Answer) {
+    let status = answer.status;
+    let left = match &mut answer.body {
+        AnswerBody::Stream(body) => claim.and_then(|claim| body.settle(claim, status)),
+        AnswerBody::Empty | AnswerBody::Bytes(_) => claim,
     };
-    verdict.map_err(|why| unverified(&why))?;
-    // No signature covers trailers: they stay behind.
-    let whole = Whole { trailers: None, ..whole };
-    Ok(Answer { status: answer.status, fields: head.fields, body: whole.into_body() })
+    if let Some(claim) = left {
+        claim.settle(status);
+    }
 }
 
 /// Signs an answer after the route's edits; held, or streamed with the signature in its trailers.
@@ -148,7 +192,7 @@ async fn hold((visit, entered): (&Visit, &Entered), body: AnswerBody) -> Result<
     };
     let (mut buffer, mut trailers) = (BytesMut::new(), None);
     while let Some(piece) = poll_fn(|cx| stream.poll_piece(cx)).await {
-        match piece.map_err(|_| Code::UpstreamClosed)? {
+        match piece.map_err(|_| stream.why().cloned().unwrap_or_else(|| Code::UpstreamClosed.into()))? {
             Piece::Data(data) => {
                 if buffer.len().saturating_add(data.len()) > entered.matched.route.answers.max {
                     return Err(Code::AnswerTooLarge.into());

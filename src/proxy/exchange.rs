@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::tls::Handshake;
 use crate::policy::listen::Listener;
 use crate::reject::Rejection;
+use crate::replay::Claim;
 use crate::sig::message::{Fields, Head};
 
 /// A request on its way through the gateway.
@@ -22,6 +23,8 @@ pub struct Exchange {
     pub connection: Rc<Connection>,
     /// Whether the request came over HTTP/2.
     pub http2: bool,
+    /// Whether the client sees where a body of unknown length ends: HTTP/1.0 takes a broken connection for the end.
+    pub sees_ends: bool,
     /// The client asked for `Upgrade: websocket` in a well-formed way; taking it completes after our 101.
     pub upgrade: Option<Upgrade>,
     /// What the adapter found wrong: to be answered before anything else is looked at. The head is then for the record only.
@@ -104,4 +107,19 @@ pub trait Streaming {
 
     /// Exact number of data bytes still to come, where known.
     fn remaining(&self) -> Option<u64>;
+
+    /// Lower-case names of the fields that are announced to follow the body.
+    fn announced(&self) -> &[Bytes] {
+        &[]
+    }
+
+    /// After [`Broken`]: why, where it was broken off here.
+    fn why(&self) -> Option<&Rejection> {
+        None
+    }
+
+    /// Takes the request's claim where a verdict on the answer is still open; settles it with `status` when that is in.
+    fn settle(&mut self, claim: Claim, _status: u16) -> Option<Claim> {
+        Some(claim)
+    }
 }

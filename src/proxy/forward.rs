@@ -116,6 +116,10 @@ pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange
     if !guard::is_covered(route, request_id::HEADER.as_bytes()) {
         head.fields.set(request_id::HEADER, Bytes::copy_from_slice(visit.request_id().as_bytes()));
     }
+    // Or the upstream would not send the signature there (RFC 9110 §6.5.1).
+    if route.answers.takes_trailers() && !guard::is_covered(route, b"te") {
+        head.fields.set("te", "trailers");
+    }
     edit(&mut head.fields, &route.request);
     if let (Some(name), Some(subject)) = (&route.subject_header, &exchange.connection.subject) {
         head.fields.set(name.clone(), subject.clone());

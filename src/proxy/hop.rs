@@ -104,6 +104,11 @@ pub fn strip_response(fields: &mut Fields) {
     strip(fields, &nominated);
 }
 
+/// Lower-case names of the fields that are announced to follow the body (RFC 9110 §6.6.2).
+pub fn announced(fields: &Fields) -> Vec<Bytes> {
+    tokens(fields, "trailer").map(lower).collect()
+}
+
 /// Removes from a response's trailers what must not be there: framing, identity, credentials, routing.
 pub fn strip_trailers(trailers: &mut Fields) {
     trailers.retain(|field| !is_one_of(&HOP, field) && !is_one_of(&NOT_IN_TRAILERS, field) && !essential(&field.name));

@@ -64,9 +64,7 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
     }
     let (admission, claim) = visit.claim(route, admission).await?;
 
-    let reply = forward::send(visit, &entered, &admission, forward::Parcel { exchange, body }).await?;
-    if let Some(claim) = claim {
-        claim.settle(reply.status);
-    }
+    let mut reply = forward::send(visit, &entered, &admission, forward::Parcel { exchange, body }).await?;
+    answer::settle(claim, &mut reply);
     answer::seal((visit, &entered), asked, reply).await
 }

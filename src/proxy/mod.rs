@@ -26,5 +26,6 @@ pub mod told;
 pub mod tunnel;
 pub mod upstream;
 pub mod verdict;
+pub mod verified;
 pub mod visit;
 pub mod worker;

@@ -6,6 +6,8 @@ use bytes::Bytes;
 
 use super::budget::Share;
 use super::exchange::{Broken, Piece, Streaming};
+use crate::reject::Rejection;
+use crate::replay::Claim;
 use crate::sig::message::{Fields, Head};
 use crate::sig::signing::Signing;
 
@@ -82,6 +84,14 @@ impl Streaming for Signed {
         }
         let signing = self.signing.take();
         Poll::Ready(signing.map(|signing| self.finish(signing)))
+    }
+
+    fn why(&self) -> Option<&Rejection> {
+        self.inner.why()
+    }
+
+    fn settle(&mut self, claim: Claim, status: u16) -> Option<Claim> {
+        self.inner.settle(claim, status)
     }
 
     fn remaining(&self) -> Option<u64> {

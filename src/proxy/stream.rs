@@ -53,10 +53,9 @@ pub async fn travel(
     let (admission, claim) = visit.claim(route, admission).await?;
     let reply = outflow.finish(&admission, route).await?;
     visit.answered(reply.answer.status, asked.elapsed());
-    if let Some(claim) = claim {
-        claim.settle(reply.answer.status);
-    }
-    answer::verify((visit, entered), sent.as_ref(), reply.answer).await
+    let mut answer = answer::verify((visit, entered), sent.as_ref(), reply.answer).await?;
+    answer::settle(claim, &mut answer);
+    Ok(answer)
 }
 
 /// Feeds the check and passes on what arrives.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use super::exchange::{AnswerBody, Broken, Piece, Streaming};
-use crate::telemetry::record::Record;
+use crate::reject::Rejection;
+use crate::telemetry::record::{Record, Verdict};
 use crate::telemetry::{InFlight, Shard};
 
 /// A record that tells itself when dropped.
@@ -65,6 +66,14 @@ impl Told {
         }
     }
 
+    /// A verdict that came too late for the head is told all the same.
+    fn broke_off(&mut self, why: Option<&Rejection>) {
+        if let Some(why) = why {
+            self.record.verdict = Verdict::Refused;
+            self.record.rejection = Some(why.clone());
+        }
+    }
+
     fn sent(&mut self, bytes: usize) {
         self.record.sent = self.record.sent.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
@@ -108,7 +117,7 @@ impl Streaming for Followed {
         match &polled {
             Poll::Ready(Some(Ok(Piece::Data(bytes)))) => self.told.sent(bytes.len()),
             Poll::Ready(Some(Ok(Piece::Trailers(_))) | None) => self.told.complete = true,
-            Poll::Ready(Some(Err(_))) => {}
+            Poll::Ready(Some(Err(_))) => self.told.broke_off(self.inner.why()),
             Poll::Pending => {
                 return self.poll_deadline(cx).map(|()| Some(Err(Broken)));
             }

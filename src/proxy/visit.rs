@@ -32,6 +32,8 @@ pub struct Visit {
     pub(super) told: Told,
     /// How it is refused.
     errors: ErrorShape,
+    /// Whether the client sees where a body of unknown length ends.
+    pub(super) sees_ends: bool,
 }
 
 /// A request that has found its route.
@@ -53,6 +55,7 @@ impl Visit {
             told: Told::new(record(exchange, worker, now), &worker.shard),
             worker: Rc::clone(worker),
             errors: ErrorShape::Problem,
+            sees_ends: exchange.sees_ends,
         }
     }
 

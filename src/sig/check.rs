@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::message::Head;
+use super::message::{Fields, Head};
 use super::permit::Permit;
-use super::ring::PreparedRing;
+use super::ring::Candidates;
 use super::scheme::{Kind, Scheme};
 use super::time::Moment;
 use super::{Need, Site, declared, native};
@@ -23,13 +23,14 @@ pub struct Terms<'a> {
     pub macs: usize,
     /// Set where the head is an answer's.
     pub answering: Option<super::Answering<'a>>,
+    /// Whether the signature follows the body, in its trailers. Ask [`Scheme::verifies_behind`] first.
+    pub behind: bool,
 }
 
 /// Evidence was read and found well-formed and fresh; whether it is true shows at [`Check::close`].
 pub struct Check {
     scheme: Arc<Scheme>,
-    /// `None`: nobody has the captured ring's name, which answers like an unknown key.
-    ring: Option<Arc<PreparedRing>>,
+    keys: Candidates,
     now: Moment,
     key_id: Option<Bytes>,
     stamp: Option<Moment>,
@@ -46,23 +47,18 @@ enum Inner {
 
 impl Check {
     /// Reads the evidence; refuses what is missing, stale or misspelled, in that order, before any body byte.
-    pub fn open(
-        scheme: &Arc<Scheme>,
-        ring: Option<Arc<PreparedRing>>,
-        head: &Head,
-        terms: Terms<'_>,
-    ) -> Result<Self, Rejection> {
+    pub fn open(scheme: &Arc<Scheme>, keys: Candidates, head: &Head, terms: Terms<'_>) -> Result<Self, Rejection> {
         let (key_id, stamp, inner) = match &scheme.kind {
             Kind::Declared(own) => {
-                let check = declared::check::Check::open(own, ring.clone(), head, terms)?;
+                let check = declared::check::Check::open(own, keys.clone(), head, terms)?;
                 (check.key_id().cloned(), check.stamp(), Inner::Declared(check))
             }
             Kind::Native(own) => {
-                let check = native::check::Check::open((own, scheme.facts()), ring.as_deref(), head, terms)?;
+                let check = native::check::Check::open((own, scheme.facts()), &keys, head, terms)?;
                 (check.key_id().cloned(), check.stamp(), Inner::Native(check))
             }
         };
-        Ok(Self { scheme: Arc::clone(scheme), ring, now: terms.now, key_id, stamp, keeps: false, inner })
+        Ok(Self { scheme: Arc::clone(scheme), keys, now: terms.now, key_id, stamp, keeps: false, inner })
     }
 
     /// What is needed of the body.
@@ -101,17 +97,16 @@ impl Check {
 
     /// Whether the request names a key that we have and may use; also true where the scheme has no key ids.
     pub fn names_known_key(&self) -> bool {
-        match (&self.ring, &self.key_id) {
-            (None, _) => false,
-            (Some(ring), Some(id)) => ring.usable(id, self.now).is_some(),
-            (Some(_), None) => true,
+        match (&self.keys, &self.key_id) {
+            (Candidates::Nobody(_), _) => false,
+            (Candidates::Ring(ring), Some(id)) => ring.usable(id, self.now).is_some(),
+            (Candidates::Ring(_), None) => true,
         }
     }
 
     /// Whether the request names a usable key that only observes.
     pub fn observes(&self) -> bool {
-        let named = self.ring.as_ref().zip(self.key_id.as_ref());
-        named.and_then(|(ring, id)| ring.usable(id, self.now)).is_some_and(|key| key.observe)
+        self.key_id.as_ref().and_then(|id| self.keys.usable(id, self.now)).is_some_and(|key| key.observe)
     }
 
     /// The next bytes of the body, in order. Under [`Need::Head`] they only reach a covered digest; under [`Need::Whole`] nothing is fed.
@@ -122,11 +117,28 @@ impl Check {
         }
     }
 
+    /// The signature that followed the body, where it was opened for one: the last piece of evidence. Nothing else of the trailers is looked at.
+    pub fn learn(&mut self, trailers: &Fields) -> Result<(), Rejection> {
+        match &mut self.inner {
+            Inner::Declared(check) => check.learn(trailers),
+            Inner::Native(_) => Err(crate::reject::Code::SignatureMissing.into()),
+        }
+    }
+
+    /// How many MACs are under way: what a verdict costs.
+    #[cfg(test)]
+    pub(crate) fn cost(&self) -> usize {
+        match &self.inner {
+            Inner::Declared(check) => check.cost(),
+            Inner::Native(check) => check.cost(),
+        }
+    }
+
     /// The verdict, in constant time over all candidate keys. `whole` is the contiguous body under [`Need::Whole`], else `None`.
     pub fn close(self, whole: Option<&[u8]>) -> Result<Permit, Rejection> {
         match self.inner {
             Inner::Declared(check) => check.close(whole),
-            Inner::Native(check) => check.close(self.ring.as_deref(), whole),
+            Inner::Native(check) => check.close(&self.keys, whole),
         }
     }
 }

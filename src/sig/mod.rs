@@ -17,6 +17,7 @@ pub mod keyring;
 pub mod mac;
 pub mod message;
 pub mod native;
+mod nobody;
 pub mod params;
 pub mod permit;
 pub mod places;

@@ -82,15 +82,18 @@ impl PublicKey {
         Ok(key)
     }
 
-    /// A key that is nobody's: to verify with it takes as long.
-    pub(in crate::sig) fn of_nobody(algorithm: PublicAlgorithm) -> Option<Self> {
+    /// A key that is nobody's: to verify with it takes as long as with one whose signatures have `size` bytes, where sizes differ.
+    pub(in crate::sig) fn of_nobody(algorithm: PublicAlgorithm, size: usize) -> Option<Self> {
         match algorithm {
             PublicAlgorithm::Ed25519 => Self::parse(algorithm, &ED25519_BASE),
             PublicAlgorithm::EcdsaP256Sha256 => Self::parse(algorithm, &P256_BASE),
-            PublicAlgorithm::RsaPssSha512 => {
-                Self::parse(algorithm, &[&RSA_2048[..], &[0xc3; 256], &RSA_EXPONENT].concat())
-            }
+            PublicAlgorithm::RsaPssSha512 => Self::parse(algorithm, &rsa_of_nobody(size.clamp(256, 1024))?),
         }
+    }
+
+    /// Bytes of a signature under an RSA key; of other keys nothing depends on it.
+    pub(in crate::sig) fn size(&self) -> usize {
+        PublicEncryptingKey::from_der(self.bytes()).map_or(0, |key| key.key_size_bytes())
     }
 
     /// Whether the owner of this key signed `message`.
@@ -194,14 +197,23 @@ const P256_BASE: [u8; 33] = [
     0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96,
 ];
 
-/// A `SubjectPublicKeyInfo` (RFC 3279 §2.3.1) up to the 256 bytes of a modulus.
-const RSA_2048: [u8; 33] = [
-    0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
-    0x03, 0x82, 0x01, 0x0f, 0x00, 0x30, 0x82, 0x01, 0x0a, 0x02, 0x82, 0x01, 0x01, 0x00,
-];
+/// A `SubjectPublicKeyInfo` (RFC 3279 §2.3.1) with a modulus of so many bytes, from 256, whose first bit is set; the exponent is 65537.
+pub(in crate::sig) fn rsa_of_nobody(bytes: usize) -> Option<Vec<u8>> {
+    let modulus = [&[0][..], &vec![0xc3; bytes]].concat();
+    let numbers = [long(0x02, &modulus)?, vec![0x02, 0x03, 0x01, 0x00, 0x01]].concat();
+    let bits = [&[0][..], &long(0x30, &numbers)?].concat();
+    long(0x30, &[&RSA_ENCRYPTION[..], &long(0x03, &bits)?].concat())
+}
 
-/// What follows a modulus: 65537.
-const RSA_EXPONENT: [u8; 5] = [0x02, 0x03, 0x01, 0x00, 0x01];
+/// A DER value of 256 to 65535 bytes.
+fn long(tag: u8, content: &[u8]) -> Option<Vec<u8>> {
+    let length = u16::try_from(content.len()).ok()?.to_be_bytes();
+    Some([&[tag, 0x82][..], &length, content].concat())
+}
+
+/// `rsaEncryption` (RFC 3279 §2.3.1).
+const RSA_ENCRYPTION: [u8; 15] =
+    [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
 
 #[cfg(test)]
 mod tests {
@@ -210,8 +222,12 @@ mod tests {
     #[test]
     fn nobody_has_a_key_of_every_algorithm() {
         for (name, algorithm) in PublicAlgorithm::NAMES {
-            let key = PublicKey::of_nobody(algorithm).unwrap_or_else(|| panic!("{name}"));
-            assert!(!key.verify(b"message", &[0x30; 64]), "{name}");
+            for size in [0, 256, 257, 512, 1024, 1025] {
+                let key = PublicKey::of_nobody(algorithm, size).unwrap_or_else(|| panic!("{name} {size}"));
+                assert!(!key.verify(b"message", &[0x30; 64]), "{name}");
+                let sized = if algorithm == PublicAlgorithm::RsaPssSha512 { size.clamp(256, 1024) } else { 0 };
+                assert_eq!(key.size(), sized, "{name}");
+            }
         }
     }
 

@@ -9,6 +9,7 @@ pub use super::key_use::{KeyUse, Primitive};
 use super::keyring::Keyring;
 use super::mac::{Algorithm, Mac};
 use super::message::Head;
+pub use super::nobody::Nobody;
 use super::public::PublicKey;
 use super::scheme::Scheme;
 use super::secret::Secret;
@@ -44,14 +45,9 @@ pub(crate) struct Prepared {
 pub struct PreparedRing {
     ring: Arc<Keyring>,
     key_use: Arc<KeyUse>,
-    ahead: Option<Ahead>,
-}
-
-/// What was computed before anybody asked.
-struct Ahead {
-    /// In the order of the ring; `None` where a key does not fit.
-    keys: Vec<Option<Arc<Prepared>>>,
-    dummy: Arc<Prepared>,
+    nobody: Arc<Nobody>,
+    /// What was computed before anybody asked, in the order of the ring; `None` where a key does not fit.
+    ahead: Option<Vec<Option<Arc<Prepared>>>>,
 }
 
 impl Prepared {
@@ -65,7 +61,7 @@ impl Prepared {
         }))
     }
 
-    fn secret(primitive: Primitive, key: Option<Arc<Key>>, bytes: Secret) -> Self {
+    pub(in crate::sig) fn secret(primitive: Primitive, key: Option<Arc<Key>>, bytes: Secret) -> Self {
         let algorithm = primitive.algorithm();
         match primitive {
             Primitive::Hmac(_) => Self { key, mac: Mac::keyed(algorithm, bytes.expose()), bytes: None, public: None },
@@ -75,29 +71,44 @@ impl Prepared {
         }
     }
 
-    fn public(key: Option<Arc<Key>>, public: PublicKey) -> Self {
+    pub(in crate::sig) fn public(key: Option<Arc<Key>>, public: PublicKey) -> Self {
         let mut mac = Mac::plain(Algorithm::Sha256);
         mac.update(public.bytes());
         Self { key, mac, bytes: None, public: Some(public) }
     }
 }
 
-/// Stands for a key that nobody has: fed the same bytes, it makes an unknown key id cost what a wrong signature costs.
-pub(in crate::sig) struct Dummy(Arc<Prepared>);
+/// Whose keys a request is checked with.
+#[derive(Clone)]
+pub enum Candidates {
+    /// Those of a ring.
+    Ring(Arc<PreparedRing>),
+    /// Nobody has the captured ring's name, which answers like an unknown key.
+    Nobody(Arc<Nobody>),
+}
 
-impl Dummy {
-    pub(in crate::sig) fn new(key_use: &KeyUse) -> Self {
-        let public = match key_use.primitive {
-            Primitive::Public(algorithm) => PublicKey::of_nobody(algorithm),
-            Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) | Primitive::Token => None,
+impl Candidates {
+    /// The keys to try: the named one, or every usable one, newest first, at most `most`; and stand-ins, so that nobody costs less than somebody.
+    pub(in crate::sig) fn trials(
+        &self,
+        id: Option<&[u8]>,
+        now: Moment,
+        most: usize,
+    ) -> Result<Vec<Arc<Prepared>>, Rejection> {
+        let (mut keys, nobody) = match self {
+            Self::Ring(ring) => (ring.candidates(id, now, most)?, &ring.nobody),
+            Self::Nobody(nobody) => (Vec::new(), nobody),
         };
-        let bytes = Secret::new(b"no key has this id, yet it takes as long".to_vec());
-        let secret = || Prepared::secret(key_use.primitive, None, bytes);
-        Self(Arc::new(public.map_or_else(secret, |public| Prepared::public(None, public))))
+        nobody.fill(&mut keys, if id.is_some() { 1 } else { most });
+        Ok(keys)
     }
 
-    pub(in crate::sig) fn prepared(self) -> Arc<Prepared> {
-        self.0
+    /// The key with this id, if it may verify now.
+    pub(in crate::sig) fn usable(&self, id: &[u8], now: Moment) -> Option<&Arc<Key>> {
+        match self {
+            Self::Ring(ring) => ring.usable(id, now),
+            Self::Nobody(_) => None,
+        }
     }
 }
 
@@ -106,19 +117,19 @@ impl PreparedRing {
     pub const MOST: usize = 4096;
 
     /// A ring whose keys are made ready when they are asked for: a tenant among many, who is silent most of the time.
-    pub fn lazy(scheme: &Scheme, ring: Arc<Keyring>) -> Self {
-        Self { ring, key_use: Arc::clone(scheme.key_use()), ahead: None }
+    pub(crate) fn lazy(scheme: &Scheme, ring: Arc<Keyring>, nobody: Arc<Nobody>) -> Self {
+        Self { ring, key_use: Arc::clone(scheme.key_use()), nobody, ahead: None }
     }
 
     /// Every key of `ring` made ready for `scheme`. Keys that do not fit are never used: see [`PreparedRing::misfits`].
     pub fn new(scheme: &Scheme, ring: Arc<Keyring>) -> Self {
-        let lazy = Self::lazy(scheme, ring);
+        let nobody = Arc::new(Nobody::like(scheme.key_use(), &ring));
+        let lazy = Self::lazy(scheme, ring, nobody);
         if lazy.ring.keys().len() > Self::MOST {
             return lazy;
         }
         let keys = lazy.ring.keys().iter().map(|key| Prepared::new(&lazy.key_use, key).ok()).collect();
-        let dummy = Dummy::new(&lazy.key_use).prepared();
-        Self { ahead: Some(Ahead { keys, dummy }), ..lazy }
+        Self { ahead: Some(keys), ..lazy }
     }
 
     /// The ring itself.
@@ -162,7 +173,7 @@ impl PreparedRing {
         if let Some(id) = id {
             let known = std::str::from_utf8(id).ok().and_then(|id| self.ring.place(id));
             let ready = known.and_then(|place| self.usable_at(place, now));
-            return Ok(vec![ready.unwrap_or_else(|| self.nobody())]);
+            return Ok(vec![ready.unwrap_or_else(|| self.nobody.prepared())]);
         }
         let places = (0..self.ring.keys().len()).rev();
         Ok(places.filter_map(|place| self.usable_at(place, now)).take(most).collect())
@@ -175,16 +186,8 @@ impl PreparedRing {
 
     fn at(&self, place: usize, key: &Arc<Key>) -> Option<Arc<Prepared>> {
         match &self.ahead {
-            Some(ahead) => ahead.keys.get(place).cloned().flatten(),
+            Some(ahead) => ahead.get(place).cloned().flatten(),
             None => Prepared::new(&self.key_use, key).ok(),
-        }
-    }
-
-    /// As much work as a key takes.
-    fn nobody(&self) -> Arc<Prepared> {
-        match &self.ahead {
-            Some(ahead) => Arc::clone(&ahead.dummy),
-            None => Dummy::new(&self.key_use).prepared(),
         }
     }
 

@@ -144,7 +144,7 @@ impl Scheme {
     }
 
     /// What it makes of a secret.
-    pub(in crate::sig) const fn key_use(&self) -> &Arc<KeyUse> {
+    pub(crate) const fn key_use(&self) -> &Arc<KeyUse> {
         &self.key_use
     }
 
@@ -189,6 +189,11 @@ impl Scheme {
     /// Whether a signature can be written after the body was sent: its other fields are written first, and the body is fed once, raw.
     pub fn signs_behind(&self) -> bool {
         matches!(&self.kind, Kind::Declared(declared) if declared.signs_behind())
+    }
+
+    /// Whether a signature that follows the body can be verified.
+    pub fn verifies_behind(&self) -> bool {
+        matches!(&self.kind, Kind::Declared(declared) if declared.verifies_behind())
     }
 
     /// Whether the bytes at `source` are under every signature.

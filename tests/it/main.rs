@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod answers_streamed;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod catalogue;

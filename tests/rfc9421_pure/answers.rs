@@ -25,11 +25,14 @@ fn the_base_of_a_response_is_that_of_another_library() {
 
 /// Signs an answer with `status` and `body` to the request of [`head`].
 fn answer(scheme: &Arc<Scheme>, status: u16, body: &[u8]) -> Head {
-    let request = head();
+    answer_to(scheme, &head(), (status, body))
+}
+
+fn answer_to(scheme: &Arc<Scheme>, request: &Head, (status, body): (u16, &[u8])) -> Head {
     let mut answer = Head { fields: Fields::default(), ..head() };
     answer.fields.append("content-type", "text/plain");
     let seal = Seal::new(Arc::clone(scheme), named(&["k1"]), With::Newest);
-    let answering = Answering { status, request: &request };
+    let answering = Answering { status, request };
     let mut signing = seal.start_answer(&mut answer, answering, (Site::default(), NOW, [7; 16])).unwrap();
     signing.feed(body);
     signing.finish(&mut answer, None).unwrap();
@@ -67,6 +70,25 @@ fn an_answer_holds_for_its_request_status_and_body_only() {
     let moved = other(|head| head.target = "/elsewhere".into());
     let signed = answer(&scheme(""), 200, b"");
     assert_eq!(code(believe(&scheme(""), &signed, Answering { status: 200, request: &moved }, b"")), invalid);
+}
+
+/// What keeps a captured answer from answering a like request: something that each request has alone.
+#[test]
+fn an_answer_that_covers_what_its_request_has_alone_holds_for_no_other() {
+    let numbered = |id: &'static str| {
+        let mut request = head();
+        request.fields.append("x-request-id", id);
+        request
+    };
+    for (options, other) in
+        [("", None), ("response: {components: [\"@status\", '\"x-request-id\";req']}", Some(Code::SignatureInvalid))]
+    {
+        let scheme = scheme(options);
+        let (first, second) = (numbered("one"), numbered("two"));
+        let signed = answer_to(&scheme, &first, (200, BODY));
+        let verdict = |request| code(believe(&scheme, &signed, Answering { status: 200, request }, BODY));
+        assert_eq!((verdict(&first), verdict(&second)), (None, other), "{options}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod options;
 mod published;
 mod refused;
+mod required;
 mod signed;
 
 use std::sync::Arc;

@@ -35,6 +35,8 @@ fn what_cannot_work_is_said_with_its_place() {
         ("aws_sigv4: {region: r, service: s3, unsigned_payload: yes}", "aws_sigv4.unsigned_payload"),
         ("aws_sigv4: {region: r, service: s3, streaming: trailer}", "aws_sigv4.streaming"),
         ("aws_sigv4: {region: r, service: s3, payload: none}", "aws_sigv4.payload"),
+        ("aws_sigv4: {region: r, service: s3, require: ['content type']}", "aws_sigv4.require[0]"),
+        ("aws_sigv4: {region: r, service: s3, require: [content-type, Content-Type]}", "aws_sigv4.require[1]"),
         ("{aws_sigv4: {region: r, service: s3}, algorithm: sha256}", "algorithm"),
         ("{aws_sigv4: {region: r, service: s3}, message: '{body}'}", "message"),
     ] {

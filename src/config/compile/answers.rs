@@ -1,10 +1,12 @@
 //! What a route demands of the upstream's answers, and how it signs them.
 
 use super::super::raw::routes as raw;
+use super::super::report::Spot;
 use super::super::values::{Of, Size};
 use super::{Scope, guard};
 use crate::policy::route::{Answers, BodyMode};
 use crate::policy::routes::Match;
+use crate::policy::{Gate, Seal};
 use crate::sig::Need;
 
 /// Most bytes of an answer that are held.
@@ -23,19 +25,24 @@ pub(crate) fn compile(route: &raw::Route, matches: &[Match], scope: &Scope<'_>) 
         Some(raw::BodyMode::Hold) | None => BodyMode::Hold,
     };
     if let (BodyMode::Stream, Some(at)) = (body, raw.body.spot) {
-        let late = seal.as_ref().is_some_and(|seal| seal.need() != Need::Whole && seal.scheme().signs_behind());
-        let heads = seal.as_ref().is_some_and(|seal| seal.need() == Need::Head);
-        if gate.is_some() {
-            let message = "an answer is verified before the client sees any of it, so it cannot be streamed";
-            scope.report.error(at, message, Some("write `body: hold`, or do not verify it"));
-        } else if !late && !heads {
-            let message = "no signature of this scheme can follow its body";
-            scope.report.error(
-                at,
-                message,
-                Some("write `body: hold`, or sign with a scheme that feeds the body once, raw"),
-            );
-        }
+        check_stream(gate.as_ref(), seal.as_ref(), at, scope);
     }
     Answers { gate, seal, body, max }
+}
+
+/// What streams is verified as it passes, and signed behind it or in its head.
+fn check_stream(gate: Option<&Gate>, seal: Option<&Seal>, at: Spot, scope: &Scope<'_>) {
+    if gate.is_some_and(|gate| gate.need() == Need::Whole) {
+        let message = "the scheme that verifies needs the answer whole, so it cannot be streamed";
+        scope.report.error(at, message, Some("write `body: hold`"));
+    }
+    let follows = |seal: &Seal| match seal.need() {
+        Need::Head => true,
+        Need::Feed => seal.scheme().signs_behind(),
+        Need::Whole => false,
+    };
+    if !seal.map_or(gate.is_some(), follows) {
+        let fix = "write `body: hold`, or sign with a scheme that feeds the body once, raw";
+        scope.report.error(at, "no signature of this scheme can follow its body", Some(fix));
+    }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
+mod answers;
 mod challenge;
 mod examples;
 mod files;
@@ -12,6 +13,7 @@ mod lint;
 mod problems;
 mod process;
 mod routes;
+mod tenants;
 mod verified;
 
 /// A directory with a certificate, keys and configuration files.

@@ -53,7 +53,8 @@ pub(in crate::proxy) fn exchange(mut request: Request<Incoming>, connection: Rc<
     let head = head(&parts, target, authority.unwrap_or_default(), &connection);
     let defect = defect.or_else(|| misdirected(&head, &connection));
     let upgrade = websocket.then_some(Upgrade { inner: pending });
-    Exchange { head, body, connection, http2: parts.version == Version::HTTP_2, upgrade, defect }
+    let (http2, sees_ends) = (parts.version == Version::HTTP_2, parts.version != Version::HTTP_10);
+    Exchange { head, body, connection, http2, sees_ends, upgrade, defect }
 }
 
 /// The exchange of a head that was refused unseen: it is told as it was sent.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Response, StatusCode, Version};
 use http_body::Body;
@@ -42,18 +42,20 @@ pub(super) fn reply(mut response: Response<Incoming>, line: Line, expected: Expe
     framing(&response)?;
     let (parts, incoming) = response.into_parts();
     let mut fields = copied(&parts.headers);
+    let announced = hop::announced(&fields);
     hop::strip_response(&mut fields);
-    let body = body(incoming, line, expected);
+    let body = body(incoming, line, (expected, announced));
     Ok(Reply { answer: Answer { status: parts.status.as_u16(), fields, body }, tunnel: None })
 }
 
-fn body(incoming: Incoming, line: Line, expected: Expected) -> AnswerBody {
+fn body(incoming: Incoming, line: Line, (expected, announced): (Expected, Vec<Bytes>)) -> AnswerBody {
     let ended = incoming.is_end_stream();
     let mut inflow = Inflow {
         incoming,
         line: Some(line),
         progress: expected.progress,
         idle: expected.idle,
+        announced,
         timer: None,
         armed: false,
     };
@@ -105,6 +107,8 @@ struct Inflow {
     line: Option<Line>,
     progress: Rc<Progress>,
     idle: Duration,
+    /// Fields of `Trailer`.
+    announced: Vec<Bytes>,
     timer: Option<Pin<Box<Sleep>>>,
     armed: bool,
 }
@@ -169,6 +173,10 @@ impl Streaming for Inflow {
                 Err(Err(_)) => {}
             }
         }
+    }
+
+    fn announced(&self) -> &[Bytes] {
+        &self.announced
     }
 
     fn remaining(&self) -> Option<u64> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use subtle::ConstantTimeEq;
 
 use super::analysis::is_late;
-use super::claims::{self, Claims};
+use super::claims::{self, Claims, Place};
 use super::lanes;
 use super::parts::{Declared, Demand, Requirement, Test};
 use super::scope::{Scope, Seen, Twice};
@@ -17,9 +17,9 @@ use crate::sig::check::Terms;
 use crate::sig::json::Json;
 use crate::sig::key::Key;
 use crate::sig::mac::{Algorithm, Mac};
-use crate::sig::message::Head;
+use crate::sig::message::{Fields, Head};
 use crate::sig::permit::Permit;
-use crate::sig::ring::{Dummy, Prepared, PreparedRing, Primitive};
+use crate::sig::ring::{Candidates, Prepared, Primitive};
 use crate::sig::time::Moment;
 
 /// Evidence was read and found well-formed and fresh; whether it is true shows at [`Check::close`].
@@ -28,8 +28,7 @@ pub(in crate::sig) struct Check {
     claims: Claims,
     now: Moment,
     macs: usize,
-    /// `None`: nobody has the captured ring's name, which answers like an unknown key.
-    ring: Option<Arc<PreparedRing>>,
+    keys: Candidates,
     kept: Option<Kept>,
     digests: Vec<(Algorithm, Mac)>,
     demanded: Option<Vec<u8>>,
@@ -57,20 +56,20 @@ impl Check {
     /// Reads the evidence; refuses what is missing, stale or misspelled, in that order, before any body byte.
     pub(in crate::sig) fn open(
         scheme: &Arc<Declared>,
-        ring: Option<Arc<PreparedRing>>,
+        keys: Candidates,
         head: &Head,
         terms: Terms<'_>,
     ) -> Result<Self, Rejection> {
-        let Terms { site, now, macs, answering: _ } = terms;
+        let Terms { site, now, macs, answering: _, behind } = terms;
         let nothing = Claims::default();
         let scope = Scope { scheme, head, public_url: site.public_url, claims: &nothing, seen: Seen::Nothing };
-        let claims = claims::read(scope, now, false)?;
+        let claims = claims::read(scope, now, if behind { Place::HeadAlone } else { Place::Head })?;
         let keep = || Kept { head: head.clone(), public_url: site.public_url.map(str::to_owned) };
         let mut check = Self {
             scheme: Arc::clone(scheme),
             now,
             macs,
-            ring,
+            keys,
             kept: scheme.keeps_head.then(keep),
             digests: scheme.digests.iter().map(|algorithm| (*algorithm, Mac::plain(*algorithm))).collect(),
             demanded: None,
@@ -94,6 +93,20 @@ impl Check {
 
     pub(in crate::sig) fn stamp(&self) -> Option<Moment> {
         self.claims.stamp
+    }
+
+    /// The signature out of what followed the body.
+    pub(in crate::sig) fn learn(&mut self, trailers: &Fields) -> Result<(), Rejection> {
+        self.claims.candidates = claims::behind(&self.scheme, trailers)?;
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(in crate::sig) fn cost(&self) -> usize {
+        match &self.stage {
+            Stage::Fed(lanes) => lanes.count(),
+            Stage::Held(..) | Stage::Waiting => 0,
+        }
     }
 
     pub(in crate::sig) fn keep_payload(&mut self) {
@@ -173,10 +186,7 @@ impl Check {
 
     fn keys(&self) -> Result<Vec<Arc<Prepared>>, Rejection> {
         let most = self.macs.checked_div(self.scheme.contents.len()).unwrap_or(1).max(1);
-        match &self.ring {
-            Some(ring) => ring.candidates(self.claims.key_id.as_deref(), self.now, most),
-            None => Ok(vec![Dummy::new(&self.scheme.parts.key_use()).prepared()]),
-        }
+        self.keys.trials(self.claims.key_id.as_deref(), self.now, most)
     }
 
     fn scope<'a>(&'a self, seen: Seen<'a>) -> Option<Scope<'a>> {
@@ -188,7 +198,7 @@ impl Check {
     /// Under [`Need::Whole`]: the evidence in the body, and every MAC, at once.
     fn judge_whole(&mut self, seen: Seen<'_>) -> Result<(Arc<Key>, Vec<Bytes>), Rejection> {
         let scope = self.scope(seen).ok_or(Code::SignatureInvalid)?;
-        let claims = claims::read(scope, self.now, true)?;
+        let claims = claims::read(scope, self.now, Place::Body)?;
         self.claims = claims;
         let scope = self.scope(seen).ok_or(Code::SignatureInvalid)?;
         let stage = self.start(scope)?;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::parts::{Declared, SignatureField};
 use super::scope::{Scope, Seen, Twice, split};
 use crate::reject::{Code, Rejection};
+use crate::sig::message::{Fields, Head, Method};
 use crate::sig::params::Params;
 use crate::sig::template::Source;
 use crate::sig::time::Moment;
@@ -35,19 +36,38 @@ pub(in crate::sig) struct Claims {
     pub(in crate::sig) candidates: Vec<Candidate>,
 }
 
-/// Reads what sits in the head (`in_body` false) or in the body (true), beside what `scope` knows already.
+impl Declared {
+    /// Whether a signature may come behind the body that it covers: in a header's place, where all other evidence is in the head.
+    pub(in crate::sig) fn verifies_behind(&self) -> bool {
+        self.signs_behind() && self.parts.signatures.iter().all(|field| matches!(field.source, Source::Header(_)))
+    }
+}
+
+/// Which part of a message is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::sig) enum Place {
+    /// The head.
+    Head,
+    /// The head, where the signature follows the body.
+    HeadAlone,
+    /// The body.
+    Body,
+}
+
+/// Reads what sits in one part of the message, beside what `scope` knows already.
 /// Presence first (an empty value is no evidence), then the stamp and its time, then the spelling of the signature: that order is what services that check by
 /// hand do, and it tells nothing, since a stamp is judged by the clock alone.
-pub(in crate::sig) fn read(scope: Scope<'_>, now: Moment, in_body: bool) -> Result<Claims, Rejection> {
+pub(in crate::sig) fn read(scope: Scope<'_>, now: Moment, place: Place) -> Result<Claims, Rejection> {
     let parts = &scope.scheme.parts;
     let mut claims = scope.claims.clone();
+    let in_body = place == Place::Body;
     if let Some(list) = parts.params.as_ref().filter(|list| list.source.in_body() == in_body) {
         let raw = bounded(one(scope, &list.source)?.ok_or_else(missing)?)?;
         claims.params = list.parse(&list.strip(&raw).ok_or_else(missing)?)?;
         let known = claims.clone();
-        return read_fields(Scope { claims: &known, ..scope }, in_body, now, claims);
+        return read_fields(Scope { claims: &known, ..scope }, place, now, claims);
     }
-    read_fields(scope, in_body, now, claims)
+    read_fields(scope, place, now, claims)
 }
 
 /// The claimed key id alone, where the head holds one in a readable form.
@@ -62,17 +82,32 @@ pub(in crate::sig) fn key_id(scope: Scope<'_>) -> Option<Bytes> {
     one(Scope { claims: &claims, ..scope }, &field.source).ok()?
 }
 
-fn read_fields(scope: Scope<'_>, in_body: bool, now: Moment, mut claims: Claims) -> Result<Claims, Rejection> {
+/// The signature alone, out of what followed the body.
+pub(in crate::sig) fn behind(scheme: &Declared, trailers: &Fields) -> Result<Vec<Candidate>, Rejection> {
+    let head = Head {
+        method: Method::GET,
+        target: Bytes::new(),
+        authority: Bytes::new(),
+        secure: false,
+        fields: trailers.clone(),
+    };
+    let scope = Scope { scheme, head: &head, public_url: None, claims: &Claims::default(), seen: Seen::Nothing };
+    let mut candidates = Vec::new();
+    let fields: Vec<_> = scheme.parts.signatures.iter().collect();
+    decode_all(scheme, &fields, &signature_texts_of(scope, &fields)?, &mut candidates)?;
+    Ok(candidates)
+}
+
+fn read_fields(scope: Scope<'_>, place: Place, now: Moment, mut claims: Claims) -> Result<Claims, Rejection> {
     let parts = &scope.scheme.parts;
+    let in_body = place == Place::Body;
     let here = |source: &Source| match (source, &parts.params) {
         (Source::Param(_), Some(list)) => list.source.in_body() == in_body,
         _ => source.in_body() == in_body,
     };
-    let fields: Vec<_> = parts.signatures.iter().filter(|field| here(&field.source)).collect();
-    let texts = fields.iter().map(|field| signature_texts(scope, field)).collect::<Result<Vec<_>, _>>()?;
-    if !fields.is_empty() && texts.iter().flatten().all(Bytes::is_empty) {
-        return Err(missing());
-    }
+    let signed = |field: &&SignatureField| place != Place::HeadAlone && here(&field.source);
+    let fields: Vec<_> = parts.signatures.iter().filter(signed).collect();
+    let texts = signature_texts_of(scope, &fields)?;
     let stamp_field = parts.timestamp.as_ref().filter(|field| here(&field.source));
     if let Some(field) = stamp_field {
         let text = one(scope, &field.source)?.filter(|text| !text.is_empty()).ok_or_else(missing)?;
@@ -92,13 +127,15 @@ fn read_fields(scope: Scope<'_>, in_body: bool, now: Moment, mut claims: Claims)
     if let (Some(field), Some(stamp)) = (stamp_field, claims.stamp) {
         field.bounds.judge(stamp, field.format, now)?;
     }
-    for (field, found) in fields.iter().zip(&texts) {
-        decode(scope.scheme, field, found, &mut claims.candidates)?;
-    }
-    if !fields.is_empty() && claims.candidates.is_empty() {
-        return Err(malformed());
-    }
+    decode_all(scope.scheme, &fields, &texts, &mut claims.candidates)?;
     Ok(claims)
+}
+
+/// What stands at each place of a signature; something has to.
+fn signature_texts_of(scope: Scope<'_>, fields: &[&SignatureField]) -> Result<Vec<Vec<Bytes>>, Rejection> {
+    let texts = fields.iter().map(|field| signature_texts(scope, field)).collect::<Result<Vec<_>, _>>()?;
+    let nothing = !fields.is_empty() && texts.iter().flatten().all(Bytes::is_empty);
+    if nothing { Err(missing()) } else { Ok(texts) }
 }
 
 /// The texts at a signature's place: one, or all where the scheme allows several.
@@ -108,6 +145,18 @@ fn signature_texts(scope: Scope<'_>, field: &SignatureField) -> Result<Vec<Bytes
         return found.map(bounded).collect();
     }
     one(scope, &field.source)?.map(bounded).into_iter().collect()
+}
+
+fn decode_all(
+    scheme: &Declared,
+    fields: &[&SignatureField],
+    texts: &[Vec<Bytes>],
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), Rejection> {
+    for (field, found) in fields.iter().zip(texts) {
+        decode(scheme, field, found, candidates)?;
+    }
+    if !fields.is_empty() && candidates.is_empty() { Err(malformed()) } else { Ok(()) }
 }
 
 fn decode(

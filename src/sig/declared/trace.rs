@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::claims::{self, Claims};
+use super::claims::{self, Claims, Place};
 use super::parts::Declared;
 use super::scope::{Scope, Seen};
 use crate::reject::Rejection;
@@ -123,8 +123,8 @@ fn claims_of(own: &Declared, request: Whole<'_>, json: Option<&Json>) -> Result<
         stamp.bounds = ANY_TIME;
     }
     let nothing = Claims::default();
-    let outside = claims::read(scope(&lenient, request, json, &nothing), Moment::default(), false)?;
-    claims::read(scope(&lenient, request, json, &outside), Moment::default(), true)
+    let outside = claims::read(scope(&lenient, request, json, &nothing), Moment::default(), Place::Head)?;
+    claims::read(scope(&lenient, request, json, &outside), Moment::default(), Place::Body)
 }
 
 fn traced(scope: Scope<'_>, message: &Template) -> Result<Message, Rejection> {

@@ -25,7 +25,7 @@ pub(in crate::sig) fn judge(
     let contents = scope.scheme.contents.iter();
     let messages = contents.map(|steps| message(scope, steps)).collect::<Result<Vec<_>, _>>()?;
     let tried = || keys.iter().flat_map(|key| messages.iter().map(move |message| (key, message)));
-    let names = tried().map(|(key, message)| {
+    let names = tried().filter(|(key, _)| key.key.is_some()).map(|(key, message)| {
         let mut digest = key.mac.clone();
         digest.update(message);
         Bytes::from(digest.finish())

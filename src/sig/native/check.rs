@@ -13,7 +13,7 @@ use crate::sig::key::Key;
 use crate::sig::mac::{Algorithm, Mac};
 use crate::sig::message::Head;
 use crate::sig::permit::Permit;
-use crate::sig::ring::{Dummy, Prepared, PreparedRing, Primitive};
+use crate::sig::ring::{Candidates, Prepared, Primitive};
 use crate::sig::scheme::Facts;
 use crate::sig::time::Moment;
 use crate::sig::{Need, Site};
@@ -58,11 +58,11 @@ struct Winner {
 impl Check {
     pub(in crate::sig) fn open(
         (native, facts): (&Arc<dyn Native>, &Facts),
-        ring: Option<&PreparedRing>,
+        candidates: &Candidates,
         head: &Head,
         terms: Terms<'_>,
     ) -> Result<Self, Rejection> {
-        let Terms { site, now, macs, answering } = terms;
+        let Terms { site, now, macs, answering, behind: _ } = terms;
         let mut check = Self {
             native: Arc::clone(native),
             facts: facts.clone(),
@@ -78,11 +78,12 @@ impl Check {
         };
         if facts.need == Need::Whole {
             let public_url = site.public_url.map(str::to_owned);
+            native.glance(Request { head, site, now, body: None, answering })?;
             check.claimed = native.claimed_key_id(head);
             check.kept = Some(Kept { head: head.clone(), public_url, answered: answering.map(Answered::new) });
             return Ok(check);
         }
-        check.read(ring, Request { head, site, now, body: None, answering })?;
+        check.read(candidates, Request { head, site, now, body: None, answering })?;
         if !check.awaits_body() {
             check.judge(&[])?;
         }
@@ -99,6 +100,11 @@ impl Check {
         reading.and_then(|reading| reading.stamp)
     }
 
+    #[cfg(test)]
+    pub(in crate::sig) fn cost(&self) -> usize {
+        self.lanes.len()
+    }
+
     pub(in crate::sig) fn feed(&mut self, chunk: &[u8]) {
         self.body |= !chunk.is_empty();
         for (_, digest) in &mut self.digests {
@@ -109,15 +115,11 @@ impl Check {
         }
     }
 
-    pub(in crate::sig) fn close(
-        mut self,
-        ring: Option<&PreparedRing>,
-        whole: Option<&[u8]>,
-    ) -> Result<Permit, Rejection> {
+    pub(in crate::sig) fn close(mut self, candidates: &Candidates, whole: Option<&[u8]>) -> Result<Permit, Rejection> {
         if let Some(kept) = self.kept.take() {
             let site = Site { public_url: kept.public_url.as_deref(), captures: &[] };
             let (body, answering) = (Some(whole.unwrap_or_default()), kept.answered.as_ref().map(Answered::answering));
-            self.read(ring, Request { head: &kept.head, site, now: self.now, body, answering })?;
+            self.read(candidates, Request { head: &kept.head, site, now: self.now, body, answering })?;
             self.feed(whole.unwrap_or_default());
         }
         let digests: Vec<_> = std::mem::take(&mut self.digests).into_iter().map(|(a, mac)| (a, mac.finish())).collect();
@@ -138,15 +140,12 @@ impl Check {
         })
     }
 
-    fn read(&mut self, ring: Option<&PreparedRing>, request: Request<'_>) -> Result<(), Rejection> {
+    fn read(&mut self, candidates: &Candidates, request: Request<'_>) -> Result<(), Rejection> {
         self.readings = self.native.read(request)?;
         self.readings.truncate(super::MOST);
         let most = self.macs.checked_div(self.readings.len()).unwrap_or(1).max(1);
         for (place, reading) in self.readings.iter().enumerate() {
-            let keys = match ring {
-                Some(ring) => ring.candidates(reading.key_id.as_deref(), self.now, most)?,
-                None => vec![Dummy::new(&self.facts.key_use).prepared()],
-            };
+            let keys = candidates.trials(reading.key_id.as_deref(), self.now, most)?;
             let lane =
                 |key: Arc<Prepared>| Lane { reading: place, fresh: signing_mac(&self.facts, &key, reading), key };
             self.lanes.extend(keys.into_iter().map(lane));
@@ -170,7 +169,8 @@ impl Check {
             let Some(reading) = self.readings.get(lane.reading) else { continue };
             let mac = compute(lane.fresh.clone(), &reading.message, digests).ok_or(Code::SignatureInvalid)?;
             let held = reading.mac.ct_eq(&mac) & Choice::from(u8::from(lane.key.key.is_some()));
-            if let (true, None, Some(key)) = (bool::from(held), &won, &lane.key.key) {
+            let Some(key) = &lane.key.key else { continue };
+            if let (true, None) = (bool::from(held), &won) {
                 won = Some((lane.reading, Arc::clone(key), lane.fresh.clone()));
             }
             macs.push(Bytes::from(mac));

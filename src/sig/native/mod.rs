@@ -41,6 +41,11 @@ pub(crate) trait Native: explained::Explained + std::fmt::Debug + Send + Sync {
     /// which may hold; never empty, at most [`MOST`]. `body` is there under [`super::Need::Whole`] only.
     fn read(&self, request: Request<'_>) -> Result<Vec<Reading>, Rejection>;
 
+    /// Refuses what the head alone decides, where the rest of the evidence waits for the body. Tells nothing of keys.
+    fn glance(&self, _request: Request<'_>) -> Result<(), Rejection> {
+        Ok(())
+    }
+
     /// Removes every carrier that the client may have filled.
     fn clear(&self, head: &mut Head);
 

@@ -107,6 +107,11 @@ impl World {
         h2::send(self.running().address("public"), self.directory.path(), &request.into())
     }
 
+    /// Where the listener `public` is.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.running().address("public")
+    }
+
     /// Asks an operations listener.
     pub(crate) fn ask(&self, listener: &str, question: impl Into<Request>) -> Response {
         self.connect_to(listener).exchange(&question.into())

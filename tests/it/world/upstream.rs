@@ -33,6 +33,8 @@ enum Script {
     Early(Vec<u8>),
     /// The same, and nothing after them.
     Rude(Vec<u8>),
+    /// The first of these parts, each further one when released.
+    Parts(Vec<Vec<u8>>, Arc<Mutex<Receiver<()>>>),
     /// Nothing until released, then an echo.
     Held(Arc<Mutex<Receiver<()>>>),
     /// The connection is closed without an answer.
@@ -183,6 +185,14 @@ impl Upstream {
         Release(release)
     }
 
+    /// Answers with the first of `parts`, and with each further one when told to.
+    pub(crate) fn answers_in_parts(&self, parts: &[&str]) -> Release {
+        let (release, released) = channel();
+        let parts = parts.iter().map(|part| part.as_bytes().to_vec()).collect();
+        self.play(Script::Parts(parts, Arc::new(Mutex::new(released))));
+        Release(release)
+    }
+
     /// Lets nobody wait any more.
     pub(crate) fn release_everything(&self) {
         self.play(Script::Echo);
@@ -225,6 +235,10 @@ fn answer(socket: &mut TcpStream, script: Script, body: &[u8]) -> bool {
         Script::Raw(bytes) => socket.write_all(&bytes).is_ok(),
         Script::Cut(bytes) => socket.write_all(&bytes).is_err(),
         Script::Early(_) => true,
+        Script::Parts(parts, released) => parts.iter().enumerate().all(|(place, part)| {
+            let _released_or_dropped = (place > 0).then(|| released.lock().unwrap().recv_timeout(PATIENCE));
+            socket.write_all(part).is_ok()
+        }),
         Script::Held(released) => {
             let _released_or_dropped = released.lock().unwrap().recv_timeout(PATIENCE);
             echo(socket, body)

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::super::SchemeProblem;
 use super::super::compile::Compiler;
 use super::super::raw::Text;
@@ -28,6 +30,7 @@ pub(in super::super) struct Options {
     uri: Option<Text>,
     unsigned_payload: Option<Text>,
     streaming: Option<Text>,
+    require: Option<Vec<Text>>,
     payload: Option<Text>,
 }
 
@@ -45,6 +48,7 @@ pub(super) fn compile(name: &str, compiler: &mut Compiler<'_>, raw: &Options) ->
     let raw_uri = choice(compiler, "uri", &raw.uri, is_s3, &[("normalise", false), ("raw", true)]);
     let takes_unsigned = choice(compiler, "unsigned_payload", &raw.unsigned_payload, false, &CHOICE);
     let takes_chunks = choice(compiler, "streaming", &raw.streaming, true, &CHOICE);
+    let require = required(compiler, raw.require.as_deref().unwrap_or_default());
     let signs_payload = choice(compiler, "payload", &raw.payload, true, &[("signed", true), ("unsigned", false)]);
     Some(Scheme::native(AwsSigV4 {
         name: Arc::from(name),
@@ -56,6 +60,7 @@ pub(super) fn compile(name: &str, compiler: &mut Compiler<'_>, raw: &Options) ->
         uri: if raw_uri? { Uri::Raw } else { Uri::Normalise },
         takes_unsigned: takes_unsigned?,
         takes_chunks: takes_chunks?,
+        require,
         signs_payload: signs_payload?,
     }))
 }
@@ -97,6 +102,24 @@ fn presigned(compiler: &mut Compiler<'_>, text: Option<&Text>) -> Option<Duratio
         compiler.say("aws_sigv4.presigned", &text.referenced, "a presigned URL is good for 7 days at most");
     }
     Some(life)
+}
+
+/// Names of headers, each once.
+fn required(compiler: &mut Compiler<'_>, list: &[Text]) -> Vec<Bytes> {
+    let mut all: Vec<Bytes> = Vec::with_capacity(list.len());
+    for (place, text) in list.iter().enumerate() {
+        let name = Bytes::from(text.value.to_ascii_lowercase());
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+        let path = format!("aws_sigv4.require[{place}]");
+        if name.is_empty() || !name.iter().all(is_name) {
+            compiler.say(&path, &text.referenced, "expected the name of a header");
+        } else if all.contains(&name) {
+            compiler.say(&path, &text.referenced, "it is named twice");
+        } else {
+            all.push(name);
+        }
+    }
+    all
 }
 
 /// A route may change what the scheme has.

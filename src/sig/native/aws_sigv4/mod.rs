@@ -58,6 +58,8 @@ pub(crate) struct AwsSigV4 {
     pub takes_unsigned: bool,
     /// Whether a body may come that is signed chunk by chunk.
     pub takes_chunks: bool,
+    /// Lower-case names of headers that have to be signed where they are sent, beside those that always have to.
+    pub require: Vec<Bytes>,
     /// Whether our own signatures cover the body.
     pub signs_payload: bool,
 }
@@ -97,14 +99,7 @@ impl Native for AwsSigV4 {
                 query: true,
             },
             carrier_headers: names(&["authorization", "x-amz-date"]),
-            known_headers: names(&[
-                "authorization",
-                "date",
-                "x-amz-content-sha256",
-                "x-amz-date",
-                "x-amz-decoded-content-length",
-                "x-amz-security-token",
-            ]),
+            known_headers: self.known_headers(),
             announced: vec!["Authorization".to_owned(), "X-Amz-Date".to_owned()],
             can_sign: Ok(()),
             sets: Vec::new(),
@@ -137,6 +132,22 @@ impl Native for AwsSigV4 {
 }
 
 impl AwsSigV4 {
+    fn known_headers(&self) -> Vec<Bytes> {
+        let own = [
+            "authorization",
+            "date",
+            "x-amz-content-sha256",
+            "x-amz-date",
+            "x-amz-decoded-content-length",
+            "x-amz-security-token",
+        ];
+        let mut known: Vec<Bytes> = own.map(|name| Bytes::from_static(name.as_bytes())).to_vec();
+        known.extend(self.require.iter().cloned());
+        known.sort_unstable();
+        known.dedup();
+        known
+    }
+
     /// Where and when a signing key is good: `20251009/us-east-1/s3/aws4_request`.
     fn scope(&self, date: &str) -> String {
         [date, &self.region, &self.service, TERMINATOR].join("/")

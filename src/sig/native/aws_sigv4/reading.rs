@@ -24,7 +24,7 @@ impl AwsSigV4 {
         let credential = claim.credential()?;
         self.agree(&credential, &stamp)?;
         let signed = claim.names()?;
-        covers_enough(head, &signed, &stamp)?;
+        self.covers_enough(head, &signed, &stamp)?;
         let mac = signature(&claim.signature)?;
 
         let scope = self.scope(stamp.date());
@@ -64,6 +64,25 @@ impl AwsSigV4 {
         }
         Ok(())
     }
+
+    /// `host`, the stamp, every `x-amz-*` header that was sent, and what the configuration demands.
+    fn covers_enough(&self, head: &Head, signed: &[Bytes], stamp: &Stamp) -> Result<(), Rejection> {
+        let lacks = |name: &[u8]| !signed.iter().any(|known| known == name);
+        if lacks(b"host") {
+            return Err(unmet("Host is not among SignedHeaders"));
+        }
+        if stamp.is_date && lacks(b"date") {
+            return Err(unmet("Date is the stamp and not among SignedHeaders"));
+        }
+        let mut unsigned = head.fields.iter().map(|field| &field.name).filter(|name| lacks(name));
+        if unsigned.clone().any(|name| name.starts_with(b"x-amz-")) {
+            return Err(unmet("an X-Amz-* header was sent that is not among SignedHeaders"));
+        }
+        if unsigned.any(|name| self.require.contains(name)) {
+            return Err(unmet("a header of `require` was sent that is not among SignedHeaders"));
+        }
+        Ok(())
+    }
 }
 
 /// What the MAC is made of: a hash of the canonical request, so that a body's hash within it may come last.
@@ -76,21 +95,6 @@ pub(super) fn string_to_sign(stamp: &str, scope: &str, request: Vec<Piece>) -> V
 pub(super) fn signature(text: &[u8]) -> Result<Vec<u8>, Rejection> {
     let mac = Encoding::Hex.decode(text, false).filter(|mac| mac.len() == Algorithm::Sha256.size());
     mac.ok_or_else(|| Rejection::from(Code::SignatureMalformed).because("a signature has 64 lower-case hex digits"))
-}
-
-/// `host`, the stamp, and every `x-amz-*` header that was sent.
-fn covers_enough(head: &Head, signed: &[Bytes], stamp: &Stamp) -> Result<(), Rejection> {
-    let lacks = |name: &[u8]| !signed.iter().any(|known| known == name);
-    if lacks(b"host") {
-        return Err(unmet("Host is not among SignedHeaders"));
-    }
-    if stamp.is_date && lacks(b"date") {
-        return Err(unmet("Date is the stamp and not among SignedHeaders"));
-    }
-    if head.fields.iter().any(|field| field.name.starts_with(b"x-amz-") && lacks(&field.name)) {
-        return Err(unmet("an X-Amz-* header was sent that is not among SignedHeaders"));
-    }
-    Ok(())
 }
 
 pub(super) fn unmet(note: &'static str) -> Rejection {

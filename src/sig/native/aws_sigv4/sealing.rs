@@ -59,7 +59,7 @@ impl AwsSigV4 {
         head.fields.set("x-amz-date", stamp.text.clone());
         head.fields.set("x-amz-content-sha256", payload.clone());
 
-        let (signed, scope) = (names_to_sign(head), self.scope(stamp.date()));
+        let (signed, scope) = (self.names_to_sign(head), self.scope(stamp.date()));
         let request = vec![Piece::Bytes(canonical::request(head, self.uri, &signed)?), Piece::Bytes(payload)];
         let mac = self.derivation(stamp.date()).mac(Algorithm::Sha256, secret.expose());
         let mac = check::compute(mac, &string_to_sign(&stamp.text, &scope, request), &[]).ok_or(Code::SigningFailed)?;
@@ -78,14 +78,15 @@ impl AwsSigV4 {
         let (_, digest) = digest.ok_or(Code::SigningFailed)?;
         Ok(Bytes::from(Encoding::Hex.encode(digest)))
     }
-}
 
-/// `host`, `content-type` and every `x-amz-*` header, sorted.
-fn names_to_sign(head: &Head) -> Vec<Bytes> {
-    let wanted = |name: &Bytes| name == "content-type" || name.starts_with(b"x-amz-");
-    let names = head.fields.iter().map(|field| field.name.clone()).filter(wanted);
-    let mut names: Vec<Bytes> = names.chain([Bytes::from_static(b"host")]).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+    /// `host`, `content-type`, every `x-amz-*` header and what our own verifier demands beside, sorted.
+    fn names_to_sign(&self, head: &Head) -> Vec<Bytes> {
+        let wanted =
+            |name: &Bytes| name == "content-type" || name.starts_with(b"x-amz-") || self.require.contains(name);
+        let names = head.fields.iter().map(|field| field.name.clone()).filter(wanted);
+        let mut names: Vec<Bytes> = names.chain([Bytes::from_static(b"host")]).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
 }

@@ -166,6 +166,11 @@ impl Native for Oauth1 {
         }])
     }
 
+    /// Whatever a form adds to the parameters, it mends nothing of what is read here.
+    fn glance(&self, request: Request<'_>) -> Result<(), Rejection> {
+        self.read(Request { body: None, ..request }).map(drop)
+    }
+
     fn clear(&self, head: &mut Head) {
         self.carrier.clear(head);
         let names: Vec<Vec<u8>> = params::PROTOCOL.iter().map(|name| name.as_bytes().to_vec()).collect();

@@ -46,6 +46,21 @@ impl Claims {
 
     /// Presence first, then time, then what the signature is for.
     pub(super) fn judge(&self, options: &Options, now: Moment) -> Result<(), Rejection> {
+        self.is_complete(options)?;
+        if let Some(created) = self.created {
+            options.bounds.judge(created, Format::Unix, now)?;
+        }
+        if self.expires.is_some_and(|expires| expires <= now) {
+            return Err(Rejection::from(Code::TimestampOutsideWindow).because("`expires` is over"));
+        }
+        if self.fits(options) { Ok(()) } else { Err(unmet("not the demanded `tag`")) }
+    }
+
+    fn fits(&self, options: &Options) -> bool {
+        options.tag.is_none() || self.tag == options.tag
+    }
+
+    fn is_complete(&self, options: &Options) -> Result<(), Rejection> {
         if self.created.is_none() && options.created {
             return Err(missing("no `created`"));
         }
@@ -55,16 +70,18 @@ impl Claims {
         if self.nonce.is_none() && options.nonce {
             return Err(Rejection::from(Code::NonceInvalid).because("no `nonce`"));
         }
-        if let Some(created) = self.created {
-            options.bounds.judge(created, Format::Unix, now)?;
-        }
-        if self.expires.is_some_and(|expires| expires <= now) {
-            return Err(Rejection::from(Code::TimestampOutsideWindow).because("`expires` is over"));
-        }
-        match &options.tag {
-            Some(tag) if self.tag.as_ref() != Some(tag) => Err(unmet("not the demanded `tag`")),
-            _ => Ok(()),
-        }
+        Ok(())
+    }
+
+    /// Whether it does not count yet, and will.
+    pub(super) fn is_ahead(&self, options: &Options, now: Moment) -> bool {
+        let counts = self.is_complete(options).is_ok() && self.fits(options);
+        let lives = self.expires.is_none_or(|expires| expires > now);
+        counts
+            && lives
+            && self
+                .created
+                .is_some_and(|created| created > now && options.bounds.judge(created, Format::Unix, now).is_err())
     }
 
     /// The first moment at which it is surely refused.

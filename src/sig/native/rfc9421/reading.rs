@@ -6,10 +6,11 @@ use super::base;
 use super::claims::Claims;
 use super::components::Component;
 use super::structured::{self, Bare, Dictionary, InnerList, Item, Member};
-use super::{Rfc9421, digest};
+use super::{Options, Rfc9421, digest};
 use crate::reject::{Code, Rejection};
 use crate::sig::message::Head;
 use crate::sig::native::{MOST, Piece, Reading, Request};
+use crate::sig::time::Moment;
 
 /// Longest carrier of signatures, in bytes.
 const LONGEST: usize = 8 * 1024;
@@ -38,6 +39,7 @@ impl Rfc9421 {
             return Err(malformed("too many signatures or components"));
         }
         for signed in all {
+            refuse_ahead(&Claims::read(&signed.input.params), &self.options, request.now)?;
             match self.reading(signed, request) {
                 Ok(reading) => readings.push(reading),
                 Err(rejection) => refused = refused.or(Some(rejection)),
@@ -104,6 +106,13 @@ impl Rfc9421 {
         all.retain(|signed| self.options.counts(&signed.label));
         Ok(all)
     }
+}
+
+/// **Threat:** a label that does not count yet is not claimed, and would carry the same request once more when its time has come.
+fn refuse_ahead(claims: &Result<Claims, Rejection>, options: &Options, now: Moment) -> Result<(), Rejection> {
+    let ahead = || Rejection::from(Code::TimestampOutsideWindow).because("a label is dated further ahead than allowed");
+    let is_ahead = claims.as_ref().is_ok_and(|claims| claims.is_ahead(options, now));
+    if is_ahead { Err(ahead()) } else { Ok(()) }
 }
 
 /// The lines of a carrier as one dictionary.

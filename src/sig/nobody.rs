@@ -1,0 +1,130 @@
+//! What a name or key id costs that nobody has: as much as the dearest that somebody has.
+
+use std::sync::Arc;
+
+use super::keyring::Keyring;
+use super::public::PublicKey;
+use super::ring::{KeyUse, Prepared, Primitive};
+use super::secret::Secret;
+
+/// Stands for keys that nobody has: fed the same bytes, it makes an unknown key id, or an unknown ring, cost what a wrong signature costs.
+#[derive(Clone)]
+pub struct Nobody {
+    prepared: Arc<Prepared>,
+    keys: usize,
+}
+
+impl Nobody {
+    /// In the place of one key of `ring`.
+    pub(crate) fn like(key_use: &KeyUse, ring: &Keyring) -> Self {
+        Self { prepared: dummy(key_use, std::iter::once(ring)), keys: 1 }
+    }
+
+    /// In the place of any of `rings`: where every key is tried, as many as the largest of them has. Smaller ones are filled up to that, or the
+    /// time would tell which names there are.
+    pub(crate) fn among<'a>(key_use: &KeyUse, rings: impl Iterator<Item = &'a Keyring> + Clone) -> Self {
+        let keys = rings.clone().map(|ring| ring.keys().len()).max().unwrap_or(1);
+        Self { prepared: dummy(key_use, rings), keys }
+    }
+
+    /// The stand-in for one key.
+    pub(in crate::sig) fn prepared(&self) -> Arc<Prepared> {
+        Arc::clone(&self.prepared)
+    }
+
+    /// Fills `tried` up to what everybody costs who names no key, within `most`.
+    pub(in crate::sig) fn fill(&self, tried: &mut Vec<Arc<Prepared>>, most: usize) {
+        let all = self.keys.min(most).max(1);
+        if tried.len() < all {
+            tried.resize_with(all, || self.prepared());
+        }
+    }
+}
+
+/// **Threat:** with RSA the time grows with the key, and a signature of another length is refused at once: the stand-in has the size of the largest.
+fn dummy<'a>(key_use: &KeyUse, rings: impl Iterator<Item = &'a Keyring>) -> Arc<Prepared> {
+    let bytes = Secret::new(b"no key has this id, yet it takes as long".to_vec());
+    Arc::new(match key_use.primitive {
+        Primitive::Public(algorithm) => {
+            let read = |ring: &'a Keyring| {
+                let keys = ring.keys().iter();
+                keys.filter_map(|key| PublicKey::read(algorithm, &key_use.form, key.secret.expose()).ok())
+            };
+            let largest = rings.flat_map(read).map(|key| key.size()).max().unwrap_or_default();
+            match PublicKey::of_nobody(algorithm, largest) {
+                Some(public) => Prepared::public(None, public),
+                None => Prepared::secret(key_use.primitive, None, bytes),
+            }
+        }
+        Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) | Primitive::Token => {
+            Prepared::secret(key_use.primitive, None, bytes)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sig::declared::parts::KeyForm;
+    use crate::sig::encoding::Encoding;
+    use crate::sig::key::{Key, Window};
+    use crate::sig::mac::Algorithm;
+    use crate::sig::public::{PublicAlgorithm, rsa_of_nobody};
+
+    fn ring(secrets: &[Vec<u8>]) -> Keyring {
+        let key = |(place, secret): (usize, &Vec<u8>)| Key {
+            id: format!("k{place}").into(),
+            principal: "p".into(),
+            secret: Secret::new(secret.clone()),
+            sign: Window::default(),
+            verify: Window::default(),
+            created: None,
+            observe: false,
+        };
+        Keyring::new("ring", secrets.iter().enumerate().map(key).collect()).unwrap()
+    }
+
+    fn key_use(primitive: Primitive) -> KeyUse {
+        let form = KeyForm { encoding: Some(Encoding::Base64), ..KeyForm::default() };
+        KeyUse { form, primitive }
+    }
+
+    fn rsa(bytes: usize) -> Vec<u8> {
+        Encoding::Base64.encode(&rsa_of_nobody(bytes).unwrap()).into_bytes()
+    }
+
+    fn size(nobody: &Nobody) -> Option<usize> {
+        nobody.prepared.public.as_ref().map(PublicKey::size)
+    }
+
+    #[test]
+    fn nobodys_rsa_key_is_as_large_as_the_largest_of_the_ring() {
+        let own = key_use(Primitive::Public(PublicAlgorithm::RsaPssSha512));
+        for (sizes, expected) in
+            [(&[256][..], 256), (&[384], 384), (&[512, 256], 512), (&[256, 1024], 1024), (&[], 256)]
+        {
+            let mut secrets: Vec<_> = sizes.iter().map(|bytes| rsa(*bytes)).collect();
+            secrets.push(b"no key at all".to_vec());
+            assert_eq!(size(&Nobody::like(&own, &ring(&secrets))), Some(expected), "{sizes:?}");
+        }
+        let rings = [ring(&[rsa(256)]), ring(&[rsa(512)])];
+        assert_eq!(size(&Nobody::among(&own, rings.iter())), Some(512));
+    }
+
+    #[test]
+    fn nobody_costs_as_many_keys_as_the_largest_ring_within_the_bound() {
+        let rings = [ring(&[vec![1; 32]]), ring(&[vec![1; 32], vec![2; 32], vec![3; 32]])];
+        let own = key_use(Primitive::Hmac(Algorithm::Sha256));
+        for (nobody, most, cost) in [
+            (Nobody::like(&own, &rings[1]), 8, 1),
+            (Nobody::among(&own, rings.iter()), 8, 3),
+            (Nobody::among(&own, rings.iter()), 2, 2),
+            (Nobody::among(&own, rings.iter()), 0, 1),
+            (Nobody::among(&own, rings[..0].iter()), 8, 1),
+        ] {
+            let mut tried = Vec::new();
+            nobody.fill(&mut tried, most);
+            assert_eq!((tried.len(), tried.iter().all(|key| key.key.is_none())), (cost, true));
+        }
+    }
+}
