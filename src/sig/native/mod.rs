@@ -15,7 +15,7 @@ use bytes::Bytes;
 use super::mac::{Algorithm, Mac};
 use super::message::Head;
 use super::ring::Prepared;
-use super::scheme::Facts;
+use super::scheme::{Facts, Stated};
 use super::time::Moment;
 use super::{Answering, Site};
 use crate::reject::Rejection;
@@ -28,6 +28,16 @@ pub(crate) trait Native: std::fmt::Debug + Send + Sync {
     /// What makes its signature prove less than it seems to: for the linter.
     fn doubts(&self) -> Vec<super::scheme::Doubt> {
         Vec::new()
+    }
+
+    /// When its signatures end, where they say so themselves: for the linter.
+    fn stated(&self) -> Stated {
+        Stated::Never
+    }
+
+    /// The authentication scheme by which a refusal asks for it.
+    fn asked_as(&self) -> &str {
+        "HMAC"
     }
 
     /// Whether one of its carriers is there.
