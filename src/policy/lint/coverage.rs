@@ -1,5 +1,7 @@
 //! What a scheme leaves open on a route: everything that a signature does not cover can be changed on the way.
 
+use std::sync::Arc;
+
 use super::Said;
 use super::reach::Reach;
 use super::table::Code;
@@ -80,5 +82,6 @@ fn doubted(scheme: &Scheme, doubt: &Doubt) -> Said {
 }
 
 fn say(scheme: &Scheme, code: Code, what: &str) -> Said {
-    Said::new(code, format!("scheme `{}` {what}", scheme.name()))
+    let said = Said::new(code, format!("scheme `{}` {what}", scheme.name()));
+    Said { scheme: Some(Arc::clone(scheme.name())), ..said }
 }
