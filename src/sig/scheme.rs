@@ -187,6 +187,11 @@ impl Scheme {
         }
     }
 
+    /// Whether what it carries was made before the request, and covers nothing of it.
+    pub fn is_ticket(&self) -> bool {
+        matches!(&self.kind, Kind::Native(native) if native.is_ticket())
+    }
+
     /// The authentication scheme by which a refusal asks for it (RFC 9110 §11.1), a registered one where there is one.
     pub fn asked_as(&self) -> &str {
         match &self.kind {

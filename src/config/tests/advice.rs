@@ -54,10 +54,13 @@ fn tokens_are_advised_to_have_an_age() {
     for (options, message, fix) in [
         ("", "until it expires, and who writes it says when", "write `max_age`"),
         (", expires: optional", "for ever if it has no `exp`", "write `expires: required` and `max_age`"),
-        (", max_age: 5m", "a captured request can be sent again for 5m", "write `replay: {by: signature}`"),
+        (", max_age: 5m", "a captured token can be sent again for 5m;", "write `jti: required` in the scheme"),
     ] {
         let said = advice(&jwt(options), "replay_off");
         assert!(said.contains(message) && said.contains(fix), "{said}");
+        let open = good(Place::new().load(&jwt(options)));
+        assert!(!shown(&[open.warnings, open.notes].concat()).contains("does not cover"), "one sentence says it all");
+        assert!(advice(&jwt(options), "token_covers_nothing").contains("covers nothing of the request"));
     }
 }
 

@@ -22,7 +22,8 @@ pub(super) fn of(scheme: &Scheme, replay: &Replay, reach: &Reach) -> Vec<Said> {
     if facts.key_use.primitive.algorithm() == Algorithm::Sha1 {
         said.push(say(scheme, Code::WeakHash, "uses SHA-1, which is kept for old senders"));
     }
-    if (Covers { key_id: false, ..facts.covers }) == Covers::default() && !scheme.has_payload() {
+    let nothing = (Covers { key_id: false, ..facts.covers }) == Covers::default() && !scheme.has_payload();
+    if nothing || scheme.is_ticket() {
         said.push(say(scheme, Code::TokenCoversNothing, "covers nothing of the request"));
         return said;
     }

@@ -6,7 +6,7 @@ use super::Said;
 use super::table::Code;
 use crate::policy::gate::Gate;
 use crate::policy::route::{ReplayBy, Route};
-use crate::sig::scheme::Stated;
+use crate::sig::scheme::{Scheme, Stated};
 
 /// The longest window that is usual; Mailgun needs it.
 const USUAL: Duration = Duration::from_mins(15);
@@ -22,23 +22,31 @@ fn replay(route: &Route, gate: &Gate) -> Option<Said> {
     if route.replay.by != ReplayBy::Off || gate.schemes().any(|scheme| scheme.is_token()) {
         return None;
     }
-    let said = match freely(gate) {
-        Some(true) => Said::new(Code::ReplayOff, "a captured token can be sent again until it expires, and who writes it says when")
-            .advised("write `max_age` in the scheme, and `jti: required` where each token is good once; or `replay: off` if tokens are meant to be sent again"),
-        Some(false) => Said::new(Code::ReplayOff, "a captured token can be sent again for ever if it has no `exp`")
-            .advised("write `expires: required` and `max_age` in the scheme; or `replay: off` if tokens are meant to be sent again"),
-        None => Said::new(Code::ReplayOff, format!("a captured request can be sent again {}", open(gate))),
+    let (message, fix) = match gate.schemes().find(|scheme| scheme.is_ticket()) {
+        None => (format!("a captured request can be sent again {}", open(gate)), None),
+        Some(scheme) => ticket(scheme),
     };
+    let said = Said { fix: fix.map(str::to_owned), ..Said::new(Code::ReplayOff, message) };
     Some(said.noted_if(route.replay.chosen))
 }
 
-/// Whether there is a scheme whose signatures end when the sender likes, and then whether each of them has to.
-fn freely(gate: &Gate) -> Option<bool> {
-    let each = gate.schemes().filter_map(|scheme| match scheme.stated() {
-        Stated::Freely { always } => Some(always),
-        Stated::Never | Stated::Within { .. } => None,
-    });
-    each.min()
+/// A token is sent again by its owner too: what may be missing is a bound, or that it is good once.
+fn ticket(scheme: &Scheme) -> (String, Option<&'static str>) {
+    let (message, fix) = match (scheme.stated(), scheme.facts().window) {
+        (Stated::Freely { always: true }, _) => (
+            "until it expires, and who writes it says when".to_owned(),
+            "write `max_age` in the scheme, and `jti: required` where each token is good once; or `replay: off` if tokens are meant to be sent again",
+        ),
+        (Stated::Never | Stated::Within { .. }, Some((past, future))) => (
+            format!("for {}", humantime::format_duration(past.saturating_add(future))),
+            "write `jti: required` in the scheme where each token is good once, or `replay: off` if tokens are meant to be sent again",
+        ),
+        (Stated::Freely { always: false } | Stated::Never | Stated::Within { .. }, _) => (
+            "for ever if it has no `exp`".to_owned(),
+            "write `expires: required` and `max_age` in the scheme; or `replay: off` if tokens are meant to be sent again",
+        ),
+    };
+    (format!("a captured token can be sent again {message}"), Some(fix))
 }
 
 /// How long what was captured stays good.

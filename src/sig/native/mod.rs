@@ -35,6 +35,11 @@ pub(crate) trait Native: std::fmt::Debug + Send + Sync {
         Stated::Never
     }
 
+    /// Whether what it carries was made before the request, and covers nothing of it.
+    fn is_ticket(&self) -> bool {
+        false
+    }
+
     /// The authentication scheme by which a refusal asks for it.
     fn asked_as(&self) -> &str {
         "HMAC"

@@ -139,6 +139,10 @@ impl Native for Jwt {
         if self.max_age.is_some() { Stated::Never } else { Stated::Freely { always: self.expires } }
     }
 
+    fn is_ticket(&self) -> bool {
+        true
+    }
+
     /// RFC 6750 §3, unless the token stands behind another word.
     fn asked_as(&self) -> &str {
         self.carrier.auth_scheme.as_deref().unwrap_or("Bearer")
