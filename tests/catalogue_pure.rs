@@ -197,7 +197,9 @@ fn of_twilios_two_forms_the_one_for_the_body_is_signed() {
         (None, false),
     ] {
         let mut head = Head { target: Bytes::from("/in?bodySHA256=00"), ..request() };
-        kind.into_iter().for_each(|kind| head.fields.append("content-type", kind));
+        if let Some(kind) = kind {
+            head.fields.append("content-type", kind);
+        }
         let body = b"b=2&a=1";
         let head = signed(&scheme, head, body);
         assert_eq!(head.query().is_none_or(<[u8]>::is_empty), form, "{kind:?} {head:?}");

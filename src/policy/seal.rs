@@ -33,6 +33,12 @@ struct Pen {
     ring: PreparedRing,
 }
 
+impl Pen {
+    fn new(scheme: Arc<Scheme>, ring: Arc<Keyring>) -> Self {
+        Self { ring: PreparedRing::new(&scheme, ring), scheme }
+    }
+}
+
 /// Randomness for nonces, drawn by the shell.
 pub type Entropy = [u8; 16];
 
@@ -40,19 +46,14 @@ impl Seal {
     /// Makes the ring ready. Of a scheme with `any_of` the first member signs; where members differ in whether they sign the fields of a form, the first of
     /// each kind signs the bodies of its kind. Ask [`crate::sig::scheme::Facts::can_sign`] first.
     pub fn new(scheme: Arc<Scheme>, ring: Arc<Keyring>, with: With) -> Self {
-        let pen = |scheme: &Arc<Scheme>| Pen {
-            ring: PreparedRing::new(scheme, Arc::clone(&ring)),
-            scheme: Arc::clone(scheme),
-        };
         let of_kind = |forms: bool| {
-            let able = scheme.alternatives().iter().filter(|member| member.facts().can_sign.is_ok());
-            able.clone().find(|member| member.signs_forms() == forms).map(pen)
+            let mut able = scheme.alternatives().iter().filter(|member| member.facts().can_sign.is_ok());
+            able.find(|member| member.signs_forms() == forms).cloned()
         };
-        let first = || pen(scheme.alternatives().first().unwrap_or(&scheme));
-        match (of_kind(false), of_kind(true)) {
-            (Some(usual), forms) => Self { usual, forms, with },
-            (None, _) => Self { usual: first(), forms: None, with },
-        }
+        let (plain, forms) = (of_kind(false), of_kind(true));
+        let forms = forms.filter(|_| plain.is_some()).map(|member| Pen::new(member, Arc::clone(&ring)));
+        let first = scheme.alternatives().first().cloned().unwrap_or(scheme);
+        Self { usual: Pen::new(plain.unwrap_or(first), ring), forms, with }
     }
 
     /// The scheme it signs with; of several members the usual one.

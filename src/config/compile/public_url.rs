@@ -3,6 +3,7 @@
 use super::super::report::Report;
 use super::listeners::Placed as Listener;
 use super::routes::Placed as Route;
+use crate::policy::Seal;
 use crate::policy::lint::Code;
 use crate::policy::route::Guard;
 
@@ -34,6 +35,6 @@ fn in_need(route: &Route) -> Option<String> {
         Guard::Verify(gate) => gate.schemes().find(|scheme| scheme.needs_public_url()),
         Guard::Public | Guard::Restricted => None,
     };
-    let answers = route.value.answers.seal.as_ref().filter(|seal| seal.needs_public_url()).map(|seal| seal.scheme());
+    let answers = route.value.answers.seal.as_ref().filter(|seal| seal.needs_public_url()).map(Seal::scheme);
     verified.or(answers).map(|scheme| scheme.name().to_string())
 }
