@@ -41,11 +41,18 @@ fn ring(secret: &str) -> Arc<Keyring> {
 const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef";
 const OTHER: &str = "fedcba98765432100123456789abcdef0123456789abcdef";
 
-fn sign(scheme: &Arc<Scheme>, body: &[u8]) -> Head {
+fn request() -> Head {
     let mut fields = Fields::default();
     fields.append("x-bapi-recv-window", "5000");
     let (target, authority) = (Bytes::from("/v1/things"), Bytes::from("api.example.com"));
-    let mut head = Head { method: Method::POST, target, authority, secure: true, fields };
+    Head { method: Method::POST, target, authority, secure: true, fields }
+}
+
+fn sign(scheme: &Arc<Scheme>, body: &[u8]) -> Head {
+    signed(scheme, request(), body)
+}
+
+fn signed(scheme: &Arc<Scheme>, mut head: Head, body: &[u8]) -> Head {
     let seal = Seal::new(Arc::clone(scheme), ring(SECRET), With::Newest);
     let mut signing = seal.start(&mut head, SITE, NOW, [7; 16]).unwrap();
     let whole = (signing.need() == Need::Whole).then_some(body);
@@ -160,4 +167,42 @@ fn a_route_may_pin_another_algorithm() {
     assert_eq!(text.len(), "t=1760000000,v1=".len() + 128);
     let wrong = load("stripe", builtin("stripe").unwrap(), with("md5")).unwrap_err();
     assert!(wrong.iter().any(|problem| problem.path == "algorithm"), "{wrong:?}");
+}
+
+#[test]
+fn a_refusal_asks_for_what_the_scheme_is() {
+    for (name, _) in builtins() {
+        let asked = match *name {
+            "discord" | "telnyx" | "sendgrid" | "standard-webhooks-v1a" => "Signature",
+            "gitlab" => "Token",
+            "jwt" => "Bearer",
+            "oauth1" => "OAuth",
+            _ => "HMAC",
+        };
+        let gate = Gate::new(vec![Alternative { scheme: built_in(name, &[]), keys: Keys::Ring(ring(SECRET)) }]);
+        let challenge = String::from_utf8_lossy(gate.challenge()).into_owned();
+        assert!(challenge.starts_with(&format!("{asked} scheme=\"{name}\"")), "{challenge}");
+    }
+    let bearer = "algorithm: token\nsignature: {header: Authorization, prefix: \"Bearer \"}\n";
+    let declaration: Declaration = serde_yaml::from_str(bearer).unwrap();
+    assert_eq!(compile("t", &declaration).unwrap().asked_as(), "Bearer");
+}
+
+#[test]
+fn of_twilios_two_forms_the_one_for_the_body_is_signed() {
+    let scheme = built_in("twilio", &[]);
+    for (kind, form) in [
+        (Some("application/x-www-form-urlencoded; charset=UTF-8"), true),
+        (Some("application/json"), false),
+        (None, false),
+    ] {
+        let mut head = Head { target: Bytes::from("/in?bodySHA256=00"), ..request() };
+        if let Some(kind) = kind {
+            head.fields.append("content-type", kind);
+        }
+        let body = b"b=2&a=1";
+        let head = signed(&scheme, head, body);
+        assert_eq!(head.query().is_none_or(<[u8]>::is_empty), form, "{kind:?} {head:?}");
+        assert_eq!(judge(&scheme, SECRET, &head, body, NOW), None, "{kind:?}");
+    }
 }

@@ -10,16 +10,25 @@ use serde_json::{Value, json};
 
 /// Exit code and standard output.
 fn run(arguments: &[&str], input: &str) -> (i32, String) {
+    let (code, out, _) = told(arguments, input);
+    (code, out)
+}
+
+/// Exit code, standard output and standard error.
+fn told(arguments: &[&str], input: &str) -> (i32, String, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
+        .env("COUNTERSIGN_TEST_SECRET", "0123456789abcdef0123456789abcdef")
+        .env("COUNTERSIGN_TEST_EMPTY", "")
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
 fn vectors() -> impl Iterator<Item = std::path::PathBuf> {
@@ -147,4 +156,54 @@ fn the_worked_example_of_the_manual_holds() {
     std::fs::write(&config, block("```yaml worked\n")).unwrap();
     let (code, out) = run(&["test", "-", "--config", config.to_str().unwrap()], block("```json worked\n"));
     assert_eq!((code, out.as_str()), (0, "2 passed, 0 failed\n"));
+}
+
+const MEANS: [&str; 4] = ["--keys", "env:COUNTERSIGN_TEST_SECRET", "--now", "1760000000"];
+
+#[test]
+fn a_signature_that_sits_in_the_body_is_shown_with_the_body() {
+    let sign = |more: &[&str]| {
+        let fixed = ["sign", "--scheme", "json-envelope", "-d", "{\"a\": \"it's\"}", "https://h/in"];
+        run(&[&fixed[..], &MEANS, more].concat(), "")
+    };
+    let (code, body) = sign(&[]);
+    let envelope: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((code, &envelope["payload"]["a"]), (0, &json!("it's")), "{body}");
+    assert_eq!(envelope["signature"].as_str().map(str::len), Some(64));
+    let (code, command) = sign(&["--curl"]);
+    assert_eq!(code, 0);
+    assert!(command.contains(&format!("--data-binary '{}'", body.trim_end().replace('\'', "'\\''"))), "{command}");
+    let sent = command.replace("https://h/in", "http://h/in");
+    let verify = ["verify", "--scheme", "json-envelope", "-"];
+    assert_eq!(run(&[&verify[..], &MEANS].concat(), &sent), (0, "verified, key `key`\n".to_owned()), "{command}");
+}
+
+#[test]
+fn headers_and_a_body_that_both_change_stand_like_in_a_message() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let both = "version: 1\nschemes: {both: {algorithm: sha256, signature: {json: /s, encoding: hex}, key_id: {header: X-Key}, message: \"{key_id}{json:/p|jcs}\"}}\n";
+    std::fs::write(file.path(), both).unwrap();
+    let arguments = ["sign", "--config", file.path().to_str().unwrap(), "--scheme", "both", "-d", "1", "http://h/"];
+    let (code, out, error) = told(&[&arguments[..], &MEANS].concat(), "");
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert!(out.starts_with("X-Key: key\n\n{\"p\":1,\"s\":\""), "{out}");
+}
+
+#[test]
+fn what_a_command_line_cannot_mean_is_wrong_usage_with_a_reason() {
+    let github = ["sign", "--scheme", "github", "--keys"];
+    for (arguments, why) in [
+        (&["env:COUNTERSIGN_TEST_SECRET", "ftp://h/x"][..], "`ftp://` is not signed"),
+        (&["env:COUNTERSIGN_TEST_SECRET", "ws://h/x"], "http:// or https://"),
+        (&["env:COUNTERSIGN_TEST_NONE", "http://h/x"], "--keys env:COUNTERSIGN_TEST_NONE: "),
+        (&["env:COUNTERSIGN_TEST_EMPTY", "http://h/x"], "--keys env:COUNTERSIGN_TEST_EMPTY: "),
+    ] {
+        let (code, out, error) = told(&[&github[..], arguments].concat(), "");
+        assert_eq!((code, out.as_str(), error.contains(why)), (2, "", true), "{error}");
+    }
+    for url in ["http://h/x", "HTTPS://h/x", "/x?to=ftp://h/"] {
+        let host = ["env:COUNTERSIGN_TEST_SECRET", "-H", "Host: h", url];
+        let (code, _, error) = told(&[&github[..], &host].concat(), "");
+        assert_eq!(code, 0, "{url}: {error}");
+    }
 }

@@ -2,25 +2,25 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod pure;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign::config::scheme::{Declaration, Overrides, SchemeProblem, compile};
-use countersign::policy::gate::{Alternative, Gate, Keys};
 use countersign::policy::seal::{Seal, With};
 use countersign::reject::Code;
 use countersign::sig::Site;
 use countersign::sig::encoding::Encoding;
-use countersign::sig::key::{Key, Window};
 use countersign::sig::keyring::Keyring;
 use countersign::sig::mac::{Algorithm, Mac};
-use countersign::sig::message::{Fields, Head, Method};
+use countersign::sig::message::Head;
 use countersign::sig::permit::Permit;
 use countersign::sig::scheme::Scheme;
-use countersign::sig::secret::Secret;
 use countersign::sig::time::Moment;
 use proptest::prelude::*;
+use pure::ring;
 use serde_json::Value;
 
 const NOW: i64 = 1_760_000_000;
@@ -33,41 +33,21 @@ const PYJWT: &str = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIiwidHlwIjoiSldUIn0.eyJpc3M
 const PYJWT_512: &str = "eyJhbGciOiJIUzUxMiIsInR5cCI6ImF0K2p3dCJ9.eyJpYXQiOjE3NjAwMDAwMDAsImV4cCI6MTc2MDAwMDA2MH0.9y2mi8E0MnjJmmoxdcfkujb7quuAUZ3qdpdUJfi2-7DvPOLUfXnbF36iqfd1NIGtJ1PJwKxch7ssGaV1L_zAOg";
 
 fn load(yaml: &str) -> Result<Arc<Scheme>, Vec<SchemeProblem>> {
-    let declaration: Declaration = serde_yaml::from_str(yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"));
-    compile("jwt", &declaration).map(Arc::new)
+    pure::load("jwt", yaml)
 }
 
 fn scheme(options: &str) -> Arc<Scheme> {
     load(&format!("jwt: {{algorithm: HS256{options}}}")).unwrap_or_else(|problems| panic!("{options}: {problems:?}"))
 }
 
-fn ring(keys: &[(&str, &[u8])]) -> Arc<Keyring> {
-    let key = |(id, secret): &(&str, &[u8])| Key {
-        id: Arc::from(*id),
-        principal: Arc::from(*id),
-        secret: Secret::new(secret.to_vec()),
-        sign: Window::default(),
-        verify: Window::default(),
-        created: None,
-        observe: false,
-    };
-    Arc::new(Keyring::new("ring", keys.iter().map(key).collect()).unwrap())
-}
-
 fn head(target: &str, headers: &[(&str, &str)]) -> Head {
-    let mut fields = Fields::default();
-    for (name, value) in headers {
-        fields.append((*name).to_owned(), (*value).to_owned());
-    }
-    let target = Bytes::from(target.to_owned());
-    Head { method: Method::GET, target, authority: Bytes::from("api.example.com"), secure: true, fields }
+    pure::head("GET", ("api.example.com", target), headers)
 }
 
 fn judge(scheme: &Arc<Scheme>, ring: Arc<Keyring>, head: &Head, now: Moment) -> Result<Permit, Code> {
-    let gate = Gate::new(vec![Alternative { scheme: Arc::clone(scheme), keys: Keys::Ring(ring) }]);
+    let gate = pure::gate(scheme, ring);
     assert_eq!(gate.misfits(), []);
-    let check = gate.open(head, Site::default(), now, 8).map_err(|rejection| rejection.code())?;
-    check.close(None).map_err(|rejection| rejection.code())
+    pure::judge(&gate, head, b"", (Site::default(), now)).map_err(|rejection| rejection.code())
 }
 
 fn token(header: &str, payload: &str) -> String {

@@ -80,7 +80,11 @@ impl Means {
 
     fn variable(&self, variable: &str) -> Result<Keyring, ExitCode> {
         let source = Source::Env(vec![(self.key_id.clone(), variable.to_owned())]);
-        keys::load("env", &source).map(|loaded| loaded.ring).map_err(told)
+        keys::load("env", &source).map(|loaded| loaded.ring).map_err(|problems| {
+            // What is wrong stands on the command line, in no file.
+            let why: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+            fail(USAGE, format_args!("--keys env:{variable}: {}", why.join("; ")))
+        })
     }
 
     fn file(&self, path: &Path) -> Result<Keyring, ExitCode> {

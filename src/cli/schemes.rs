@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::{USAGE, fail, say};
 use crate::config::named;
-use crate::config::scheme::{builtin, builtins};
+use crate::config::scheme::{builtin, builtins, name_fault};
 use crate::sig::scheme::Scheme;
 
 /// Arguments of `schemes`.
@@ -37,14 +37,21 @@ impl Schemes {
     pub(super) fn run(self) -> ExitCode {
         match self.what {
             What::List => say(&list()),
-            What::Show { name, renamed } => match builtin(&name) {
-                Some(text) => say(&renamed.map_or_else(|| text.to_owned(), |renamed| wrapped(&renamed, text))),
-                None => {
-                    return fail(USAGE, format_args!("no built-in scheme `{name}`: see `countersign schemes list`"));
-                }
+            What::Show { name, renamed } => match shown(&name, renamed.as_deref()) {
+                Ok(text) => say(&text),
+                Err(why) => return fail(USAGE, why),
             },
         }
         ExitCode::SUCCESS
+    }
+}
+
+fn shown(name: &str, renamed: Option<&str>) -> Result<String, String> {
+    let text = builtin(name).ok_or_else(|| format!("no built-in scheme `{name}`: see `countersign schemes list`"))?;
+    let Some(renamed) = renamed else { return Ok(text.to_owned()) };
+    match name_fault(renamed) {
+        Some((why, fix)) => Err(format!("--as {renamed:?}: {why}; {fix}")),
+        None => Ok(wrapped(renamed, text)),
     }
 }
 
@@ -77,6 +84,7 @@ fn opening(yaml: &str) -> &str {
 
 /// The text as a file with this scheme alone.
 fn wrapped(name: &str, text: &str) -> String {
+    let name = key(name);
     let mut out = format!("version: 1\nschemes:\n  {name}:\n");
     for line in text.lines() {
         let indent = if line.is_empty() { "" } else { "    " };
@@ -85,9 +93,40 @@ fn wrapped(name: &str, text: &str) -> String {
     out
 }
 
+/// A name as a key of YAML: in quotes unless it is surely text without them.
+fn key(name: &str) -> String {
+    const WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let word = WORDS.iter().any(|word| word.eq_ignore_ascii_case(name));
+    let text = name.starts_with(|first: char| first.is_ascii_alphabetic()) && plain && !word;
+    if text { name.to_owned() } else { format!("\"{name}\"") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_yaml_reads_otherwise_stands_in_quotes_and_one_that_nobody_may_have_is_refused() {
+        for (name, key) in [("mine", "mine"), ("a:b", "\"a:b\""), ("7", "\"7\""), ("No", "\"No\""), ("{x}", "\"{x}\"")]
+        {
+            let text = shown("github", Some(name)).unwrap();
+            assert!(text.starts_with(&format!("version: 1\nschemes:\n  {key}:\n")), "{text}");
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &text).unwrap();
+            assert_eq!(named::declarations(file.path()).unwrap()[0].0, name);
+        }
+        for (name, part) in [
+            ("a: b", "without spaces"),
+            ("", "visible ASCII"),
+            ("a\"b", "quotes"),
+            ("a\\b", "backslashes"),
+            ("stripe", "choose another name"),
+        ] {
+            let why = shown("github", Some(name)).unwrap_err();
+            assert!(why.contains(part), "{why}");
+        }
+    }
 
     #[test]
     fn every_built_in_scheme_has_its_line() {

@@ -86,7 +86,7 @@ impl Sign {
             return Err(fail(RUNTIME, misfit));
         }
         let mut signed = head.clone();
-        sealed(&seal, &mut signed, &body, (&public_url, now)).map_err(|rejection| {
+        let wrapped = sealed(&seal, &mut signed, &body, (&public_url, now)).map_err(|rejection| {
             fail(
                 RUNTIME,
                 format_args!(
@@ -98,15 +98,18 @@ impl Sign {
         })?;
         let url = format!("{}{}", origin(&self.url), String::from_utf8_lossy(&signed.target));
         if self.curl {
-            say(&self.command(&url, &signed, &body)?);
+            say(&self.command(&url, &signed, (&body, wrapped.as_ref()))?);
         } else {
-            say(&added(&seal, (&head, &signed), &url));
+            say(&with_body(added(&seal, (&head, &signed), &url), wrapped.as_ref()));
         }
         Ok(ExitCode::SUCCESS)
     }
 
     /// The request as the gateway would read it.
     fn request(&self) -> Result<Captured, ExitCode> {
+        if let Some(other) = other_scheme(&self.url) {
+            return Err(fail(USAGE, format_args!("`{other}://` is not signed: a URL begins with http:// or https://")));
+        }
         let told = |path: &Path, error: std::io::Error| fail(USAGE, format_args!("{}: {error}", path.display()));
         let body = match (&self.body, &self.data_file) {
             (Some(text), _) => text.clone().into_bytes(),
@@ -161,7 +164,8 @@ impl Sign {
         Ok((Arc::clone(seal.scheme()), Arc::clone(seal.ring()), public_url))
     }
 
-    fn command(&self, url: &str, head: &Head, body: &Bytes) -> Result<String, ExitCode> {
+    /// `wrapped` is the body that goes instead, where the signature sits in it.
+    fn command(&self, url: &str, head: &Head, (body, wrapped): (&Bytes, Option<&Bytes>)) -> Result<String, ExitCode> {
         let mut text = match head.method.as_str() {
             "HEAD" => "curl -I".to_owned(),
             method => format!("curl -X {}", quoted(method)),
@@ -170,7 +174,9 @@ impl Sign {
             let line = format!("{}: {}", String::from_utf8_lossy(&field.name), String::from_utf8_lossy(&field.value));
             let _infallible = write!(text, " \\\n  -H {}", quoted(&line));
         }
-        if let Some(path) = &self.data_file {
+        if let Some(wrapped) = wrapped {
+            let _infallible = write!(text, " \\\n  --data-binary {}", quoted(&String::from_utf8_lossy(wrapped)));
+        } else if let Some(path) = &self.data_file {
             if path == Path::new("-") {
                 return Err(fail(USAGE, "a curl command cannot hold standard input: name a file"));
             }
@@ -186,21 +192,30 @@ impl Sign {
     }
 }
 
-fn sealed(seal: &Seal, head: &mut Head, body: &[u8], (url, now): (&str, Moment)) -> Result<(), Rejection> {
+/// Signs the head; where the signature sits in the body, the body that goes instead.
+fn sealed(seal: &Seal, head: &mut Head, body: &[u8], (url, now): (&str, Moment)) -> Result<Option<Bytes>, Rejection> {
     let entropy = link::entropy()?;
     let site = Site { public_url: Some(url), captures: &[] };
     let mut signing = seal.start(head, site, now, entropy)?;
     if signing.need() == Need::Whole {
-        return signing.finish(head, Some(body)).and_then(only_headers);
+        return signing.finish(head, Some(body));
     }
     signing.feed(body);
-    signing.finish(head, None).and_then(only_headers)
+    signing.finish(head, None)
 }
 
-/// A signature that sits in the body cannot be shown as headers.
-fn only_headers(body: Option<Bytes>) -> Result<(), Rejection> {
-    let why = "the signature sits in the body, which headers cannot show";
-    body.map_or(Ok(()), |_| Err(Rejection::from(crate::reject::Code::SigningFailed).because(why)))
+/// The lines, then the body as a message has it: behind an empty line, or alone.
+fn with_body(lines: String, body: Option<&Bytes>) -> String {
+    let Some(body) = body else { return lines };
+    let mark = if lines.is_empty() { "" } else { "\n" };
+    format!("{lines}{mark}{}\n", String::from_utf8_lossy(body))
+}
+
+/// The scheme of a URL that is neither `http` nor `https`.
+fn other_scheme(url: &str) -> Option<&str> {
+    let (scheme, _) = url.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', '?', '#']))?;
+    let known = ["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme));
+    (!known).then_some(scheme)
 }
 
 /// The lines that signing added, and the URL where it is another now.

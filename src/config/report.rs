@@ -156,12 +156,12 @@ impl Report {
 
     /// Not wrong, but worth saying.
     pub(crate) fn warn(&self, spot: Spot, code: Code, message: &str) {
-        self.find(spot, (code, code.row().level), message);
+        self.find(spot, (code, code.row().level), (message, code.row().fix));
     }
 
-    /// Not wrong, but worth saying this loudly.
-    pub(crate) fn find(&self, spot: Spot, (code, level): (Code, Level), message: &str) {
-        let problem = Problem { code: Some(code), ..self.problem(spot, "", message, Some(code.row().fix)) };
+    /// Not wrong, but worth saying this loudly, with what to do about it.
+    pub(crate) fn find(&self, spot: Spot, (code, level): (Code, Level), (message, fix): (&str, &str)) {
+        let problem = Problem { code: Some(code), ..self.problem(spot, "", message, Some(fix)) };
         self.findings.borrow_mut().push(Finding { subject: spot, code, level, problem: self.redacted(problem) });
     }
 

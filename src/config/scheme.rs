@@ -19,6 +19,19 @@ pub use builtin::{builtin, builtins};
 pub use compile::compile;
 pub use raw::Declaration;
 
+/// Whether a scheme of one's own may have this name: it stands in headers and logs, and in place of no built-in one.
+pub fn name_fault(name: &str) -> Option<(&'static str, &'static str)> {
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    if name.is_empty() || !name.bytes().all(plain) {
+        return Some((
+            "a scheme's name is visible ASCII without spaces, quotes and backslashes",
+            "choose a name like `acme-v2`",
+        ));
+    }
+    builtin(name)
+        .map(|_| ("a built-in scheme has this name", "choose another name, and write it where routes say `scheme`"))
+}
+
 /// A mistake in a scheme, its place relative to the scheme, and what to write instead.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SchemeProblem {

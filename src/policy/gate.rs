@@ -235,7 +235,7 @@ fn challenge<'a>(schemes: impl Iterator<Item = &'a Arc<Scheme>>) -> Bytes {
     let one = |scheme: &Arc<Scheme>| {
         let headers = scheme.facts().announced.join(" ");
         let headers = if headers.is_empty() { String::new() } else { format!(", headers=\"{headers}\"") };
-        format!("HMAC scheme=\"{}\"{headers}", scheme.name())
+        format!("{} scheme=\"{}\"{headers}", scheme.asked_as(), scheme.name())
     };
     let mut all: Vec<String> = schemes.map(one).collect();
     all.dedup();

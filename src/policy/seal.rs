@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::reject::Rejection;
 use crate::sig::keyring::Keyring;
-use crate::sig::message::Head;
+use crate::sig::message::{Head, Method};
 use crate::sig::ring::{Misfit, PreparedRing};
 use crate::sig::scheme::Scheme;
 use crate::sig::signing::{Signing, Terms};
@@ -22,41 +22,63 @@ pub enum With {
 
 /// A scheme and the ring that signs with it.
 pub struct Seal {
+    usual: Pen,
+    /// Signs forms, where the usual one is for other bodies.
+    forms: Option<Pen>,
+    with: With,
+}
+
+struct Pen {
     scheme: Arc<Scheme>,
     ring: PreparedRing,
-    with: With,
+}
+
+impl Pen {
+    fn new(scheme: Arc<Scheme>, ring: Arc<Keyring>) -> Self {
+        Self { ring: PreparedRing::new(&scheme, ring), scheme }
+    }
 }
 
 /// Randomness for nonces, drawn by the shell.
 pub type Entropy = [u8; 16];
 
 impl Seal {
-    /// Makes the ring ready. Of a scheme with `any_of` the first member signs. Ask [`crate::sig::scheme::Facts::can_sign`] first.
+    /// Makes the ring ready. Of a scheme with `any_of` the first member signs; where members differ in whether they sign the fields of a form, the first of
+    /// each kind signs the bodies of its kind. Ask [`crate::sig::scheme::Facts::can_sign`] first.
     pub fn new(scheme: Arc<Scheme>, ring: Arc<Keyring>, with: With) -> Self {
-        let scheme = scheme.alternatives().first().cloned().unwrap_or(scheme);
-        let ring = PreparedRing::new(&scheme, ring);
-        Self { scheme, ring, with }
+        let of_kind = |forms: bool| {
+            let mut able = scheme.alternatives().iter().filter(|member| member.facts().can_sign.is_ok());
+            able.find(|member| member.signs_forms() == forms).cloned()
+        };
+        let (plain, forms) = (of_kind(false), of_kind(true));
+        let forms = forms.filter(|_| plain.is_some()).map(|member| Pen::new(member, Arc::clone(&ring)));
+        let first = scheme.alternatives().first().cloned().unwrap_or(scheme);
+        Self { usual: Pen::new(plain.unwrap_or(first), ring), forms, with }
     }
 
-    /// The scheme it signs with.
+    /// The scheme it signs with; of several members the usual one.
     pub fn scheme(&self) -> &Arc<Scheme> {
-        &self.scheme
+        &self.usual.scheme
     }
 
     /// The ring it signs with.
     pub fn ring(&self) -> &Arc<Keyring> {
-        self.ring.ring()
+        self.usual.ring.ring()
     }
 
     /// Keys that do not fit the scheme and never sign; the configuration refuses them.
     pub fn misfits(&self) -> Vec<Misfit> {
-        self.ring.misfits(&self.scheme)
+        self.pens().flat_map(|pen| pen.ring.misfits(&pen.scheme)).collect()
     }
 
-    /// What the signer needs of the body.
-    #[expect(clippy::misnamed_getters, reason = "what a seal needs is what its scheme needs to sign")]
+    /// The most that the signer may need of the body.
     pub fn need(&self) -> Need {
-        self.scheme.facts().signing_need
+        self.pens().map(|pen| pen.scheme.facts().signing_need).max().unwrap_or(Need::Head)
+    }
+
+    /// Whether it may sign a URL, which has to be known then.
+    pub fn needs_public_url(&self) -> bool {
+        self.pens().any(|pen| pen.scheme.needs_public_url())
     }
 
     /// Starts a signature over the outgoing head, after every edit. Call it anew for every attempt, with a fresh `now` and fresh entropy.
@@ -86,9 +108,32 @@ impl Seal {
     }
 
     fn begin(&self, head: &mut Head, terms: Terms<'_>) -> Result<Signing, Rejection> {
-        let most = if self.with == With::All && self.scheme.facts().carries_list { usize::MAX } else { 1 };
-        let mut keys = self.ring.signers(terms.now);
+        let Pen { scheme, ring } = self.pen(head);
+        // What a client signed for another member would be believed in place of ours.
+        self.pens().for_each(|pen| pen.scheme.clear(head));
+        let most = if self.with == With::All && scheme.facts().carries_list { usize::MAX } else { 1 };
+        let mut keys = ring.signers(terms.now);
         keys.truncate(most);
-        Signing::start(&self.scheme, keys, head, terms)
+        Signing::start(scheme, keys, head, terms)
+    }
+
+    fn pens(&self) -> impl Iterator<Item = &Pen> {
+        std::iter::once(&self.usual).chain(&self.forms)
+    }
+
+    fn pen(&self, head: &Head) -> &Pen {
+        self.forms.as_ref().filter(|_| has_fields(head)).unwrap_or(&self.usual)
+    }
+}
+
+/// Whether the body is a form by its media type, or there is none: a form without fields.
+fn has_fields(head: &Head) -> bool {
+    match head.fields.one("content-type") {
+        Ok(Some(value)) => {
+            let media = value.split(|byte| *byte == b';').next().unwrap_or_default();
+            media.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+        }
+        Ok(None) => head.method == Method::GET || head.method == Method::HEAD,
+        Err(_) => false,
     }
 }

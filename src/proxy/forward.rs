@@ -243,7 +243,7 @@ async fn seal(
 /// The signature of a route that signs, with a fresh stamp and nonce. Where it covers a URL, that is the one the upstream is asked for.
 pub fn start_seal(visit: &Visit, entered: &Entered, head: &mut Head) -> Result<Option<Signing>, Rejection> {
     let Some(seal) = &entered.matched.route.seal else { return Ok(None) };
-    let origin = seal.scheme().needs_public_url().then(|| origin(head));
+    let origin = seal.needs_public_url().then(|| origin(head));
     let site = Site { public_url: origin.as_deref(), captures: &entered.matched.captures };
     seal.start(head, site, visit.worker.process.clock.now(), entropy()?).map(Some)
 }

@@ -26,7 +26,9 @@ pub mod ring;
 pub mod scheme;
 pub mod secret;
 pub mod signing;
+mod source;
 pub mod stamp;
+mod stated;
 pub mod template;
 pub mod time;
 

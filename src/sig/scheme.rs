@@ -11,6 +11,7 @@ use super::declared::parts::{Declared, Fault, Parts};
 use super::message::Head;
 use super::native::Native;
 use super::ring::{KeyUse, Primitive};
+pub use super::stated::Stated;
 use super::template::Source;
 
 /// A compiled scheme; the same one verifies and signs.
@@ -176,6 +177,40 @@ impl Scheme {
     /// Whether it, or a member of it, signs the public URL, which only configuration can say.
     pub fn needs_public_url(&self) -> bool {
         self.facts.needs_public_url || self.alternatives.iter().any(|member| member.needs_public_url())
+    }
+
+    /// When its signatures end, where they say so themselves.
+    pub fn stated(&self) -> Stated {
+        match &self.kind {
+            Kind::Declared(declared) => declared.stated(),
+            Kind::Native(native) => native.stated(),
+        }
+    }
+
+    /// Whether what it carries was made before the request, and covers nothing of it.
+    pub fn is_ticket(&self) -> bool {
+        matches!(&self.kind, Kind::Native(native) if native.is_ticket())
+    }
+
+    /// The authentication scheme by which a refusal asks for it (RFC 9110 §11.1), a registered one where there is one.
+    pub fn asked_as(&self) -> &str {
+        match &self.kind {
+            Kind::Declared(declared) => declared.asked_as(),
+            Kind::Native(native) => native.asked_as(),
+        }
+    }
+
+    /// Whether what it signs is a form's fields and not the body as it is.
+    pub fn signs_forms(&self) -> bool {
+        matches!(&self.kind, Kind::Declared(declared) if declared.signs_forms())
+    }
+
+    /// Removes every carrier that a client may have filled.
+    pub(crate) fn clear(&self, head: &mut Head) {
+        match &self.kind {
+            Kind::Declared(declared) => super::declared::signing::clear(declared, head),
+            Kind::Native(native) => native.clear(head),
+        }
     }
 
     /// Whether it signs what is to hold until a time that is told, or why not: a link.

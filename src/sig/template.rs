@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::filter::Filter;
+pub use super::source::Source;
 
 /// Literals and values in order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -69,67 +70,6 @@ pub enum Input {
     Let(usize),
     /// A place in the request.
     Source(Source),
-}
-
-/// A place in the request.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Source {
-    /// The first of these headers (lower-case names) that is present.
-    Header(Vec<Bytes>),
-    /// A query parameter.
-    Query(Bytes),
-    /// A cookie.
-    Cookie(Bytes),
-    /// An entry of the parameter list.
-    Param(Bytes),
-    /// A field of an urlencoded body.
-    Form(Bytes),
-    /// A JSON pointer (RFC 6901) into the body.
-    Json(Bytes),
-}
-
-impl Source {
-    /// The source that `kind: place` names, or why not.
-    pub fn new(kind: &str, place: &str) -> Result<Self, String> {
-        if place.is_empty() {
-            return Err(format!("`{kind}` needs a name"));
-        }
-        let name = Bytes::copy_from_slice(place.as_bytes());
-        match kind {
-            "header" => {
-                let names: Vec<_> = place.split('/').map(|name| Bytes::from(name.to_ascii_lowercase())).collect();
-                match names.iter().find(|name| !is_token(name)) {
-                    Some(_) => Err(format!("`{place}` is not a header name")),
-                    None => Ok(Self::Header(names)),
-                }
-            }
-            "query" => Ok(Self::Query(name)),
-            "cookie" => Ok(Self::Cookie(name)),
-            "param" => Ok(Self::Param(name)),
-            "form" => Ok(Self::Form(name)),
-            "json" if place.starts_with('/') => Ok(Self::Json(name)),
-            "json" => Err(format!("`{place}` is not a JSON pointer: it starts with `/`")),
-            _ => Err(format!("`{kind}` is not a source; there are header, query, cookie, param, form and json")),
-        }
-    }
-
-    /// Whether it lies in the body.
-    pub const fn in_body(&self) -> bool {
-        matches!(self, Self::Form(_) | Self::Json(_))
-    }
-
-    /// The header names it may come from.
-    pub fn headers(&self) -> &[Bytes] {
-        match self {
-            Self::Header(names) => names,
-            _ => &[],
-        }
-    }
-}
-
-/// RFC 9110 §5.6.2.
-fn is_token(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
 /// Names that a template may use beside the built-in ones.

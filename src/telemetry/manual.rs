@@ -44,6 +44,8 @@ routes:
     upstream: app
 ```
 
+A built-in scheme cannot be changed. What it leaves open is met on the route, by another scheme where the sender can, or by such an allowance with the reason.
+
 | code | said as | why it matters | what to do |
 |---|---|---|---|
 ";
@@ -55,7 +57,8 @@ fn findings() -> String {
             Level::Warning => "warning",
             Level::Note => "note",
         };
-        writeln!(page, "| `{}` | {level} | {} | {} |", row.code, row.why, row.fix).unwrap();
+        let given = row.given.map_or_else(String::new, |given| format!(". With a built-in scheme: {given}"));
+        writeln!(page, "| `{}` | {level} | {} | {}{given} |", row.code, row.why, row.fix).unwrap();
     }
     page
 }

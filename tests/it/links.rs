@@ -83,9 +83,11 @@ fn a_link_for_one_purpose_never_opens_another() {
 fn a_link_for_one_host_opens_no_other_and_none_without_a_public_url() {
     let world = World::with(|config| {
         let other = route("/reset/**", "reset", "replay: off, listeners: other").replace("app.example", "evil.example");
-        let bare = route("/reset/**", "reset", "replay: off, listeners: bare");
+        // Where no listener of a route had one, it would be refused when it is loaded.
+        let bare = route("/reset/**", "reset", "replay: off, listeners: [bare, named]");
         let bare = bare.replace(&format!(", public_url: \"{ORIGIN}\""), "");
         let config = config.listener("other: {address: \"127.0.0.1:0\"}").listener("bare: {address: \"127.0.0.1:0\"}");
+        let config = config.listener("named: {address: \"127.0.0.1:0\", public_url: \"https://b.example\"}");
         config.route(&route("/reset/**", "reset", "replay: off, listeners: public")).route(&other).route(&bare)
     });
     let target = link(&world, "reset", "/reset/1");

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod early;
+#[path = "../pure/mod.rs"]
+mod pure;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,15 +15,13 @@ use countersign::policy::gate::{Alternative, Gate, Keys};
 use countersign::policy::seal::{Seal, With};
 use countersign::reject::{Code, Rejection};
 use countersign::sig::encoding::Encoding;
-use countersign::sig::key::{Key, Window};
-use countersign::sig::keyring::Keyring;
-use countersign::sig::message::{Fields, Head, Method};
+use countersign::sig::message::Head;
 use countersign::sig::permit::Permit;
 use countersign::sig::scheme::Scheme;
-use countersign::sig::secret::Secret;
 use countersign::sig::time::Moment;
 use countersign::sig::{Need, Site};
 use proptest::prelude::*;
+use pure::ring;
 use serde_json::Value;
 
 const NOW: i64 = 1_760_000_000;
@@ -31,8 +31,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const KEY: (&str, &str) = ("dpf43f3p2l4k3l03", "kd94hf93k423kf44");
 
 fn load(yaml: &str) -> Result<Arc<Scheme>, Vec<SchemeProblem>> {
-    let declaration: Declaration = serde_yaml::from_str(yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"));
-    compile("oauth1", &declaration).map(Arc::new)
+    pure::load("oauth1", yaml)
 }
 
 fn scheme(options: &str) -> Arc<Scheme> {
@@ -40,48 +39,24 @@ fn scheme(options: &str) -> Arc<Scheme> {
         .unwrap_or_else(|problems| panic!("{options}: {problems:?}"))
 }
 
-fn ring((id, secret): (&str, &str)) -> Arc<Keyring> {
-    let key = Key {
-        id: Arc::from(id),
-        principal: Arc::from(id),
-        secret: Secret::new(secret.as_bytes().to_vec()),
-        sign: Window::default(),
-        verify: Window::default(),
-        created: None,
-        observe: false,
-    };
-    Arc::new(Keyring::new("ring", vec![key]).unwrap())
-}
-
 fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Head {
-    let mut fields = Fields::default();
-    for (name, value) in headers {
-        fields.append((*name).to_owned(), (*value).to_owned());
-    }
-    let target = Bytes::from(target.to_owned());
-    Head { method: Method::new(method), target, authority: Bytes::from("inside"), secure: true, fields }
+    pure::head(method, ("inside", target), headers)
 }
 
 fn gate(scheme: &Arc<Scheme>, key: (&str, &str)) -> Gate {
-    let gate = Gate::new(vec![Alternative { scheme: Arc::clone(scheme), keys: Keys::Ring(ring(key)) }]);
+    let gate = pure::gate(scheme, ring(&[key]));
     assert_eq!(gate.misfits(), []);
     gate
 }
 
 fn judge(gate: &Gate, base: &str, head: &Head, body: &[u8], now: i64) -> Result<Permit, Code> {
-    let code = |rejection: Rejection| rejection.code();
     let site = Site { public_url: Some(base), captures: &[] };
-    let mut check = gate.open(head, site, Moment::from_secs(now), 8).map_err(code)?;
-    if check.need() == Need::Whole {
-        return check.close(Some(body)).map_err(code);
-    }
-    body.chunks(7).for_each(|chunk| check.feed(chunk));
-    check.close(None).map_err(code)
+    pure::judge(gate, head, body, (site, Moment::from_secs(now))).map_err(|rejection| rejection.code())
 }
 
 fn sign(scheme: &Arc<Scheme>, key: (&str, &str), mut head: Head, body: &[u8]) -> Result<Head, Code> {
     let code = |rejection: Rejection| rejection.code();
-    let seal = Seal::new(Arc::clone(scheme), ring(key), With::Newest);
+    let seal = Seal::new(Arc::clone(scheme), ring(&[key]), With::Newest);
     let site = Site { public_url: Some(BASE), captures: &[] };
     let mut signing = seal.start(&mut head, site, Moment::from_secs(NOW), [7; 16]).map_err(code)?;
     let whole = (signing.need() == Need::Whole).then_some(body);
@@ -335,7 +310,7 @@ fn what_cannot_work_is_said_with_its_place() {
     let gate = |secret| {
         Gate::new(vec![Alternative {
             scheme: scheme(", token_secret: in_key"),
-            keys: Keys::Ring(ring(("a&b", secret))),
+            keys: Keys::Ring(ring(&[("a&b", secret)])),
         }])
     };
     for (secret, fits) in [

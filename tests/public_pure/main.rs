@@ -3,24 +3,22 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod keys;
+#[path = "../pure/mod.rs"]
+mod pure;
 mod tokens;
 mod vectors;
 mod verdicts;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use countersign::config::scheme::{Declaration, SchemeProblem, builtin, compile};
-use countersign::policy::gate::{Alternative, Gate, Keys};
+use countersign::config::scheme::{SchemeProblem, builtin};
+use countersign::policy::gate::Gate;
 use countersign::reject::Code;
-use countersign::sig::key::{Key, Window};
-use countersign::sig::keyring::Keyring;
-use countersign::sig::message::{Fields, Head, Method};
+use countersign::sig::Site;
+use countersign::sig::message::Head;
 use countersign::sig::permit::Permit;
 use countersign::sig::scheme::Scheme;
-use countersign::sig::secret::Secret;
 use countersign::sig::time::Moment;
-use countersign::sig::{Need, Site};
 
 const NOW: i64 = 1_760_000_000;
 
@@ -28,50 +26,28 @@ const NOW: i64 = 1_760_000_000;
 type Ring<'a> = &'a [(&'a str, &'a str)];
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
-fn declared(yaml: &str) -> Result<Scheme, Vec<SchemeProblem>> {
-    let declaration: Declaration = serde_yaml::from_str(yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"));
-    compile("test", &declaration)
+fn declared(yaml: &str) -> Result<Arc<Scheme>, Vec<SchemeProblem>> {
+    pure::load("test", yaml)
 }
 
 fn scheme(yaml: &str) -> Arc<Scheme> {
-    Arc::new(declared(yaml).unwrap_or_else(|problems| panic!("{yaml}: {problems:?}")))
+    declared(yaml).unwrap_or_else(|problems| panic!("{yaml}: {problems:?}"))
 }
 
 fn built_in(name: &str) -> Arc<Scheme> {
     scheme(builtin(name).unwrap_or_else(|| panic!("{name} is not built in")))
 }
 
-fn gate(scheme: &Arc<Scheme>, ring: Ring<'_>) -> Gate {
-    let key = |(id, secret): &(&str, &str)| Key {
-        id: Arc::from(*id),
-        principal: Arc::from(*id),
-        secret: Secret::new(secret.as_bytes().to_vec()),
-        sign: Window::default(),
-        verify: Window::default(),
-        created: None,
-        observe: false,
-    };
-    let ring = Arc::new(Keyring::new("ring", ring.iter().map(key).collect()).unwrap());
-    Gate::new(vec![Alternative { scheme: Arc::clone(scheme), keys: Keys::Ring(ring) }])
+fn gate(scheme: &Arc<Scheme>, keys: Ring<'_>) -> Gate {
+    pure::gate(scheme, pure::ring(keys))
 }
 
 fn head(headers: Headers<'_>) -> Head {
-    let mut fields = Fields::default();
-    for (name, value) in headers {
-        fields.append((*name).to_owned(), (*value).to_owned());
-    }
-    let (target, authority) = (Bytes::from("/in"), Bytes::from("hooks.example.com"));
-    Head { method: Method::POST, target, authority, secure: true, fields }
+    pure::head("POST", ("hooks.example.com", "/in"), headers)
 }
 
 /// The verdict of at most eight verifications.
 fn judge(gate: &Gate, headers: Headers<'_>, body: &[u8], now: i64) -> Result<Permit, Code> {
-    let site = Site { public_url: None, captures: &[] };
-    let refused = |rejection: countersign::reject::Rejection| rejection.code();
-    let mut check = gate.open(&head(headers), site, Moment::from_secs(now), 8).map_err(refused)?;
-    let whole = (check.need() == Need::Whole).then_some(body);
-    if whole.is_none() {
-        check.feed(body);
-    }
-    check.close(whole).map_err(refused)
+    let terms = (Site::default(), Moment::from_secs(now));
+    pure::judge(gate, &head(headers), body, terms).map_err(|rejection| rejection.code())
 }

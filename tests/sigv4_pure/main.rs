@@ -4,25 +4,22 @@
 
 mod options;
 mod published;
+#[path = "../pure/mod.rs"]
+mod pure;
 mod refused;
 mod required;
 mod signed;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use countersign::config::scheme::{Declaration, compile};
-use countersign::policy::gate::{Alternative, Gate, Keys};
 use countersign::policy::seal::{Seal, With};
 use countersign::reject::{Code, Rejection};
 use countersign::sig::Site;
-use countersign::sig::key::{Key, Window};
-use countersign::sig::keyring::Keyring;
-use countersign::sig::message::{Fields, Head, Method};
+use countersign::sig::message::Head;
 use countersign::sig::permit::Permit;
 use countersign::sig::scheme::Scheme;
-use countersign::sig::secret::Secret;
 use countersign::sig::time::Moment;
+use pure::ring;
 
 /// 2025-10-09T08:53:20Z
 const NOW: Moment = Moment::from_secs(1_760_000_000);
@@ -37,36 +34,14 @@ const S3: &str = "region: us-east-1, service: s3";
 
 /// The scheme with these options, as YAML between braces.
 fn scheme(options: &str) -> Arc<Scheme> {
-    let yaml = format!("aws_sigv4: {{{options}}}");
-    let declaration: Declaration = serde_yaml::from_str(&yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"));
-    Arc::new(compile("aws", &declaration).unwrap_or_else(|problems| panic!("{yaml}: {problems:?}")))
-}
-
-fn ring(keys: &[(&str, &str)]) -> Arc<Keyring> {
-    let key = |(id, secret): &(&str, &str)| Key {
-        id: Arc::from(*id),
-        principal: Arc::from(*id),
-        secret: Secret::new(secret.as_bytes().to_vec()),
-        sign: Window::default(),
-        verify: Window::default(),
-        created: None,
-        observe: false,
-    };
-    Arc::new(Keyring::new("ring", keys.iter().map(key).collect()).unwrap())
+    pure::load("aws", &format!("aws_sigv4: {{{options}}}")).unwrap_or_else(|problems| panic!("{options}: {problems:?}"))
 }
 
 fn head(method: &str, target: &str, host: &str, fields: &[(&str, &str)]) -> Head {
-    let mut head = Head {
-        method: Method::new(method),
-        target: Bytes::copy_from_slice(target.as_bytes()),
-        authority: Bytes::copy_from_slice(host.as_bytes()),
-        secure: true,
-        fields: Fields::default(),
-    };
-    for (name, value) in fields {
-        head.fields.append(name.to_ascii_lowercase(), value.trim_matches([' ', '\t']).to_owned());
-    }
-    head
+    let lower: Vec<_> =
+        fields.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.trim_matches([' ', '\t']))).collect();
+    let fields: Vec<_> = lower.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    pure::head(method, (host, target), &fields)
 }
 
 /// A request that is ready to be signed.
@@ -85,10 +60,8 @@ fn verify(
     (head, body): (&Head, &[u8]),
     now: Moment,
 ) -> Result<Permit, Rejection> {
-    let gate = Gate::new(vec![Alternative { scheme: scheme(options), keys: Keys::Ring(ring(keys)) }]);
-    let mut check = gate.open(head, Site::default(), now, 8)?;
-    body.chunks(1000).for_each(|chunk| check.feed(chunk));
-    check.close(None)
+    let gate = pure::gate(&scheme(options), ring(keys));
+    pure::judge(&gate, head, body, (Site::default(), now))
 }
 
 /// The code with which `head` and `body` are refused at [`NOW`].

@@ -3,6 +3,7 @@
 mod allow;
 mod answers;
 mod bounds;
+mod certificates;
 mod challenge;
 pub(in crate::config) mod edits;
 mod files;
@@ -12,6 +13,7 @@ mod keyrings;
 mod listeners;
 mod matches;
 mod process;
+mod public_url;
 mod replay;
 mod routes;
 mod schemes;
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use super::field::Field;
 use super::raw::File;
 use super::report::{Report, Spot};
+use super::scheme::builtin;
 use super::sources::Sources;
 use crate::policy::lint::Reach;
 use crate::policy::{Policy, Routes, lint};
@@ -54,6 +57,7 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
     let upstreams = upstreams::compile(raw, root, &scope);
     let routes = routes::compile(raw, root, &upstreams, &scope);
     signing::guard_listeners(&routes, &mut listeners, report);
+    public_url::check(&routes, &listeners, report);
     schemes.check_unused();
     keyrings.check_unused();
     let limits = process::limits(raw, &scope);
@@ -79,7 +83,8 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
             lint::Place::Route(place) => spots.get(place).copied(),
             lint::Place::Upstream(place) => raw.upstreams.get().and_then(|named| named.0.get(place)?.1.spot),
         };
-        report.find(spot.unwrap_or(root), (finding.code, finding.level), &finding.message);
+        let fix = finding.advice(|name| builtin(name).is_some());
+        report.find(spot.unwrap_or(root), (finding.code, finding.level), (&finding.message, &fix));
     }
     Some((policy, files.watched()))
 }

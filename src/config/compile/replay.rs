@@ -8,6 +8,7 @@ use super::super::values::{MethodName, Of, Status};
 use super::Scope;
 use super::guard::Verified;
 use crate::policy::route::{Replay, ReplayBy};
+use crate::sig::scheme::Stated;
 
 /// Deadline of a request where replay protection is on and nothing else is said: an entry must outlive every request it judges.
 pub(crate) const TOTAL: Duration = Duration::from_mins(1);
@@ -15,11 +16,10 @@ pub(crate) const TOTAL: Duration = Duration::from_mins(1);
 /// The rule of one route.
 pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>, scope: &Scope<'_>) -> Replay {
     let settings = raw.replay.get().map(|short| &short.0);
-    let nonces = verified.is_some_and(|verified| verified.nonce);
-    let stamped = verified.is_some_and(|verified| verified.gate.window().is_some());
     let keep = settings.and_then(|settings| settings.keep.get()).map(|Of(keep)| *keep);
+    let covered = verified.map(|verified| Covered::by(verified, keep.is_some()));
     let once = settings.is_some_and(|settings| settings.once.get() == Some(&true));
-    let default = match (once, nonces && stamped) {
+    let default = match (once, covered.as_ref().is_some_and(|covered| covered.nonce && covered.stamp)) {
         (true, _) => ReplayBy::Signature,
         (false, true) => ReplayBy::Nonce,
         (false, false) => ReplayBy::Off,
@@ -31,7 +31,7 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
         None => default,
     };
     let at = raw.replay.spot_or(spot);
-    check(by, verified.map(|_| (nonces, stamped, keep)), raw.verify.is_written(), at, scope);
+    check(by, covered.as_ref(), raw.verify.is_written(), at, scope);
     check_tokens(by, verified, at, scope);
     check_statuses(settings, scope);
     check_once(settings.filter(|_| once), scope);
@@ -85,17 +85,39 @@ fn check_statuses(settings: Option<&raw::Replay>, scope: &Scope<'_>) {
     }
 }
 
+/// What the signature covers of what a rule may need.
+struct Covered {
+    nonce: bool,
+    stamp: bool,
+    /// Whether it ends whenever its sender likes.
+    freely: bool,
+    keep: bool,
+}
+
+impl Covered {
+    fn by(verified: &Verified, keep: bool) -> Self {
+        let Verified { gate, nonce } = verified;
+        let freely = gate.schemes().any(|scheme| matches!(scheme.stated(), Stated::Freely { .. }));
+        Self { nonce: *nonce, stamp: gate.window().is_some(), freely, keep }
+    }
+}
+
 /// Whether the signature covers what the rule needs: a nonce, a timestamp; or for how long it is kept.
-fn check(by: ReplayBy, covered: Option<(bool, bool, Option<Duration>)>, verifies: bool, at: Spot, scope: &Scope<'_>) {
+fn check(by: ReplayBy, covered: Option<&Covered>, verifies: bool, at: Spot, scope: &Scope<'_>) {
     let (message, fix) = match (by, covered) {
         (ReplayBy::Nonce | ReplayBy::Signature, None) if !verifies => {
             ("without `verify` nothing tells a repetition", "remove `replay`, or add `verify`")
         }
-        (ReplayBy::Nonce, Some((false, _, _) | (_, false, _))) => (
+        (ReplayBy::Nonce, Some(Covered { stamp: false, freely: true, .. }))
+        | (ReplayBy::Signature, Some(Covered { stamp: false, freely: true, keep: false, .. })) => (
+            "nothing bounds how long a token is good, so nothing says how long to remember it",
+            "write `max_age` in the scheme, or `replay: off`",
+        ),
+        (ReplayBy::Nonce, Some(Covered { nonce: false, .. } | Covered { stamp: false, .. })) => (
             "`nonce` needs a scheme whose signature covers a nonce and a timestamp",
             "write `replay: {by: signature}` or `replay: off`",
         ),
-        (ReplayBy::Signature, Some((_, false, None))) => (
+        (ReplayBy::Signature, Some(Covered { stamp: false, keep: false, .. })) => (
             "the signature covers no timestamp, so nothing says how long to remember it",
             "add `keep: 1h`, or write `replay: off`",
         ),

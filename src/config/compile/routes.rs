@@ -2,12 +2,12 @@
 
 use super::super::field::{Field, Many};
 use super::super::raw::File;
-use super::super::raw::{listeners, routes as raw};
+use super::super::raw::routes as raw;
 use super::super::report::Spot;
 use super::super::suggest;
 use super::super::values::{Of, Origin, Size};
 use super::guard::{self, Verified};
-use super::{Scope, answers, bounds, challenge, edits, identity, matches, replay};
+use super::{Scope, answers, bounds, certificates, challenge, edits, identity, matches, replay};
 use crate::policy::limits::Request;
 use crate::policy::route::{BodyMode, ErrorShape, Forward, Guard, ReplayBy, Trailers};
 use crate::policy::routes::Match;
@@ -20,6 +20,13 @@ pub(crate) struct Placed {
     pub(crate) value: Route,
     pub(crate) matches: Vec<Match>,
     pub(crate) spot: Spot,
+}
+
+impl Placed {
+    /// Whether it is served on this listener.
+    pub(crate) fn is_on(&self, listener: &str) -> bool {
+        self.matches.iter().any(|one| one.listeners.is_empty() || one.listeners.iter().any(|name| **name == *listener))
+    }
 }
 
 /// Every route that is right.
@@ -128,7 +135,7 @@ fn is_observed(raw: &raw::Route) -> bool {
 }
 
 /// A subject header without `required: false` demands the certificate that it is taken from.
-fn demands(raw: &raw::ClientCertificate) -> bool {
+pub(super) fn demands(raw: &raw::ClientCertificate) -> bool {
     raw.required.or(true)
 }
 
@@ -214,7 +221,7 @@ fn check_settings(raw: &raw::Route, file: &File, scope: &Scope<'_>) {
     check_retry(raw, scope);
     check_lists(raw, scope);
     check_bounds(raw, scope);
-    check_certificate(raw, file, scope);
+    certificates::check(raw, file, scope);
 }
 
 fn check_mode(raw: &raw::Route, scope: &Scope<'_>) {
@@ -272,25 +279,4 @@ fn check_bounds(raw: &raw::Route, scope: &Scope<'_>) {
         bounds::positive(always.into_iter().chain([&times.tunnel_age, &times.tunnel_idle]), scope);
     }
     bounds::positive(raw.limits.get().map(|limits| &limits.macs), scope);
-}
-
-/// Where no listener asks for a certificate, nobody can show one.
-fn check_certificate(raw: &raw::Route, file: &File, scope: &Scope<'_>) {
-    let Some((_, at)) = raw.client_certificate.found().filter(|(short, _)| demands(&short.0)) else { return };
-    let served = |name: &str| !raw.listeners.is_written() || raw.listeners.each().any(|(served, _)| served == name);
-    let asks = |listener: &listeners::Listener| {
-        let Some(tls) = listener.tls.get() else { return listener.tls.is_written() };
-        let asked = |clients: &Field<listeners::Clients>| {
-            let ignored = clients.get().is_some_and(|one| one.mode.get() == Some(&listeners::ClientMode::Ignored));
-            clients.is_written() && !ignored
-        };
-        asked(&tls.clients) || tls.hosts.get().is_some_and(|named| named.0.iter().any(|(_, clients)| asked(clients)))
-    };
-    let named = file.listeners.get().map(|named| named.0.as_slice()).unwrap_or_default();
-    let mut serving =
-        named.iter().filter(|(name, _)| served(name)).filter_map(|(_, listener)| listener.get()).peekable();
-    if serving.peek().is_some() && !serving.any(asks) {
-        let fix = "give the listener `tls: {…, clients: {mode: optional, ca: …}}`";
-        scope.report.error(at, "no listener of this route asks for a client certificate", Some(fix));
-    }
 }

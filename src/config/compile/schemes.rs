@@ -27,7 +27,12 @@ pub(crate) struct Schemes<'a> {
 impl<'a> Schemes<'a> {
     pub(crate) fn new(raw: &'a File, report: &'a Report) -> Self {
         let named = raw.schemes.get().map(|named| named.0.as_slice()).unwrap_or_default();
-        let declared = named.iter().map(|(name, declaration)| (name.as_str(), declaration)).collect();
+        let declared: HashMap<_, _> = named.iter().map(|(name, declaration)| (name.as_str(), declaration)).collect();
+        for (name, declaration) in named {
+            if let (Some((message, fix)), Some(spot)) = (scheme::name_fault(name), declaration.spot) {
+                report.error_at_key(spot, message, Some(fix));
+            }
+        }
         Self { declared, report, compiled: RefCell::default(), used: RefCell::default() }
     }
 

@@ -18,7 +18,7 @@ pub(crate) fn guard_listeners(routes: &[Route], listeners: &mut [Listener], repo
         routes.iter().filter(|route| route.value.seal.is_some() && !matches!(route.value.guard, Guard::Verify(_)));
     for route in oracles {
         let restricted = !route.value.sources.is_empty() || route.value.client_certificate;
-        for listener in listeners.iter_mut().filter(|listener| is_on(route, &listener.value.name)) {
+        for listener in listeners.iter_mut().filter(|listener| route.is_on(&listener.value.name)) {
             if !restricted && !is_guarded(listener) {
                 let message = format!("signs for everybody who reaches listener `{}`", listener.value.name);
                 let fix = "verify too, or use a loopback or unix listener, required client certificates, or `sources`";
@@ -33,10 +33,6 @@ pub(crate) fn guard_listeners(routes: &[Route], listeners: &mut [Listener], repo
             report.warn(listener.spot, Code::SigningHostsUnused, "`signing_hosts` has no effect here");
         }
     }
-}
-
-fn is_on(route: &Route, listener: &str) -> bool {
-    route.matches.iter().any(|one| one.listeners.is_empty() || one.listeners.iter().any(|name| **name == *listener))
 }
 
 fn is_guarded(listener: &Listener) -> bool {

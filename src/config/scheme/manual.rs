@@ -13,7 +13,7 @@ const INTRODUCTION: &str = "\
 # The built-in schemes
 
 Printed from `schemes/*.yaml`; `COUNTERSIGN_WRITE_DOCS=1 cargo test --lib manual` prints it anew. Where a scheme has alternatives, *covers* is what all of them
-cover. *Window* is how old and how far ahead a stamp may be. *Legacy* are the doors that a route may open, see [migration.md](migration.md).
+cover; *payload* is the JSON value that an envelope holds, and nothing beside it. *Window* is how old and how far ahead a stamp may be. *Legacy* are the doors that a route may open, see [migration.md](migration.md).
 
 | scheme | what it is | headers | covers | window | does | legacy |
 |---|---|---|---|---|---|---|
@@ -28,8 +28,14 @@ fn page() -> String {
             [] => vec![scheme.facts()],
             members => members.iter().map(|member| member.facts()).collect(),
         };
-        let cells =
-            [what(yaml), headers(&members), covers(&members), window(&members), does(&scheme), doors(&declaration)];
+        let cells = [
+            what(yaml),
+            headers(&members),
+            covers(&scheme, &members),
+            window(&members),
+            does(&scheme),
+            doors(&declaration),
+        ];
         writeln!(page, "| `{name}` | {} |", cells.join(" | ")).unwrap();
     }
     page
@@ -50,7 +56,10 @@ fn headers(members: &[&Facts]) -> String {
     if names.is_empty() { "-".to_owned() } else { names.join(" ") }
 }
 
-fn covers(members: &[&Facts]) -> String {
+fn covers(scheme: &Scheme, members: &[&Facts]) -> String {
+    if scheme.has_payload() {
+        return "payload".to_owned();
+    }
     let list = |Covers { body, timestamp, nonce, key_id, method, path, query }: Covers| {
         [
             ("method", method),

@@ -133,6 +133,9 @@ fn rules() -> Vec<(Code, Option<Level>, String)> {
     let one = |verify: &str, more: &str| route(&format!("verify: {verify}, keys: partners{more}"));
     let window = |past: &str| one(&format!("{{scheme: stripe, override: {{past: {past}}}}}"), "");
     let both = "[{scheme: github, keys: partners}, {scheme: github-legacy-sha1, keys: partners}]";
+    let sigv4 = |options: &str| {
+        format!("{}schemes: {{s: {{aws_sigv4: {{region: r, service: s, {options}}}}}}}\n", one("s", ""))
+    };
     let link = "signature: {query: sig, encoding: hex}, timestamp: {query: expires, format: unix, expiry: true, future: 24h}, message: \"{path}\\n{query|without(sig)}\"";
     let link = scheme(link, "/", "").replace("signature: {header: X-Sig, encoding: hex}, ", "");
     vec![
@@ -143,6 +146,10 @@ fn rules() -> Vec<(Code, Option<Level>, String)> {
         (Code::WideWindow, warning, window("901s")),
         (Code::WideWindow, None, window("15m")),
         (Code::WideWindow, note, link),
+        (Code::WideWindow, note, one("aws-sigv4", "")),
+        (Code::WideWindow, None, sigv4("presigned: 15m")),
+        (Code::WideWindow, note, sigv4("presigned: 901s")),
+        (Code::WideWindow, warning, sigv4("presigned: refuse, past: 901s")),
         (Code::ReplayOff, warning, one("stripe", "")),
         (Code::ReplayOff, note, one("stripe", ", replay: off")),
         (Code::ReplayOff, None, one("stripe", ", replay: {by: signature}")),
@@ -176,6 +183,7 @@ fn keys_and_places() -> Vec<(Code, Option<Level>, String)> {
         (Code::KeyFileExposed, warning, ring(&directory("long"), "github")),
         (Code::PlainListener, warning, bound("{address: \"0.0.0.0:0\"}")),
         (Code::PlainListener, None, one_route()),
+        (Code::PublicUrlMissing, warning, between(", public_url: \"https://a.example\"")),
         (Code::SigningHostsUnused, warning, bound("{address: \"127.0.0.1:0\", signing_hosts: [a]}")),
         (Code::UpstreamExposed, warning, at("203.0.113.1:80")),
         (Code::UpstreamExposed, note, at("app.example.com:80")),
@@ -184,6 +192,12 @@ fn keys_and_places() -> Vec<(Code, Option<Level>, String)> {
         (Code::AllowUnused, note, one_route() + "lint: {allow: {weak_hash: not here}}\n"),
         (Code::AllowUnused, None, one_route() + "lint: {allow: {replay_off: it is here}}\n"),
     ]
+}
+
+/// Two listeners, the first with these settings, and a scheme that signs the public URL.
+fn between(settings: &str) -> String {
+    let listeners = format!(":0\"{settings}}}, inside: {{address: \"127.0.0.1:0\"}}}}");
+    one_route().replace(":0\"}}", &listeners).replace("stripe", "square")
 }
 
 fn one_route() -> String {

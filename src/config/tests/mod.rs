@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
+mod advice;
 mod answers;
 mod challenge;
 mod examples;

@@ -209,3 +209,34 @@ fn no_secret_is_in_any_message() {
         assert!(!text.contains(canary), "{place}: {text}");
     }
 }
+
+#[test]
+fn a_scheme_of_ones_own_takes_no_built_in_name_and_none_that_a_header_cannot_hold() {
+    let text = |name: &str| {
+        format!(
+            "{HEAD}  - {{path: /, verify: stripe, keys: partners, upstream: app}}\nschemes:\n  {name}: {{{CALM}, message: \"{{body}}\"}}\n"
+        )
+    };
+    told(&text("github"), 8, "schemes.github", "choose another name");
+    told(&text("stripe"), 8, "schemes.stripe", "a built-in scheme has this name");
+    told(&text("\"a b\""), 8, "schemes.a b", "visible ASCII");
+    told(&text("\"a\\\"b\""), 8, "schemes.a\"b", "visible ASCII");
+    good(Place::new().load(&text("github-v2")));
+}
+
+#[test]
+fn a_scheme_that_signs_the_public_url_is_refused_where_nothing_says_it() {
+    let head = HEAD.replace(":0\"}}", ":0\"}, inside: {address: \"127.0.0.1:0\"}}");
+    let text = |more: &str| format!("{head}  - {{path: /, verify: twilio, keys: partners, upstream: app{more}}}\n");
+    told(&text(""), 6, "routes[0]", "write `public_url: https://…`");
+    told(&text(", listeners: [inside]"), 6, "routes[0]", "signs the public URL");
+    let answers = "verify: github, response: {sign: {scheme: square, keys: partners}}";
+    told(&text("").replace("verify: twilio", answers), 6, "routes[0]", "scheme `square` signs the public URL");
+    let place = Place::new();
+    good(place.load(&text(", public_url: \"https://a.example\"")));
+    good(place.load(&text("").replace("verify: twilio", "sign: twilio")));
+    let one = text("").replacen(":0\"}", ":0\", public_url: \"https://a.example\"}", 1);
+    assert!(place.warnings(&one).contains("listener `inside` has no `public_url`"), "{}", place.warnings(&one));
+    let apart = one.replace("upstream: app}", "upstream: app, listeners: [main]}");
+    assert!(!place.warnings(&apart).contains("public_url"), "{}", place.warnings(&apart));
+}

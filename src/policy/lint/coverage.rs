@@ -1,5 +1,7 @@
 //! What a scheme leaves open on a route: everything that a signature does not cover can be changed on the way.
 
+use std::sync::Arc;
+
 use super::Said;
 use super::reach::Reach;
 use super::table::Code;
@@ -20,7 +22,8 @@ pub(super) fn of(scheme: &Scheme, replay: &Replay, reach: &Reach) -> Vec<Said> {
     if facts.key_use.primitive.algorithm() == Algorithm::Sha1 {
         said.push(say(scheme, Code::WeakHash, "uses SHA-1, which is kept for old senders"));
     }
-    if (Covers { key_id: false, ..facts.covers }) == Covers::default() && !scheme.has_payload() {
+    let nothing = (Covers { key_id: false, ..facts.covers }) == Covers::default() && !scheme.has_payload();
+    if nothing || scheme.is_ticket() {
         said.push(say(scheme, Code::TokenCoversNothing, "covers nothing of the request"));
         return said;
     }
@@ -80,5 +83,6 @@ fn doubted(scheme: &Scheme, doubt: &Doubt) -> Said {
 }
 
 fn say(scheme: &Scheme, code: Code, what: &str) -> Said {
-    Said::new(code, format!("scheme `{}` {what}", scheme.name()))
+    let said = Said::new(code, format!("scheme `{}` {what}", scheme.name()));
+    Said { scheme: Some(Arc::clone(scheme.name())), ..said }
 }

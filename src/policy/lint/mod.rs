@@ -6,6 +6,8 @@ mod rules;
 mod secret;
 mod table;
 
+use std::sync::Arc;
+
 use super::Policy;
 use super::gate::Gate;
 use super::route::{Forward, Guard, Route};
@@ -24,6 +26,23 @@ pub struct Finding {
     pub level: Level,
     /// What is ajar, in this case.
     pub message: String,
+    /// What closes it, where the table does not say it for this case.
+    pub fix: Option<String>,
+    /// The scheme whose words leave it open.
+    pub scheme: Option<Arc<str>>,
+}
+
+impl Finding {
+    /// What to do about it. The words of a scheme that is built in are not the reader's to change.
+    pub fn advice(&self, is_built_in: impl Fn(&str) -> bool) -> String {
+        let row = self.code.row();
+        let fix = self.fix.as_deref();
+        if !self.scheme.as_deref().is_some_and(is_built_in) {
+            return fix.unwrap_or(row.fix).to_owned();
+        }
+        let left = fix.or(row.given).unwrap_or(row.fix);
+        format!("{left}; where it must stay, say why: `lint: {{allow: {{{}: \"…\"}}}}`", row.code)
+    }
 }
 
 /// What a finding is about.
@@ -89,11 +108,18 @@ struct Said {
     code: Code,
     level: Level,
     message: String,
+    fix: Option<String>,
+    scheme: Option<Arc<str>>,
 }
 
 impl Said {
     fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, level: code.row().level, message: message.into() }
+        Self { code, level: code.row().level, message: message.into(), fix: None, scheme: None }
+    }
+
+    /// The same with advice of its own.
+    fn advised(self, fix: impl Into<String>) -> Self {
+        Self { fix: Some(fix.into()), ..self }
     }
 
     /// The same, milder, where `mild` says so.
@@ -102,6 +128,7 @@ impl Said {
     }
 
     fn about(self, place: Place) -> Finding {
-        Finding { place, code: self.code, level: self.level, message: self.message }
+        let Self { code, level, message, fix, scheme } = self;
+        Finding { place, code, level, message, fix, scheme }
     }
 }

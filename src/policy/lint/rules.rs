@@ -6,6 +6,7 @@ use super::Said;
 use super::table::Code;
 use crate::policy::gate::Gate;
 use crate::policy::route::{ReplayBy, Route};
+use crate::sig::scheme::{Scheme, Stated};
 
 /// The longest window that is usual; Mailgun needs it.
 const USUAL: Duration = Duration::from_mins(15);
@@ -21,12 +22,66 @@ fn replay(route: &Route, gate: &Gate) -> Option<Said> {
     if route.replay.by != ReplayBy::Off || gate.schemes().any(|scheme| scheme.is_token()) {
         return None;
     }
-    let open = match gate.window() {
-        Some((past, future)) => format!("for {}", humantime::format_duration(past.saturating_add(future))),
-        None => "for ever".to_owned(),
+    let (message, fix) = match gate.schemes().find(|scheme| scheme.is_ticket()) {
+        None => (format!("a captured request can be sent again {}", open(gate)), None),
+        Some(scheme) => ticket(scheme),
     };
-    let said = Said::new(Code::ReplayOff, format!("a captured request can be sent again {open}"));
+    let said = Said { fix: fix.map(str::to_owned), ..Said::new(Code::ReplayOff, message) };
     Some(said.noted_if(route.replay.chosen))
+}
+
+/// A token is sent again by its owner too: what may be missing is a bound, or that it is good once.
+fn ticket(scheme: &Scheme) -> (String, Option<&'static str>) {
+    let (message, fix) = match (scheme.stated(), scheme.facts().window) {
+        (Stated::Freely { always: true }, _) => (
+            "until it expires, and who writes it says when".to_owned(),
+            "write `max_age` in the scheme, and `jti: required` where each token is good once; or `replay: off` if tokens are meant to be sent again",
+        ),
+        (Stated::Never | Stated::Within { .. }, Some((past, future))) => (
+            format!("for {}", humantime::format_duration(past.saturating_add(future))),
+            "write `jti: required` in the scheme where each token is good once, or `replay: off` if tokens are meant to be sent again",
+        ),
+        (Stated::Freely { always: false } | Stated::Never | Stated::Within { .. }, _) => (
+            "for ever if it has no `exp`".to_owned(),
+            "write `expires: required` and `max_age` in the scheme; or `replay: off` if tokens are meant to be sent again",
+        ),
+    };
+    (format!("a captured token can be sent again {message}"), Some(fix))
+}
+
+/// How long what was captured stays good.
+fn open(gate: &Gate) -> String {
+    let Some((past, future)) = gate.window() else { return "for ever".to_owned() };
+    let (made, ends) = spans(gate);
+    let whole = past.saturating_add(future);
+    match ends {
+        Some((life, _)) if !made.0.is_zero() && life > made.0 => {
+            let made = humantime::format_duration(made.0.saturating_add(made.1));
+            format!(
+                "for {made}, and one that says itself when it expires for up to {}",
+                humantime::format_duration(life)
+            )
+        }
+        Some(_) | None => format!("for {}", humantime::format_duration(whole)),
+    }
+}
+
+type Span = (Duration, Duration);
+
+/// The widest window of what says when it was made, and the longest life of what says when it ends, with the option that sets it.
+fn spans(gate: &Gate) -> (Span, Option<(Duration, &'static str)>) {
+    let (mut made, mut ends) = ((Duration::ZERO, Duration::ZERO), None);
+    for scheme in gate.schemes() {
+        let (past, future) = match scheme.stated() {
+            Stated::Within { life, option, window } => {
+                ends = ends.max(Some((life, option)));
+                window
+            }
+            Stated::Never | Stated::Freely { .. } => scheme.facts().window.unwrap_or_default(),
+        };
+        made = (made.0.max(past), made.1.max(future));
+    }
+    (made, ends)
 }
 
 /// Each alternative has MACs of its own: dropping one signature leaves a request that looks new.
@@ -37,11 +92,18 @@ fn several(route: &Route, gate: &Gate) -> Option<Said> {
 }
 
 fn window(gate: &Gate) -> Option<Said> {
-    let (past, future) = gate.window()?;
+    gate.window()?;
+    let ((past, future), ends) = spans(gate);
     let widest = past.max(future);
-    let said = Said::new(Code::WideWindow, format!("signatures are good for {}", humantime::format_duration(widest)));
-    // An expiry has no past: how far ahead it may lie is what a link is for.
-    (widest > USUAL).then(|| said.noted_if(past.is_zero()))
+    let good = |time| humantime::format_duration(time);
+    if widest > USUAL {
+        return Some(Said::new(Code::WideWindow, format!("signatures are good for {}", good(widest))));
+    }
+    // How long what says itself when it ends may be good is what it is for: a link, a presigned URL.
+    let (life, option) = ends.filter(|(life, _)| *life > USUAL)?;
+    let said =
+        Said::new(Code::WideWindow, format!("what says itself when it expires is good for up to {}", good(life)));
+    Some(said.noted_if(true).advised(format!("a shorter `{option}` leaves less to replay")))
 }
 
 fn keep(route: &Route, gate: &Gate) -> Option<Said> {

@@ -20,10 +20,21 @@ pub struct Row {
     pub why: &'static str,
     /// What closes it.
     pub fix: &'static str,
+    /// What is left to do where that would change a scheme, and the scheme is built in.
+    pub given: Option<&'static str>,
+}
+
+macro_rules! given {
+    () => {
+        None
+    };
+    ($given:literal) => {
+        Some($given)
+    };
 }
 
 macro_rules! codes {
-    ($($name:ident $code:literal $level:ident $why:literal, $fix:literal;)+) => {
+    ($($name:ident $code:literal $level:ident $why:literal, $fix:literal $(, given $given:literal)?;)+) => {
         /// A stable name of something that is not wrong but leaves a door ajar.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
         pub enum Code {
@@ -37,7 +48,13 @@ macro_rules! codes {
             /// The row of the table.
             pub const fn row(self) -> &'static Row {
                 match self {
-                    $(Self::$name => &Row { code: $code, level: Level::$level, why: $why, fix: $fix },)+
+                    $(Self::$name => &Row {
+                        code: $code,
+                        level: Level::$level,
+                        why: $why,
+                        fix: $fix,
+                        given: given!($($given)?),
+                    },)+
                 }
             }
         }
@@ -49,14 +66,14 @@ codes! {
     TokenCoversNothing "token_covers_nothing" Warning "the signature covers nothing of the request: whoever has seen one can send anything", "choose a scheme that signs the request where the sender can, and keep its carrier out of logs";
     LegacySwitch "legacy_switch" Warning "the scheme runs with a switch for senders that cannot change", "remove it as soon as no sender needs it; docs/migration.md says what it leaves open";
     BodyNotCovered "body_not_covered" Warning "anybody on the way can put another body behind the signature; a note on routes for `GET` and `HEAD` only", "choose a scheme that covers the body, raw or by a signed digest, where the sender can";
-    DigestNotCovered "digest_not_covered" Warning "a digest that is not always signed can be replaced together with the body", "write `when: body` in `digest`, or put its header into `signed_headers.require`";
-    TimestampAbsent "timestamp_absent" Warning "nothing says when the request was signed, so a captured one is good for ever; a note with replay protection", "add a `timestamp` and cover it where the sender can, or remember signatures with `replay: {by: signature, keep: …}`";
-    TimestampNotCovered "timestamp_not_covered" Warning "a captured request can be given a new timestamp", "put `{timestamp}` into the message where the sender can";
-    NonceNotCovered "nonce_not_covered" Warning "a captured request can be given a new nonce, so the nonce tells no repetition", "put `{nonce}` into the message where the sender can";
-    PathNotCovered "path_not_covered" Warning "a request signed for one path of the route is good for every other; a note with replay protection, where only somebody on the way can redirect it", "cover `{target}`, give every path a keyring of its own, or remember signatures with `replay: {by: signature}`";
-    QueryNotCovered "query_not_covered" Warning "parameters can be added and changed; a note where the path is not covered either or is a single one, and with replay protection", "cover `{target}` instead of `{path}`, or do not trust the query on this route";
-    MethodNotCovered "method_not_covered" Warning "a request signed as GET is good as DELETE; a note where the path is not covered either or is a single one, and with replay protection", "cover `{method}`, or list the one method that the route takes in `methods`";
-    AmbiguousConcatenation "ambiguous_concatenation" Warning "two values of free length stand side by side, so bytes can be moved from one to the other under the same signature", "put a separator between them that neither can hold, such as a line feed, where the sender can";
+    DigestNotCovered "digest_not_covered" Warning "a digest that is not always signed can be replaced together with the body", "write `when: body` in `digest`, or put its header into `signed_headers.require`", given "use a copy of the scheme that demands the digest (`countersign schemes show NAME --as OTHER`), where the sender can";
+    TimestampAbsent "timestamp_absent" Warning "nothing says when the request was signed, so a captured one is good for ever; a note with replay protection", "add a `timestamp` and cover it where the sender can, or remember signatures with `replay: {by: signature, keep: …}`", given "remember signatures with `replay: {by: signature, keep: …}`";
+    TimestampNotCovered "timestamp_not_covered" Warning "a captured request can be given a new timestamp", "put `{timestamp}` into the message where the sender can", given "remember signatures with `replay: {by: signature, keep: …}`";
+    NonceNotCovered "nonce_not_covered" Warning "a captured request can be given a new nonce, so the nonce tells no repetition", "put `{nonce}` into the message where the sender can", given "tell repetitions by the signature, with `replay: {by: signature}`";
+    PathNotCovered "path_not_covered" Warning "a request signed for one path of the route is good for every other; a note with replay protection, where only somebody on the way can redirect it", "cover `{target}`, give every path a keyring of its own, or remember signatures with `replay: {by: signature}`", given "give every path a keyring of its own, or remember signatures with `replay: {by: signature}`";
+    QueryNotCovered "query_not_covered" Warning "parameters can be added and changed; a note where the path is not covered either or is a single one, and with replay protection", "cover `{target}` instead of `{path}`, or do not trust the query on this route", given "do not trust the query on this route";
+    MethodNotCovered "method_not_covered" Warning "a request signed as GET is good as DELETE; a note where the path is not covered either or is a single one, and with replay protection", "cover `{method}`, or list the one method that the route takes in `methods`", given "list the one method that the route takes in `methods`";
+    AmbiguousConcatenation "ambiguous_concatenation" Warning "two values of free length stand side by side, so bytes can be moved from one to the other under the same signature", "put a separator between them that neither can hold, such as a line feed, where the sender can", given "choose another scheme where the sender can";
     WeakHash "weak_hash" Warning "SHA-1 is kept for old senders only", "use sha256 or better where the sender can";
     // How long and how often a signature is good.
     WideWindow "wide_window" Warning "signatures are good for more than 15 minutes; a note where the stamp is an expiry, as in links", "a shorter `past` and `future` leave less to replay; 5m is usual";
@@ -75,6 +92,7 @@ codes! {
     // The way in and the way around.
     PlainListener "plain_listener" Warning "requests can be read, and answers changed, by anybody on the way", "add `tls:`, or put it behind something that ends TLS on this machine";
     UpstreamExposed "upstream_exposed" Warning "the upstream can be reached without the gateway; a note where its name only looks public", "let it listen on loopback, a unix socket or a private network, demand a client certificate of ours (`tls: {certificate, key}`), or sign what it gets";
+    PublicUrlMissing "public_url_missing" Warning "the scheme signs the public URL, which no setting says for one of the route's listeners: every signed request is refused there; where none of them has one, that is a mistake", "write `public_url: https://…` on that listener or on the route, or keep the route off that listener with `listeners`";
     SigningHostsUnused "signing_hosts_unused" Warning "`signing_hosts` has no effect on a listener where everything that is signed was verified", "remove it, or sign without verifying on a route of this listener";
     // The linter itself.
     AllowUnused "allow_unused" Note "what `lint.allow` allows is not found any more", "remove it";

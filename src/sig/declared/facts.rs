@@ -206,7 +206,7 @@ impl Declared {
                 Source::Header(_) | Source::Param(_) | Source::Query(_) => {}
                 Source::Json(_) if wraps => {}
                 Source::Cookie(_) | Source::Form(_) | Source::Json(_) => {
-                    return Err(format!("its evidence sits in {source:?}, where this gateway does not write"));
+                    return Err(format!("its evidence sits in {source}, where this gateway does not write"));
                 }
             }
         }

@@ -8,6 +8,7 @@ pub(in crate::sig) mod envelope;
 mod facts;
 mod faults;
 pub(in crate::sig) mod lanes;
+mod manner;
 pub mod parts;
 pub(in crate::sig) mod scope;
 pub(in crate::sig) mod signing;

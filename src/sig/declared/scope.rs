@@ -83,7 +83,7 @@ impl<'a> Scope<'a> {
         match found {
             Some(json) => form.print(json).ok_or_else(unspellable),
             None if optional => Ok(Vec::new()),
-            None => Err(uncovered(format!("{pointer:?} of the body is missing"))),
+            None => Err(uncovered(format!("`{}` of the JSON body is missing", String::from_utf8_lossy(pointer)))),
         }
     }
 
@@ -114,8 +114,8 @@ impl<'a> Scope<'a> {
             Input::Source(source) => match self.one(source) {
                 Ok(Some(value)) => value,
                 Ok(None) if optional => Cow::Borrowed(b""),
-                Ok(None) => return Err(uncovered(format!("{source:?} is missing"))),
-                Err(Twice) => return Err(uncovered(format!("{source:?} is repeated"))),
+                Ok(None) => return Err(uncovered(format!("{source} is missing"))),
+                Err(Twice) => return Err(uncovered(format!("{source} is repeated"))),
             },
             Input::Key | Input::FieldName | Input::ListedName | Input::FieldValue => return Err(unready()),
         })

@@ -132,7 +132,7 @@ fn spell(field: &SignatureField, mac: &[u8]) -> Vec<u8> {
 }
 
 /// Removes every carrier that the client may have filled.
-fn clear(scheme: &Declared, head: &mut Head) {
+pub(in crate::sig) fn clear(scheme: &Declared, head: &mut Head) {
     if scheme.parts.envelope().is_some() {
         head.fields.forget_body();
     }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use super::mac::{Algorithm, Mac};
 use super::message::Head;
 use super::ring::Prepared;
-use super::scheme::Facts;
+use super::scheme::{Facts, Stated};
 use super::time::Moment;
 use super::{Answering, Site};
 use crate::reject::Rejection;
@@ -29,6 +29,22 @@ pub(crate) trait Native: explained::Explained + std::fmt::Debug + Send + Sync {
     /// What makes its signature prove less than it seems to: for the linter.
     fn doubts(&self) -> Vec<super::scheme::Doubt> {
         Vec::new()
+    }
+
+    /// When its signatures end, where they say so themselves: for the linter.
+    fn stated(&self) -> Stated {
+        Stated::Never
+    }
+
+    /// Whether what it carries was made before the request, and covers nothing of it.
+    fn is_ticket(&self) -> bool {
+        false
+    }
+
+    /// The authentication scheme by which a refusal asks for it.
+    #[expect(clippy::unnecessary_literal_bound, reason = "a scheme may say a word of its configuration")]
+    fn asked_as(&self) -> &str {
+        "HMAC"
     }
 
     /// Whether one of its carriers is there.

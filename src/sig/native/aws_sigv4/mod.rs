@@ -22,7 +22,7 @@ use crate::sig::declared::parts::KeyForm;
 use crate::sig::mac::Algorithm;
 use crate::sig::message::Head;
 use crate::sig::ring::{KeyUse, Prepared, Primitive};
-use crate::sig::scheme::{Covers, Facts};
+use crate::sig::scheme::{Covers, Facts, Stated};
 use crate::sig::stamp::Bounds;
 
 /// The one algorithm; it opens the `Authorization` header and every string to sign.
@@ -104,6 +104,11 @@ impl Native for AwsSigV4 {
             can_sign: Ok(()),
             sets: Vec::new(),
         }
+    }
+
+    fn stated(&self) -> Stated {
+        let window = (self.window.past, self.window.future);
+        self.presigned.map_or(Stated::Never, |life| Stated::Within { life, option: "presigned", window })
     }
 
     fn is_chosen(&self, head: &Head) -> bool {

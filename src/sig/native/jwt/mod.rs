@@ -20,7 +20,7 @@ use crate::sig::declared::parts::KeyForm;
 use crate::sig::mac::Algorithm;
 use crate::sig::message::Head;
 use crate::sig::ring::{KeyUse, Prepared, Primitive};
-use crate::sig::scheme::{Covers, Facts};
+use crate::sig::scheme::{Covers, Facts, Stated};
 use crate::sig::stamp::Format;
 use crate::sig::template::Source;
 use token::Token;
@@ -137,6 +137,19 @@ impl Native for Jwt {
             can_sign: self.carrier.can_write(),
             sets: self.claims.iter().map(|(_, header)| header.clone()).collect(),
         }
+    }
+
+    fn stated(&self) -> Stated {
+        if self.max_age.is_some() { Stated::Never } else { Stated::Freely { always: self.expires } }
+    }
+
+    fn is_ticket(&self) -> bool {
+        true
+    }
+
+    /// RFC 6750 §3, unless the token stands behind another word.
+    fn asked_as(&self) -> &str {
+        self.carrier.auth_scheme.as_deref().unwrap_or("Bearer")
     }
 
     fn is_chosen(&self, head: &Head) -> bool {

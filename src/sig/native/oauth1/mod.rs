@@ -132,6 +132,11 @@ impl Native for Oauth1 {
         }
     }
 
+    /// RFC 5849 §3.5.1.
+    fn asked_as(&self) -> &'static str {
+        "OAuth"
+    }
+
     fn is_chosen(&self, head: &Head) -> bool {
         self.carrier.is_there(head)
     }
