@@ -28,10 +28,15 @@ pub fn scheme(yaml: &str) -> Arc<Scheme> {
 
 /// A gate with one key, `k1`.
 pub fn gate(scheme: Arc<Scheme>) -> Gate {
+    gate_of(scheme, "k1", SECRET)
+}
+
+/// A gate with this one key.
+pub fn gate_of(scheme: Arc<Scheme>, id: &str, secret: &[u8]) -> Gate {
     let key = Key {
-        id: "k1".into(),
-        principal: "k1".into(),
-        secret: Secret::new(SECRET.to_vec()),
+        id: id.into(),
+        principal: id.into(),
+        secret: Secret::new(secret.to_vec()),
         sign: Window::default(),
         verify: Window::default(),
         created: None,
@@ -46,6 +51,7 @@ pub fn judge(gate: &Gate, head: &Head, body: &[u8]) -> Option<Permit> {
     let site = Site { public_url: Some("https://hooks.example.com"), captures: &[] };
     let mut check = gate.open(head, site, NOW, 8).ok()?;
     if check.need() == Need::Whole {
+        check.keep_payload();
         return check.close(Some(body)).ok();
     }
     body.chunks(7).for_each(|chunk| check.feed(chunk));
