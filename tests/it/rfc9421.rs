@@ -79,12 +79,9 @@ fn a_nonce_is_remembered_until_the_last_signature_beside_it_is_over() {
         CARRIERS.into_iter().fold(request, |request, name| request.header(name, &value(name)))
     };
     for order in [[&soon, &late], [&late, &soon]] {
-        let mut world = World::with(|config| {
-            config
-                .scheme("both: {rfc9421: {nonce: required}}")
-                .timeouts("total: 20s")
-                .route("path: /**, verify: {scheme: both, keys: partners}, replay: {by: nonce}, upstream: app")
-        });
+        let rules = "replay: {by: nonce}, timeouts: {total: 20s}";
+        let route = format!("path: /**, verify: {{scheme: both, keys: partners}}, {rules}, upstream: app");
+        let world = World::with(|config| config.scheme("both: {rfc9421: {nonce: required}}").route(&route));
         world.keys.swap(&[("k1", SECRET), ("k2", OTHER)]);
         assert!(world.reload());
         assert_eq!(world.send(carrying(&order)).status, 200);
