@@ -33,13 +33,17 @@ fuzz_target!(|text: &[u8]| {
 fn written(captured: &Captured) -> Vec<u8> {
     let Captured { head, body, .. } = captured;
     let host = [b" HTTP/1.1\r\nhost: ", head.authority.as_ref(), b"\r\n"].concat();
-    let end = if head.authority.is_empty() { b" HTTP/1.0\r\n" } else { host.as_slice() };
+    let end = if head.authority.is_empty() { b" HTTP/1.0\r\n".as_slice() } else { host.as_slice() };
     let mut text = [head.method.as_str().as_bytes(), b" ", &head.target, end].concat();
     for field in &head.fields {
-        text.extend([&field.name, b": ".as_slice(), &field.value, b"\r\n"].concat());
+        text.extend([field.name.as_ref(), b": ", &field.value, b"\r\n"].concat());
     }
     let chunked = head.fields.contains("transfer-encoding");
     let chunk = [format!("{:x}\r\n", body.len()).as_bytes(), body, b"\r\n"].concat();
-    let body = if !chunked { body.to_vec() } else if body.is_empty() { Vec::new() } else { chunk };
-    [&text, b"\r\n".as_slice(), &body, if chunked { b"0\r\n\r\n" } else { b"" }].concat()
+    let (body, end) = match (chunked, body.is_empty()) {
+        (false, _) => (body.as_ref(), b"".as_slice()),
+        (true, true) => (b"".as_slice(), b"0\r\n\r\n".as_slice()),
+        (true, false) => (chunk.as_slice(), b"0\r\n\r\n".as_slice()),
+    };
+    [text.as_slice(), b"\r\n", body, end].concat()
 }

@@ -25,7 +25,8 @@ fuzz_target!(|text: &[u8]| {
     let lines = text.split(|byte| matches!(byte, b'\n' | b'\r')).count();
     for problem in problems.iter().filter(|problem| *problem.file == *path) {
         assert!(!problem.message.is_empty(), "a mistake without a word");
-        let there = |(line, column)| (1..=lines).contains(&usize::try_from(line).expect("a line")) && column >= 1;
+        let there =
+            |(line, column): (u32, u32)| (1..=lines).contains(&usize::try_from(line).expect("a line")) && column >= 1;
         assert!(problem.at.is_none_or(there), "{problem}: there is no such place");
     }
     printed(&path, directory.path());

@@ -1,6 +1,8 @@
 //! A declaration: it compiles, or every mistake in it is said; and of what compiles, only what it signed itself is let in.
 #![no_main]
 
+use std::sync::Arc;
+
 use countersign::config::scheme::{Declaration, compile};
 use countersign_fuzz::{gate, head, judge, seal, signed};
 use libfuzzer_sys::fuzz_target;
@@ -12,8 +14,8 @@ fuzz_target!(|yaml: &str| {
     match compile("fuzzed", &declaration) {
         Err(problems) => assert!(!problems.is_empty(), "refused without a reason"),
         Ok(scheme) => {
-            let scheme = scheme.into();
-            let gate = gate(scheme.clone());
+            let scheme = Arc::new(scheme);
+            let gate = gate(Arc::clone(&scheme));
             let names = scheme.facts().known_headers.clone();
             let lines: Vec<(&[u8], &[u8])> = names.iter().map(|name| (name.as_ref(), &b"1760000000"[..])).collect();
             let head = head(b"?a=1", &lines);

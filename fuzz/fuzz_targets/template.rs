@@ -14,7 +14,7 @@ fuzz_target!(|text: &str| {
         Err(why) => assert!(!why.is_empty(), "refused without a reason"),
         Ok(template) => {
             assert!(template.values().count() <= text.len());
-            let beside = Template::parse(&[&literal, text].concat(), names).expect("a literal before it");
+            let beside = Template::parse(&[literal.as_str(), text].concat(), names).expect("a literal before it");
             assert!(beside.values().eq(template.values()), "{text} is another behind {literal}");
         }
     }
