@@ -1,15 +1,18 @@
-//! OAuth parameters in header, query and form: never a permit without the key.
+//! OAuth parameters in header, query and form: never a permit without the key, and one for whatever was signed with it.
 #![no_main]
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use countersign::policy::gate::Gate;
-use countersign_fuzz::{gate, head, judge, scheme, texts};
+use countersign::policy::seal::Seal;
+use countersign_fuzz::{gate, head, judge, scheme, seal, signed, texts};
 use libfuzzer_sys::fuzz_target;
 
-static GATES: LazyLock<[Gate; 2]> = LazyLock::new(|| {
-    ["oauth1: {algorithm: HMAC-SHA1}", "oauth1: {algorithm: HMAC-SHA256, carrier: query, body: none}"]
-        .map(|yaml| gate(scheme(yaml)))
+static DOORS: LazyLock<[(Gate, Seal); 2]> = LazyLock::new(|| {
+    ["oauth1: {algorithm: HMAC-SHA1}", "oauth1: {algorithm: HMAC-SHA256, carrier: query, body: none}"].map(|yaml| {
+        let scheme = scheme(yaml);
+        (gate(Arc::clone(&scheme)), seal(&scheme).expect("a scheme that signs"))
+    })
 });
 
 fuzz_target!(|input: &[u8]| {
@@ -18,6 +21,11 @@ fuzz_target!(|input: &[u8]| {
     let target = [b"?", query].concat();
     for media in [media, b"application/x-www-form-urlencoded"] {
         let head = head(&target, &[(b"authorization", &own), (b"content-type", media)]);
-        assert!(GATES.iter().all(|gate| judge(gate, &head, body).is_none()), "a permit without the key");
+        for (gate, seal) in &*DOORS {
+            assert!(judge(gate, &head, body).is_none(), "a permit without the key");
+            if let Some((head, body)) = signed(seal, &head, body) {
+                assert!(judge(gate, &head, &body).is_some(), "what we sign we refuse: {head:?} {body:?}");
+            }
+        }
     }
 });

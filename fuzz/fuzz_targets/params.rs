@@ -2,7 +2,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use countersign::sig::params::{ParamList, Shape};
+use countersign::sig::params::{ParamList, Params, Shape};
 use countersign::sig::template::Source;
 use libfuzzer_sys::fuzz_target;
 
@@ -10,7 +10,7 @@ fuzz_target!(|text: &[u8]| {
     let text = Bytes::copy_from_slice(text);
     let pairs = |quoted, trim| Shape::Pairs { quoted, trim, repeat: vec![Bytes::from_static(b"v1")] };
     let split = Shape::Split(["value", "ts", "sig"].map(|name| Bytes::from_static(name.as_bytes())).to_vec());
-    for shape in [pairs(false, false), pairs(true, true), split] {
+    for shape in [pairs(false, false), pairs(false, true), pairs(true, false), pairs(true, true), split] {
         let list = ParamList {
             source: Source::Header(Vec::new()),
             auth_scheme: None,
@@ -19,10 +19,17 @@ fuzz_target!(|text: &[u8]| {
             fixed: Vec::new(),
             order: Vec::new(),
         };
-        if let Ok(params) = list.parse(&text) {
+        let Ok(params) = list.parse(&text) else { continue };
+        assert!(params.0.len() <= 64, "more parameters than a signature has");
+        if is_writable(&params, &list.shape) {
             let written = list.write(&params);
-            let again = list.parse(&written).ok();
-            assert!(again.is_none_or(|again| again == params), "{text:?} became {written:?}");
+            assert_eq!(list.parse(&written).as_ref(), Ok(&params), "{text:?} became {written:?}");
         }
     }
 });
+
+/// Within quotes we read no `\\`, and a sender who wrote one without quotes is not us.
+fn is_writable(params: &Params, shape: &Shape) -> bool {
+    let quoted = matches!(shape, Shape::Pairs { quoted: true, .. });
+    !quoted || params.0.iter().all(|(_, value)| !value.contains(&b'\\'))
+}

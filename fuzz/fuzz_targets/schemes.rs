@@ -1,18 +1,29 @@
-//! A declaration: it compiles, or every mistake in it is said; and what compiles judges without panicking.
+//! A declaration: it compiles, or every mistake in it is said; and of what compiles, only what it signed itself is let in.
 #![no_main]
 
+use std::sync::Arc;
+
 use countersign::config::scheme::{Declaration, compile};
-use countersign_fuzz::{gate, head, judge};
+use countersign_fuzz::{gate, head, judge, seal, signed};
 use libfuzzer_sys::fuzz_target;
+
+const BODY: &[u8] = b"{\"a\":\"1\"}";
 
 fuzz_target!(|yaml: &str| {
     let Ok(declaration) = serde_yaml::from_str::<Declaration>(yaml) else { return };
     match compile("fuzzed", &declaration) {
         Err(problems) => assert!(!problems.is_empty(), "refused without a reason"),
         Ok(scheme) => {
+            let scheme = Arc::new(scheme);
+            let gate = gate(Arc::clone(&scheme));
             let names = scheme.facts().known_headers.clone();
             let lines: Vec<(&[u8], &[u8])> = names.iter().map(|name| (name.as_ref(), &b"1760000000"[..])).collect();
-            let _ = judge(&gate(scheme.into()), &head(b"?a=1", &lines), b"{}");
+            let head = head(b"?a=1", &lines);
+            assert!(judge(&gate, &head, BODY).is_none(), "a permit without the key");
+            let sent = seal(&scheme).and_then(|seal| signed(&seal, &head, BODY));
+            if let Some((head, body)) = sent {
+                assert!(judge(&gate, &head, &body).is_some(), "what we sign we refuse: {head:?} {body:?}");
+            }
         }
     }
 });

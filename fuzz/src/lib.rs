@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use countersign::config::scheme::{Declaration, compile};
 use countersign::policy::gate::{Alternative, Gate, Keys};
+use countersign::policy::seal::{Seal, With};
 use countersign::sig::key::{Key, Window};
 use countersign::sig::keyring::Keyring;
 use countersign::sig::message::{Fields, Head, Method};
@@ -20,6 +21,8 @@ pub const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 /// The time of every request.
 pub const NOW: Moment = Moment::from_secs(1_760_000_000);
 
+const SITE: Site<'_> = Site { public_url: Some("https://hooks.example.com"), captures: &[] };
+
 /// The scheme that a declaration says; one that does not compile is a mistake of the target.
 pub fn scheme(yaml: &str) -> Arc<Scheme> {
     let declaration: Declaration = serde_yaml::from_str(yaml).expect("a declaration");
@@ -28,28 +31,56 @@ pub fn scheme(yaml: &str) -> Arc<Scheme> {
 
 /// A gate with one key, `k1`.
 pub fn gate(scheme: Arc<Scheme>) -> Gate {
+    gate_of(scheme, "k1", SECRET)
+}
+
+/// A gate with this one key.
+pub fn gate_of(scheme: Arc<Scheme>, id: &str, secret: &[u8]) -> Gate {
+    Gate::new(vec![Alternative { scheme, keys: Keys::Ring(ring(id, secret)) }])
+}
+
+/// What signs for [`gate`]; `None` where the scheme cannot sign, or makes nothing of the key.
+pub fn seal(scheme: &Arc<Scheme>) -> Option<Seal> {
+    let signs = scheme.facts().can_sign.is_ok();
+    let seal = signs.then(|| Seal::new(Arc::clone(scheme), ring("k1", SECRET), With::Newest));
+    seal.filter(|seal| seal.misfits().is_empty())
+}
+
+fn ring(id: &str, secret: &[u8]) -> Arc<Keyring> {
     let key = Key {
-        id: "k1".into(),
-        principal: "k1".into(),
-        secret: Secret::new(SECRET.to_vec()),
+        id: id.into(),
+        principal: id.into(),
+        secret: Secret::new(secret.to_vec()),
         sign: Window::default(),
         verify: Window::default(),
         created: None,
         observe: false,
     };
-    let ring = Keyring::new("ring", vec![key]).expect("a ring");
-    Gate::new(vec![Alternative { scheme, keys: Keys::Ring(Arc::new(ring)) }])
+    Arc::new(Keyring::new("ring", vec![key]).expect("a ring"))
 }
 
 /// The verdict on a request; `None`: refused.
 pub fn judge(gate: &Gate, head: &Head, body: &[u8]) -> Option<Permit> {
-    let site = Site { public_url: Some("https://hooks.example.com"), captures: &[] };
-    let mut check = gate.open(head, site, NOW, 8).ok()?;
+    let mut check = gate.open(head, SITE, NOW, 8).ok()?;
     if check.need() == Need::Whole {
+        check.keep_payload();
         return check.close(Some(body)).ok();
     }
     body.chunks(7).for_each(|chunk| check.feed(chunk));
     check.close(None).ok()
+}
+
+/// Head and body of the request as they leave, signed; `None`: they cannot be.
+pub fn signed(seal: &Seal, head: &Head, body: &[u8]) -> Option<(Head, Bytes)> {
+    let mut head = head.clone();
+    let mut signing = seal.start(&mut head, SITE, NOW, [7; 16]).ok()?;
+    if signing.need() == Need::Whole {
+        let instead = signing.finish(&mut head, Some(body)).ok()?;
+        return Some((head, instead.unwrap_or_else(|| Bytes::copy_from_slice(body))));
+    }
+    body.chunks(5).for_each(|chunk| signing.feed(chunk));
+    signing.finish(&mut head, None).ok()?;
+    Some((head, Bytes::copy_from_slice(body)))
 }
 
 /// A request with these lines.

@@ -4,6 +4,7 @@
 
 mod ahead;
 mod answers;
+mod bounds;
 mod options;
 mod reading;
 mod signing;

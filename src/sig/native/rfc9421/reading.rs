@@ -39,7 +39,7 @@ impl Rfc9421 {
             return Err(malformed("too many signatures or components"));
         }
         for signed in all {
-            refuse_ahead(&Claims::read(&signed.input.params), &self.options, request.now)?;
+            refuse_ahead(&Claims::read(&signed.input.params, self.made), &self.options, request.now)?;
             match self.reading(signed, request) {
                 Ok(reading) => readings.push(reading),
                 Err(rejection) => refused = refused.or(Some(rejection)),
