@@ -11,11 +11,11 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|text: &[u8]| {
     for (name, format) in Format::NAMES {
         let Some(moment) = format.parse(text) else { continue };
-        remembered(moment, format);
         // What lies beyond the year 9999 is never printed: we write the present.
         if moment > Moment::from_secs(253_402_300_799) {
             continue;
         }
+        remembered(moment, format);
         let printed = format.print(moment);
         assert_eq!(format.parse(printed.as_bytes()), Some(moment), "{name}");
         let single = matches!(format, Format::UnixMs | Format::HttpDate | Format::Base62 | Format::Be64);
