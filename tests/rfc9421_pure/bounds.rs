@@ -24,7 +24,7 @@ fn labelled(label: &str, covered: usize, right: bool) -> (String, String) {
 fn verdict(scheme: &Arc<Scheme>, labels: &[(String, usize)]) -> Option<Code> {
     let mut head = head();
     (0..100).for_each(|place| head.fields.append(format!("x-{place}"), "v"));
-    let last = labels.len() - 1;
+    let last = labels.len().saturating_sub(1);
     let signed = labels.iter().enumerate().map(|(place, (label, covered))| labelled(label, *covered, place == last));
     let (inputs, macs): (Vec<String>, Vec<String>) = signed.unzip();
     head.fields.append("signature-input", inputs.join(", "));
