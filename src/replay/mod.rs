@@ -156,9 +156,10 @@ impl Replay {
     }
 }
 
-/// The first moment at which no copy can be judged fresh any more; `None` where neither a stamp nor `keep` bounds it.
+/// The first moment at which no copy can be judged fresh any more; `None` where neither a stamp nor `keep` bounds it. With both it is the later
+/// one: of two signatures one may have a stamp and the other none, and that one could be sent again alone.
 fn until(attempt: &Attempt<'_>, rule: &Replay, now: Moment) -> Option<Moment> {
-    let fresh = attempt.permit.fresh_until().or_else(|| Some(now.plus(rule.keep?)))?;
+    let fresh = attempt.permit.fresh_until().max(rule.keep.map(|keep| now.plus(keep)))?;
     Some(fresh.plus(attempt.total).plus(TICK))
 }
 

@@ -25,6 +25,22 @@ async fn a_future_stamp_is_remembered_until_its_own_end() {
     assert_eq!(complete(&store, &permit(&["a"]), &rule(ReplayBy::Signature), last), Some(Code::Replayed));
 }
 
+/// Of two signatures one may have a stamp and the other none; sent again alone, that one is fresh for ever.
+#[tokio::test(start_paused = true)]
+async fn a_claim_lives_as_long_as_keep_says_even_beside_a_stamp() {
+    for (keep, end) in [(30, END), (600, 611)] {
+        let rule = Replay { keep: Some(Duration::from_secs(keep)), ..rule(ReplayBy::Signature) };
+        for (after, outcome) in [(end - 1, Some(Code::Replayed)), (end, None)] {
+            let store = store(10);
+            assert_eq!(complete(&store, &permit(&["a", "b"]), &rule, NOW), None);
+            tokio::time::advance(Duration::from_secs(end + 2)).await;
+            let alone = Permit::for_test(key("p"), None, None, vec![Bytes::from("b")]);
+            let later = NOW.plus(Duration::from_secs(after));
+            assert_eq!(complete(&store, &alone, &rule, later), outcome, "{keep} s, after {after} s");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_forgets_nothing_early() {
     let store = store(2);
