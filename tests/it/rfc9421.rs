@@ -76,7 +76,7 @@ fn a_nonce_is_remembered_until_the_last_signature_beside_it_is_over() {
     let carrying = |all: &[&Seen]| {
         let value = |name: &str| all.iter().map(|seen| seen.header(name).unwrap()).collect::<Vec<_>>().join(", ");
         let request = get("/").with("Host", soon.header("host").unwrap());
-        CARRIERS.into_iter().fold(request, |request, name| request.header(name, &value(name)))
+        CARRIERS.into_iter().fold(request, |request, name| request.header(name, value(name)))
     };
     for order in [[&soon, &late], [&late, &soon]] {
         let rules = "replay: {by: nonce}, timeouts: {total: 20s}";
