@@ -14,7 +14,9 @@ fn labelled(label: &str, covered: usize, right: bool) -> (String, String) {
     let names: Vec<String> = (0..covered).map(|place| format!("\"x-{place}\"")).collect();
     let input = format!("({});{PARAMS}", names.join(" "));
     let mut mac = Mac::keyed(Algorithm::Sha256, b"the secret of k1");
-    names.iter().for_each(|name| mac.update(format!("{name}: v\n").as_bytes()));
+    for name in names {
+        mac.update(format!("{name}: v\n").as_bytes());
+    }
     mac.update(format!("\"@signature-params\": {input}").as_bytes());
     let mac = if right { mac.finish() } else { vec![0; 32] };
     (format!("{label}={input}"), format!("{label}=:{}:", Encoding::Base64.encode(&mac)))
@@ -87,7 +89,9 @@ fn a_field_that_is_parsed_has_8_kib_at_most() {
         ("\"x\";bs", vec![&over], format!(":{}:", Encoding::Base64.encode(over.as_bytes())), None),
     ] {
         let mut head = forge(&format!("{component}: {value}\n"), &format!("({component});{PARAMS}"));
-        lines.iter().for_each(|line| head.fields.append("x", (*line).clone()));
+        for line in lines {
+            head.fields.append("x", (*line).clone());
+        }
         assert_eq!(code(verify(&loose(""), &head, b"")), expected, "{component} of {} bytes", value.len());
     }
 }
