@@ -1,0 +1,16 @@
+//! HTTP/1.1 framing in our own words, for both sides: what a message is made of, and where it ends (RFC 9112).
+//!
+//! **Invariant:** one reading of every byte. What can be read in two ways is refused, never guessed.
+
+mod answered;
+mod body;
+mod chunked;
+mod request;
+mod response;
+mod stream;
+mod text;
+
+pub(in crate::proxy) use body::{Body, Framing};
+pub(in crate::proxy) use request::{Reader, Refused, Request};
+pub(in crate::proxy) use response::{Form, write_answer};
+pub(in crate::proxy) use stream::Stream;
