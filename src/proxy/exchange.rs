@@ -130,6 +130,16 @@ pub enum Piece {
     Trailers(Fields),
 }
 
+impl Piece {
+    /// The trailers, if that is what it is.
+    pub fn into_trailers(self) -> Option<Fields> {
+        match self {
+            Self::Data(_) => None,
+            Self::Trailers(fields) => Some(fields),
+        }
+    }
+}
+
 /// A response body that arrives piece by piece.
 pub trait Streaming {
     /// The next piece, `None` at the end. After [`Broken`] the client must see a truncated message.

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::io::AsyncRead;
 
 use super::chunked::Chunked;
@@ -53,6 +53,11 @@ impl Body {
             State::Done => Some(0),
             State::Chunked(_) | State::UntilClose => None,
         }
+    }
+
+    /// Takes what `ahead` holds of it and forgets it.
+    pub(in crate::proxy) fn discard(&mut self, ahead: &mut BytesMut) {
+        while let Ok(Some(_)) = self.ready(ahead) {}
     }
 
     /// The next piece, `None` at the end. Data is never empty; trailers come last.

@@ -2,7 +2,6 @@
 //!
 //! **Invariant:** one reading of every byte. What can be read in two ways is refused, never guessed.
 
-mod answered;
 mod body;
 mod chunked;
 mod request;
@@ -12,5 +11,5 @@ mod text;
 
 pub(in crate::proxy) use body::{Body, Framing};
 pub(in crate::proxy) use request::{Reader, Refused, Request};
-pub(in crate::proxy) use response::{Form, write_answer};
+pub(in crate::proxy) use response::{Follows, Form, chunk_size, last_chunk, write_answer};
 pub(in crate::proxy) use stream::Stream;

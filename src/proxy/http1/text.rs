@@ -23,7 +23,11 @@ const fn table(others: &[u8], alphanumeric: bool) -> [bool; 256] {
     table
 }
 
-#[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "a byte is a place in a table of 256; u8 to usize loses nothing")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "a byte is a place in a table of 256; u8 to usize loses nothing"
+)]
 const fn mark(table: &mut [bool; 256], byte: u8) {
     table[byte as usize] = true;
 }

@@ -33,6 +33,13 @@ pub(super) fn reply(mut response: Response<Incoming>, line: Line, expected: Expe
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let agreed = expected.upgrade && switches(response.headers());
         let tunnel = agreed.then(|| hyper::upgrade::on(&mut response)).ok_or(Code::UpstreamInvalid)?;
+        let (ours, mut theirs) = tokio::io::duplex(64 << 10);
+        tokio::task::spawn_local(async move {
+            if let Ok(up) = tunnel.await {
+                let _ = tokio::io::copy_bidirectional(&mut hyper_util::rt::TokioIo::new(up), &mut theirs).await;
+            }
+        });
+        let tunnel = crate::proxy::exchange::Tunnel { io: Box::new(ours), ahead: bytes::Bytes::new() };
         let mut fields = copied(response.headers());
         hop::strip_response(&mut fields);
         line.let_go();

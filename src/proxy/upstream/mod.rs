@@ -93,7 +93,7 @@ pub struct Reply {
     /// Its response; for 101 without a body.
     pub answer: Answer,
     /// The connection after a 101.
-    pub tunnel: Option<hyper::upgrade::OnUpgrade>,
+    pub tunnel: Option<crate::proxy::exchange::Tunnel>,
 }
 
 impl Upstreams {
