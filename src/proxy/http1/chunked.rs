@@ -113,7 +113,7 @@ impl Chunked {
             (Place::DataCr, b'\r') => Place::DataLf,
             (Place::DataLf, b'\n') => Place::Size(0, 0),
             (Place::Trailer(empty), b'\r') => Place::TrailerEnd(empty),
-            (Place::Trailer(_), other) => self.trailer(other, Place::Trailer(false))?,
+            (Place::Trailer(_), other) if is_text(&[other]) => self.trailer(other, Place::Trailer(false))?,
             (Place::TrailerEnd(true), b'\n') => Place::End,
             (Place::TrailerEnd(false), b'\n') => self.trailer(b'\n', Place::Trailer(true))?,
             _ => return None,
@@ -127,8 +127,7 @@ impl Chunked {
 
     fn trailer(&mut self, byte: u8, then: Place) -> Option<Place> {
         self.trailers.push(byte);
-        let fits = self.trailers.len() <= TRAILERS && (byte == b'\n' || is_text(&[byte]));
-        fits.then_some(then)
+        (self.trailers.len() <= TRAILERS).then_some(then)
     }
 }
 

@@ -24,7 +24,7 @@ fn a_strict_head_passes_and_ends_at_its_empty_line() {
         assert_eq!(code(&format!("{text}GET")), Ok(Some(3)), "{text}");
         for cut in 1..text.len() {
             let mut reader = Reader::default();
-            let mut ahead = BytesMut::from(&text[..cut]);
+            let mut ahead = BytesMut::from(&text.as_bytes()[..cut]);
             assert!(reader.take(&mut ahead, &BOUNDS).unwrap().is_none(), "{text} cut at {cut}");
             ahead.extend_from_slice(&text.as_bytes()[cut..]);
             assert!(reader.take(&mut ahead, &BOUNDS).unwrap().is_some(), "{text} cut at {cut}");

@@ -205,7 +205,7 @@ fn a_tunnel_opens_when_the_upstream_switches_to_what_was_asked_for() {
             }
             let reply = reply.ok().unwrap();
             assert_eq!(reply.answer.status, 101);
-            let mut tunnel = hyper_util::rt::TokioIo::new(reply.tunnel.unwrap().await.unwrap());
+            let mut tunnel = reply.tunnel.unwrap().io;
             write(&mut tunnel, b"ping!").await;
             assert_eq!(read_until(&mut stream, "!").await, "ping!");
             write(&mut stream, b"pong!").await;
