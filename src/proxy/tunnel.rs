@@ -9,12 +9,10 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
-use super::exchange::Upgrade;
+use super::exchange::{Tunnel, Upgrade};
 use super::upstream::Admission;
 use super::visit::Visit;
 use super::worker::Worker;
@@ -31,12 +29,7 @@ struct Bounds {
 }
 
 /// Starts the tunnel; it runs beside the request that opened it.
-pub fn open(
-    visit: &Visit,
-    (client, upstream): (Upgrade, OnUpgrade),
-    admission: &Admission,
-    bounds: (Duration, Duration),
-) {
+pub fn open(visit: &Visit, (client, upstream): (Upgrade, Tunnel), admission: &Admission, bounds: (Duration, Duration)) {
     let key = match admission {
         Admission::Verified(permit) => Some(permit.key().as_ref().clone()),
         Admission::Observed(_) | Admission::Public => None,
@@ -45,19 +38,24 @@ pub fn open(
     let bounds = Bounds { age: bounds.0, idle: bounds.1 };
     tokio::task::spawn_local(async move {
         tokio::select! {
-            () = run(client.inner, upstream, bounds) => {}
+            () = run(client, upstream, bounds) => {}
             () = key_ends(&worker, key.as_ref()) => {}
         }
     });
 }
 
-async fn run(client: OnUpgrade, upstream: OnUpgrade, bounds: Bounds) {
+async fn run(client: Upgrade, upstream: Tunnel, bounds: Bounds) {
     let Some(end) = Instant::now().checked_add(bounds.age) else { return };
-    let Ok((Ok(client), Ok(upstream))) = timeout_at(end, async { tokio::join!(client, upstream) }).await else {
-        return;
+    let Ok(Ok(client)) = timeout_at(end, client.taken).await else { return };
+    let (client_read, mut client_write) = tokio::io::split(client.io);
+    let (upstream_read, mut upstream_write) = tokio::io::split(upstream.io);
+    let greeted = async {
+        client_write.write_all(&upstream.ahead).await?;
+        upstream_write.write_all(&client.ahead).await
     };
-    let (client_read, client_write) = tokio::io::split(TokioIo::new(client));
-    let (upstream_read, upstream_write) = tokio::io::split(TokioIo::new(upstream));
+    if !matches!(timeout_at(end, greeted).await, Ok(Ok(()))) {
+        return;
+    }
     let silence = Silence { since: Cell::new(Instant::now()), most: bounds.idle };
     let both = async {
         tokio::join!(copy(client_read, upstream_write, &silence), copy(upstream_read, client_write, &silence))

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use super::head::Refused;
 use super::{authority, framing};
 use crate::policy::limits;
-use crate::proxy::exchange::{Connection, Exchange, Receiving, Upgrade};
+use crate::proxy::exchange::{Connection, Exchange, Receiving, Tunnel, Upgrade};
 use crate::reject::{Code, Rejection};
 use crate::sig::message::{self, Fields, Head};
 
@@ -52,7 +52,7 @@ pub(in crate::proxy) fn exchange(mut request: Request<Incoming>, connection: Rc<
     let target = parts.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
     let head = head(&parts, target, authority.unwrap_or_default(), &connection);
     let defect = defect.or_else(|| misdirected(&head, &connection));
-    let upgrade = websocket.then_some(Upgrade { inner: pending });
+    let upgrade = websocket.then(|| bridged(pending));
     Exchange { head, body, connection, http2: parts.version == Version::HTTP_2, upgrade, defect }
 }
 
@@ -62,6 +62,18 @@ pub(in crate::proxy) fn instead(mut exchange: Exchange, refused: &Refused) -> Ex
     exchange.head.target = refused.target.clone();
     exchange.defect = Some(refused.rejection.clone());
     exchange
+}
+
+/// The client's connection, once hyper gives it away.
+fn bridged(pending: hyper::upgrade::OnUpgrade) -> Upgrade {
+    let (give, taken) = tokio::sync::oneshot::channel();
+    tokio::task::spawn_local(async move {
+        if let Ok(upgraded) = pending.await {
+            let tunnel = Tunnel { io: Box::new(hyper_util::rt::TokioIo::new(upgraded)), ahead: Bytes::new() };
+            drop(give.send(tunnel));
+        }
+    });
+    Upgrade { taken }
 }
 
 fn misdirected(head: &Head, connection: &Connection) -> Option<Rejection> {

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use http_body::Body;
 use hyper::body::Incoming;
 
-use crate::proxy::exchange::{Broken, Receiving};
+use crate::proxy::exchange::{Broken, Piece, Receiving, Source};
+use crate::sig::message::Fields;
 
 impl Receiving {
     /// No body at all.
     pub const fn empty() -> Self {
-        Self { inner: None, declared: Some(0), trailers: false }
+        Self { source: Source::Ended, declared: Some(0), trailers: false }
     }
 
     /// The body that follows a head.
@@ -21,25 +22,34 @@ impl Receiving {
             return Self::empty();
         }
         let declared = body.size_hint().exact();
-        Self { inner: Some(body), declared, trailers: false }
+        Self { source: Source::Http2(body), declared, trailers: false }
     }
 
     /// The next bytes, `None` at the end of a complete body. Trailers are noted and dropped: they are never merged into the head.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Broken> {
-        while let Some(body) = self.inner.as_mut() {
-            let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await;
-            match frame.map(|frame| frame.map(hyper::body::Frame::into_data)) {
-                Some(Ok(Ok(data))) if data.is_empty() => {}
-                Some(Ok(Ok(data))) => return Ok(Some(data)),
-                Some(Ok(Err(_trailers))) => self.trailers = true,
-                Some(Err(_cause)) => {
-                    self.inner = None;
-                    return Err(Broken);
+        loop {
+            let piece = match &mut self.source {
+                Source::Ended => return Ok(None),
+                Source::Http1(body) => poll_fn(|cx| body.poll_piece(cx)).await,
+                Source::Http2(body) => match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+                    None => Ok(None),
+                    Some(Err(_cause)) => Err(Broken),
+                    Some(Ok(frame)) => {
+                        Ok(Some(frame.into_data().map_or_else(|_| Piece::Trailers(Fields::default()), Piece::Data)))
+                    }
+                },
+            };
+            match piece {
+                Ok(Some(Piece::Data(data))) if data.is_empty() => {}
+                Ok(Some(Piece::Data(data))) => return Ok(Some(data)),
+                Ok(Some(Piece::Trailers(_))) => self.trailers = true,
+                Ok(None) => self.source = Source::Ended,
+                Err(broken) => {
+                    self.source = Source::Ended;
+                    return Err(broken);
                 }
-                None => self.inner = None,
             }
         }
-        Ok(None)
     }
 
     /// `Content-Length` as sent, 0 without a body, `None` where the length is not known ahead.
@@ -49,7 +59,11 @@ impl Receiving {
 
     /// Whether no chunk will follow.
     pub fn is_end(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        match &self.source {
+            Source::Ended => true,
+            Source::Http1(body) => body.is_end(),
+            Source::Http2(body) => body.is_end_stream(),
+        }
     }
 
     /// Whether trailers came after the body. True only once the body was read to its end.
