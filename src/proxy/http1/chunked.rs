@@ -90,7 +90,11 @@ impl Chunked {
             self.place = self.after(*byte).ok_or(Broken)?;
             seen = seen.saturating_add(1);
         }
-        if seen == ahead.len() { *ahead = BytesMut::new() } else { ahead.advance(seen) }
+        if seen == ahead.len() {
+            *ahead = BytesMut::new()
+        } else {
+            ahead.advance(seen)
+        }
         Ok(())
     }
 
@@ -172,7 +176,11 @@ mod tests {
         ] {
             let whole = text.ends_with("\r\n\r\n");
             for size in 1..=text.len() {
-                assert_eq!(read(text, size, 0), Ok((data.into(), whole, trailers, String::new())), "{text:?} by {size}");
+                assert_eq!(
+                    read(text, size, 0),
+                    Ok((data.into(), whole, trailers, String::new())),
+                    "{text:?} by {size}"
+                );
                 let more = format!("{text}GET");
                 let left = if whole { "GET" } else { "" };
                 if whole {
@@ -185,9 +193,28 @@ mod tests {
     #[test]
     fn what_is_not_strict_is_broken_however_it_arrives() {
         for text in [
-            "\r\n", "x\r\n", "+1\r\na", "1\n", "1 \r\na", "1;x\r\na", "1;\r\na", ";\r\n", "1\r\r", "11111111111111111\r\n",
-            "1\r\nab", "1\r\na\n", "1\r\na\r\r", "0\r\nX\n", "0\r\n\n", "0\r\n\rX", "0\r\nX: \0\r\n", "0\r\nX: y\rZ",
-            "0\r\nno colon\r\n\r\n", "0\r\n: v\r\n\r\n", "0\r\nX : v\r\n\r\n", "0\r\n X: v\r\n\r\n",
+            "\r\n",
+            "x\r\n",
+            "+1\r\na",
+            "1\n",
+            "1 \r\na",
+            "1;x\r\na",
+            "1;\r\na",
+            ";\r\n",
+            "1\r\r",
+            "11111111111111111\r\n",
+            "1\r\nab",
+            "1\r\na\n",
+            "1\r\na\r\r",
+            "0\r\nX\n",
+            "0\r\n\n",
+            "0\r\n\rX",
+            "0\r\nX: \0\r\n",
+            "0\r\nX: y\rZ",
+            "0\r\nno colon\r\n\r\n",
+            "0\r\n: v\r\n\r\n",
+            "0\r\nX : v\r\n\r\n",
+            "0\r\n X: v\r\n\r\n",
         ] {
             for size in 1..=text.len() {
                 assert!(read(text, size, 0).is_err(), "{text:?} by {size}");

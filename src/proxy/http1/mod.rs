@@ -2,15 +2,11 @@
 //!
 //! **Invariant:** one reading of every byte. What can be read in two ways is refused, never guessed.
 
-mod answered;
 mod body;
 mod chunked;
-mod request;
-mod response;
 mod stream;
 mod text;
 
 pub(in crate::proxy) use body::{Body, Framing};
-pub(in crate::proxy) use request::{Reader, Refused, Request};
-pub(in crate::proxy) use response::{Form, write_answer};
 pub(in crate::proxy) use stream::Stream;
+pub(in crate::proxy) use text::{is_plain_target, is_text, is_token, length};

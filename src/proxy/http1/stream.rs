@@ -41,6 +41,11 @@ impl<I> Stream<I> {
         Self { io, ahead: BytesMut::new(), out: Out::default() }
     }
 
+    /// The connection itself.
+    pub(in crate::proxy) fn io(&mut self) -> &mut I {
+        &mut self.io
+    }
+
     /// What was read and not taken.
     pub(in crate::proxy) fn ahead(&mut self) -> &mut BytesMut {
         &mut self.ahead
@@ -62,6 +67,11 @@ impl<I> Stream<I> {
     /// Whether nothing waits to be written.
     pub(in crate::proxy) fn is_written(&self) -> bool {
         !self.out.lead.has_remaining() && !self.out.data.has_remaining() && self.out.tail.is_empty()
+    }
+
+    /// Whether a little more fits into the write that is being gathered.
+    pub(in crate::proxy) fn has_room(&self) -> bool {
+        self.out.data.is_empty() && self.out.tail.is_empty() && self.out.lead.len() < SMALL
     }
 
     /// The buffer for what is written first. Whoever fills it has seen [`Stream::poll_written`] succeed, so that nothing is behind it yet.
