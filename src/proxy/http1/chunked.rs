@@ -113,7 +113,7 @@ impl Chunked {
             (Place::DataCr, b'\r') => Place::DataLf,
             (Place::DataLf, b'\n') => Place::Size(0, 0),
             (Place::Trailer(empty), b'\r') => Place::TrailerEnd(empty),
-            (Place::Trailer(_), other) => self.trailer(other, Place::Trailer(false))?,
+            (Place::Trailer(_), other) if other != b'\n' => self.trailer(other, Place::Trailer(false))?,
             (Place::TrailerEnd(true), b'\n') => Place::End,
             (Place::TrailerEnd(false), b'\n') => self.trailer(b'\n', Place::Trailer(true))?,
             _ => return None,

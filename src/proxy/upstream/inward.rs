@@ -41,7 +41,7 @@ pub(super) fn reply(arrived: Arrived, line: Line, expected: Expected) -> Result<
 
 fn body(source: Source, line: Line, expected: Expected) -> AnswerBody {
     let Expected { progress, idle } = expected;
-    let mut inflow = Inflow { source, line: Some(line), progress, idle, timer: None, armed: false };
+    let mut inflow = Inflow { source, line: Some(line), progress, idle, timer: None, armed: false, cut: false };
     if inflow.source.is_over() {
         inflow.settle();
         return AnswerBody::Empty;
@@ -57,6 +57,8 @@ struct Inflow {
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     armed: bool,
+    /// It broke off.
+    cut: bool,
 }
 
 impl Inflow {
@@ -71,10 +73,11 @@ impl Inflow {
         }
     }
 
-    fn broken(&mut self) -> Poll<Option<Result<Piece, Broken>>> {
-        self.source = Source::Over;
-        self.line = None;
-        Poll::Ready(Some(Err(Broken)))
+    /// What came before goes on first: the client sees an answer that is cut, and not none at all.
+    fn broken(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Piece, Broken>>> {
+        (self.source, self.line, self.cut) = (Source::Over, None, true);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, Broken>>> {
@@ -85,7 +88,7 @@ impl Inflow {
             self.armed = true;
         }
         match timer.as_mut().poll(cx) {
-            Poll::Ready(()) => self.broken(),
+            Poll::Ready(()) => self.broken(cx),
             Poll::Pending => Poll::Pending,
         }
     }
@@ -93,9 +96,12 @@ impl Inflow {
 
 impl Streaming for Inflow {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, Broken>>> {
+        if self.cut {
+            return Poll::Ready(Some(Err(Broken)));
+        }
         let piece = match self.source.poll_piece(cx) {
             Poll::Pending => return self.poll_patience(cx),
-            Poll::Ready(Err(Broken)) => return self.broken(),
+            Poll::Ready(Err(Broken)) => return self.broken(cx),
             Poll::Ready(Ok(piece)) => piece,
         };
         self.armed = false;
@@ -123,7 +129,7 @@ impl Streaming for Inflow {
         match &self.source {
             Source::H1(dialogue) => dialogue.remaining(),
             Source::H2(incoming) => incoming.size_hint().exact(),
-            Source::Over => Some(0),
+            Source::Over => (!self.cut).then_some(0),
         }
     }
 }
