@@ -13,7 +13,7 @@ pub mod guard;
 pub mod held;
 pub mod hop;
 pub mod http;
-pub mod http1;
+mod http1;
 pub mod journey;
 pub mod page;
 pub mod preflight;

@@ -33,6 +33,14 @@ struct Out {
     lead: BytesMut,
     data: Bytes,
     tail: &'static [u8],
+    /// Something was written that the connection may still hold back: TLS keeps records that the socket did not take.
+    held_back: bool,
+}
+
+impl Out {
+    fn is_empty(&self) -> bool {
+        !self.lead.has_remaining() && !self.data.has_remaining() && self.tail.is_empty()
+    }
 }
 
 impl<I> Stream<I> {
@@ -41,17 +49,14 @@ impl<I> Stream<I> {
         Self { io, ahead: BytesMut::new(), out: Out::default() }
     }
 
+    /// The connection itself.
+    pub(in crate::proxy) fn io(&mut self) -> &mut I {
+        &mut self.io
+    }
+
     /// What was read and not taken.
     pub(in crate::proxy) fn ahead(&mut self) -> &mut BytesMut {
         &mut self.ahead
-    }
-
-    /// Takes the first `length` bytes of what was read, or all of it.
-    pub(in crate::proxy) fn take(&mut self, length: usize) -> Bytes {
-        if length >= self.ahead.len() {
-            return std::mem::take(&mut self.ahead).freeze();
-        }
-        self.ahead.split_to(length).freeze()
     }
 
     /// The connection, and what was read ahead: to be taken over.
@@ -59,9 +64,14 @@ impl<I> Stream<I> {
         (self.io, self.ahead.freeze())
     }
 
-    /// Whether nothing waits to be written.
+    /// Whether nothing waits to be written, here or in the connection.
     pub(in crate::proxy) fn is_written(&self) -> bool {
-        !self.out.lead.has_remaining() && !self.out.data.has_remaining() && self.out.tail.is_empty()
+        self.out.is_empty() && !self.out.held_back
+    }
+
+    /// Whether a little more fits into the write that is being gathered.
+    pub(in crate::proxy) fn has_room(&self) -> bool {
+        self.out.data.is_empty() && self.out.tail.is_empty() && self.out.lead.len() < SMALL
     }
 
     /// The buffer for what is written first. Whoever fills it has seen [`Stream::poll_written`] succeed, so that nothing is behind it yet.
@@ -93,10 +103,13 @@ impl<I: AsyncRead + Unpin> Stream<I> {
 }
 
 impl<I: AsyncWrite + Unpin> Stream<I> {
-    /// Writes everything that waits. `wrote` counts what the other side may have got.
+    /// Writes everything that waits.
     pub(in crate::proxy) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.is_written() {
-            let Out { lead, data, tail } = &mut self.out;
+        if self.is_written() {
+            return Poll::Ready(Ok(()));
+        }
+        while !self.out.is_empty() {
+            let Out { lead, data, tail, .. } = &mut self.out;
             let written = if data.has_remaining() || !tail.is_empty() {
                 let mut all = lead.chain(data.chain(tail));
                 ready!(poll_write_buf(Pin::new(&mut self.io), cx, &mut all))?
@@ -106,6 +119,7 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.out.held_back = true;
         }
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
         self.out = Out::default();
@@ -115,5 +129,44 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
     /// Says that nothing more will be written.
     pub(in crate::proxy) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Takes everything, and gives it on only at the `left`-th flush.
+    struct Reluctant {
+        left: usize,
+    }
+
+    impl AsyncWrite for Reluctant {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.left = self.left.saturating_sub(1);
+            if self.left == 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn what_the_connection_holds_back_is_not_written() {
+        let mut stream = Stream::new(Reluctant { left: 3 });
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(stream.is_written());
+        stream.put(Bytes::from_static(b"ab"), b"\r\n");
+        for _ in 0..2 {
+            assert!(stream.poll_written(&mut cx).is_pending() && !stream.is_written());
+        }
+        assert!(stream.poll_written(&mut cx).is_ready() && stream.is_written());
     }
 }

@@ -37,22 +37,22 @@ fn all(table: &[bool; 256], word: &[u8]) -> bool {
 }
 
 /// RFC 9110 §5.6.2.
-pub(super) fn is_token(word: &[u8]) -> bool {
+pub(in crate::proxy) fn is_token(word: &[u8]) -> bool {
     !word.is_empty() && all(&TOKEN, word)
 }
 
 /// An origin-form target that needs no closer look.
-pub(super) fn is_plain_target(target: &[u8]) -> bool {
+pub(in crate::proxy) fn is_plain_target(target: &[u8]) -> bool {
     target.first() == Some(&b'/') && all(&PLAIN_TARGET, target)
 }
 
 /// Tab, visible characters, spaces and obs-text. Looks at every byte: that is quicker than stopping early.
-pub(super) fn is_text(text: &[u8]) -> bool {
+pub(in crate::proxy) fn is_text(text: &[u8]) -> bool {
     text.iter().fold(true, |so_far, byte| so_far & ((*byte >= b' ') & (*byte != 0x7f) | (*byte == b'\t')))
 }
 
 /// A Content-Length in its one spelling, within what any system can count.
-pub(super) fn length(value: &[u8]) -> Option<u64> {
+pub(in crate::proxy) fn length(value: &[u8]) -> Option<u64> {
     let canonical = value == b"0" || value.first().is_some_and(|first| (b'1'..=b'9').contains(first));
     let plain = canonical && value.iter().all(u8::is_ascii_digit);
     let length = if plain { std::str::from_utf8(value).ok()?.parse().ok() } else { None };

@@ -49,13 +49,17 @@ impl Sending {
                 ready!(lane.stream.borrow_mut().poll_written(cx))?;
                 self.full = false;
             }
-            let Some(body) = self.body.as_mut().filter(|_| !self.last) else {
+            let Some(body) = &mut self.body else {
                 return Poll::Ready(Ok(self.follows == Follows::UntilClose));
             };
             match body.poll_piece(cx) {
                 Poll::Ready(piece) => {
                     let piece = piece.transpose().map_err(io::Error::other)?;
                     self.put(&mut lane.stream.borrow_mut(), piece)?;
+                    // Told before the last byte leaves: whoever has the whole answer finds it counted.
+                    if self.last {
+                        self.body = None;
+                    }
                 }
                 Poll::Pending => {
                     ready!(lane.stream.borrow_mut().poll_written(cx))?;

@@ -6,7 +6,6 @@ use super::*;
 use crate::proxy::upstream::Provisional;
 use crate::proxy::upstream::line::within;
 use crate::proxy::upstream::outflow::Outflow;
-use crate::proxy::upstream::wire::Outcome;
 
 /// A provisional POST, and the upstream's end of it after the head.
 async fn begun(length: Option<u64>) -> (Provisional, TcpStream, String) {
@@ -226,7 +225,7 @@ fn patience_begins_anew_with_every_piece_that_the_upstream_takes() {
                 progress.last.set(tokio::time::Instant::now());
             }
         };
-        let never = Box::pin(std::future::pending::<Outcome>());
+        let never = Box::pin(std::future::pending::<()>());
         let ((), answer) = tokio::join!(slow, within(never, &progress, patience));
         assert!(answer.is_none());
         assert_eq!(start.elapsed().as_secs(), 3 * 9 + 10);
