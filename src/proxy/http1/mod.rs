@@ -4,6 +4,8 @@
 
 mod body;
 mod chunked;
+#[cfg(test)]
+mod differential;
 mod request;
 mod response;
 mod stream;

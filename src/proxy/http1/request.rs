@@ -6,7 +6,7 @@ use memchr::memchr;
 
 use super::body::Framing;
 use super::text::{is_plain_target, is_text, is_token, length};
-use crate::proxy::http::Bounds;
+use crate::proxy::http::{Bounds, nominates};
 use crate::reject::{Code, Rejection};
 use crate::sig::message::Fields;
 
@@ -29,6 +29,13 @@ pub(in crate::proxy) struct Request {
     pub(in crate::proxy) fields: Fields,
     /// What comes then.
     pub(in crate::proxy) framing: Framing,
+}
+
+impl Request {
+    /// Whether another request may follow on the connection (RFC 9112 §9.3).
+    pub(in crate::proxy) fn keeps(&self) -> bool {
+        !nominates(&self.fields, b"close") && (!self.old || nominates(&self.fields, b"keep-alive"))
+    }
 }
 
 /// A head that is not passed on, as it will be told.

@@ -133,10 +133,8 @@ where
 }
 
 fn form(request: &Request) -> Form {
-    let says = |option: &[u8]| http::nominates(&request.fields, option);
-    let keep = if request.old { says(b"keep-alive") && !says(b"close") } else { !says(b"close") };
     let trailers = request.fields.all("te").any(|value| value.to_ascii_lowercase().starts_with(b"trailers"));
-    Form { head: request.method == "HEAD", old: request.old, keep, trailers }
+    Form { head: request.method == "HEAD", old: request.old, keep: request.keeps(), trailers }
 }
 
 impl<I> Lane<I> {
