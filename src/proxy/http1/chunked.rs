@@ -91,9 +91,9 @@ impl Chunked {
             seen = seen.saturating_add(1);
         }
         if seen == ahead.len() {
-            *ahead = BytesMut::new()
+            *ahead = BytesMut::new();
         } else {
-            ahead.advance(seen)
+            ahead.advance(seen);
         }
         Ok(())
     }

@@ -47,6 +47,7 @@ pub(in crate::proxy) fn is_plain_target(target: &[u8]) -> bool {
 }
 
 /// Tab, visible characters, spaces and obs-text. Looks at every byte: that is quicker than stopping early.
+#[expect(clippy::needless_bitwise_bool, reason = "a branch for each byte costs more than looking at all of them")]
 pub(in crate::proxy) fn is_text(text: &[u8]) -> bool {
     text.iter().fold(true, |so_far, byte| so_far & ((*byte >= b' ') & (*byte != 0x7f) | (*byte == b'\t')))
 }

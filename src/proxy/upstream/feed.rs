@@ -131,28 +131,28 @@ mod tests {
 
     #[test]
     fn a_message_ends_when_its_feed_was_finished_and_not_when_it_was_dropped() {
-        let (feed, fed) = trough();
+        let (feed, sender) = trough();
         feed.push(Bytes::from_static(b"a"));
         assert!(!feed.is_empty());
         feed.finish(Bytes::from_static(b"b"));
-        assert_eq!(taken(&fed), Poll::Ready(Some(Ok(Bytes::from_static(b"a")))));
-        assert_eq!(taken(&fed), Poll::Ready(Some(Ok(Bytes::from_static(b"b")))));
-        assert_eq!(taken(&fed), Poll::Ready(None));
+        assert_eq!(taken(&sender), Poll::Ready(Some(Ok(Bytes::from_static(b"a")))));
+        assert_eq!(taken(&sender), Poll::Ready(Some(Ok(Bytes::from_static(b"b")))));
+        assert_eq!(taken(&sender), Poll::Ready(None));
 
-        let (feed, fed) = trough();
-        assert_eq!(taken(&fed), Poll::Pending);
+        let (feed, sender) = trough();
+        assert_eq!(taken(&sender), Poll::Pending);
         feed.push(Bytes::from_static(b"a"));
         drop(feed);
-        assert_eq!(taken(&fed), Poll::Ready(Some(Err(()))));
+        assert_eq!(taken(&sender), Poll::Ready(Some(Err(()))));
     }
 
     #[test]
     fn a_feed_knows_when_nobody_takes_any_more() {
-        let (feed, fed) = trough();
+        let (feed, sender) = trough();
         feed.push(Bytes::from_static(b"a"));
         let mut cx = Context::from_waker(Waker::noop());
         assert_eq!((feed.is_deaf(), feed.poll_taken(&mut cx)), (false, Poll::Pending));
-        drop(fed);
+        drop(sender);
         assert_eq!((feed.is_deaf(), feed.poll_taken(&mut cx)), (true, Poll::Ready(())));
     }
 }

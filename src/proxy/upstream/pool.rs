@@ -28,6 +28,7 @@ const FAIR: usize = 8;
 pub(super) struct Pool {
     pub(super) common: Arc<Common>,
     pub(super) shared: Arc<Shared>,
+    #[expect(clippy::vec_box, reason = "a connection goes from the pool into an exchange and back as a pointer")]
     idle: RefCell<Vec<Box<H1>>>,
     /// Wakes whoever closes connections: when an upstream closes one that is idle, its place must not stay taken.
     sweeper: RefCell<Waker>,

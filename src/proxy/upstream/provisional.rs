@@ -123,11 +123,12 @@ impl Provisional {
     }
 
     /// The verdict is in: sends the bytes that were kept back, completes the message and waits for the answer's head.
-    pub async fn finish(self, _proof: &Admission, last: Bytes, patience: Patience) -> Result<Reply, Code> {
-        let Self { answer, feed, progress, left, departed, mut line } = self;
-        if left.is_some_and(|left| left != length_of(&last)) {
+    pub async fn finish(mut self, _proof: &Admission, last: Bytes, patience: Patience) -> Result<Reply, Code> {
+        if self.left.is_some_and(|left| left != length_of(&last)) {
             return Err(Code::BodyIncomplete);
         }
+        poll_fn(|cx| Poll::Ready(self.advance(cx))).await;
+        let Self { answer, feed, progress, departed, mut line, .. } = self;
         // An upstream that answers early may never take the rest: it goes beside the answer.
         feed.finish(last);
         let launched = match answer {
@@ -140,7 +141,11 @@ impl Provisional {
                 poll_fn(|cx| Poll::Ready(arrived.source.poll_rest(cx))).await;
                 return line.answer(*arrived, progress, patience.idle);
             }
-            Stage::Failed(code) => return Err(code),
+            Stage::Failed(code) => {
+                // What was kept back never left: nobody saw the request whole.
+                departed.recall();
+                return Err(code);
+            }
         };
         match within(launched, &progress, patience.response).await {
             Some(Ok(arrived)) => line.answer(arrived, progress, patience.idle),

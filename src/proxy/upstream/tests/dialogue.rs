@@ -33,7 +33,7 @@ async fn connections<T>(
                 asked.borrow_mut().push(number);
                 write(&mut stream, answer).await;
             }
-            number += 1;
+            number = number.saturating_add(1);
         }
     };
     let done = tokio::select! {
