@@ -40,6 +40,8 @@ enum Place {
     /// After CR of a trailer line: whether it was empty.
     TrailerEnd(bool),
     End,
+    /// **Threat:** what comes behind a mistake has no meaning; read on, it could become an end, and what follows a request.
+    Lost,
 }
 
 impl Chunked {
@@ -77,18 +79,31 @@ impl Chunked {
     /// The trailers of a complete body.
     pub(super) fn trailers(&mut self) -> Result<Option<Fields>, Broken> {
         let text = std::mem::take(&mut self.trailers);
-        if text.is_empty() { Ok(None) } else { fields(&text).map(Some).ok_or(Broken) }
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let fields = fields(&text);
+        if fields.is_none() {
+            self.place = Place::Lost;
+        }
+        fields.map(Some).ok_or(Broken)
     }
 
     /// Reads framing up to the next data.
     fn skip(&mut self, ahead: &mut BytesMut) -> Result<(), Broken> {
+        if self.place == Place::Lost {
+            return Err(Broken);
+        }
         let mut seen = 0_usize;
         for byte in ahead.iter() {
             if matches!(self.place, Place::Data(_) | Place::End) {
                 break;
             }
-            self.place = self.after(*byte).ok_or(Broken)?;
+            self.place = self.after(*byte).unwrap_or(Place::Lost);
             seen = seen.saturating_add(1);
+            if self.place == Place::Lost {
+                return Err(Broken);
+            }
         }
         if seen == ahead.len() {
             *ahead = BytesMut::new();
@@ -217,6 +232,21 @@ mod tests {
         ] {
             for size in 1..=text.len() {
                 assert!(read(text, size, 0).is_err(), "{text:?} by {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_behind_a_mistake_is_read() {
+        for text in ["3\r\nabc\r\n0\r\n\n", "3\r\nabcX", "0\r\nno colon\r\n\r\n"] {
+            let (mut chunked, mut ahead) = (Chunked::new(0), BytesMut::from(text));
+            while let Ok(Some(_)) = chunked.next(&mut ahead) {}
+            let broken = chunked.next(&mut ahead).is_err() || chunked.trailers().is_err();
+            assert!(broken, "{text:?}");
+            for more in ["\r\n", "\r\n\r\n", "0\r\n\r\n"] {
+                ahead.extend_from_slice(more.as_bytes());
+                assert!(chunked.next(&mut ahead).is_err(), "{text:?} and {more:?}");
+                assert!(!chunked.is_end(), "{text:?} and {more:?}");
             }
         }
     }
