@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::tls::Handshake;
 use crate::policy::listen::Listener;
@@ -62,15 +63,47 @@ pub struct Broken;
 
 /// A request body as it arrives.
 pub struct Receiving {
-    pub(in crate::proxy) inner: Option<hyper::body::Incoming>,
+    pub(in crate::proxy) source: Source,
     pub(in crate::proxy) declared: Option<u64>,
     pub(in crate::proxy) trailers: bool,
 }
 
+/// Where a request body comes from.
+pub(in crate::proxy) enum Source {
+    /// It is over, or there is none.
+    Ended,
+    /// An HTTP/1.1 connection.
+    Http1(Rc<dyn Arriving>),
+    /// An HTTP/2 stream.
+    Http2(hyper::body::Incoming),
+}
+
+/// A body that is read from a connection which somebody else owns, too.
+pub(in crate::proxy) trait Arriving {
+    /// The next piece, `None` at the end.
+    fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Broken>>;
+
+    /// Whether no piece will follow.
+    fn is_end(&self) -> bool;
+}
+
 /// The right to take over a client connection after a 101.
 pub struct Upgrade {
-    pub(in crate::proxy) inner: hyper::upgrade::OnUpgrade,
+    pub(in crate::proxy) taken: tokio::sync::oneshot::Receiver<Tunnel>,
 }
+
+/// A connection that has left HTTP.
+pub struct Tunnel {
+    /// Its bytes.
+    pub io: Box<dyn Duplex>,
+    /// What was read of it already.
+    pub ahead: Bytes,
+}
+
+/// Bytes in both directions.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Duplex for I {}
 
 /// A response on its way to the client.
 pub struct Answer {
@@ -98,6 +131,16 @@ pub enum Piece {
     Data(Bytes),
     /// Trailers; the last piece.
     Trailers(Fields),
+}
+
+impl Piece {
+    /// The trailers, if that is what it is.
+    pub fn into_trailers(self) -> Option<Fields> {
+        match self {
+            Self::Data(_) => None,
+            Self::Trailers(fields) => Some(fields),
+        }
+    }
 }
 
 /// A response body that arrives piece by piece.

@@ -13,6 +13,7 @@ pub mod guard;
 pub mod held;
 pub mod hop;
 pub mod http;
+mod http1;
 pub mod journey;
 pub mod page;
 pub mod preflight;

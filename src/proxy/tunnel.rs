@@ -9,12 +9,11 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
-use super::exchange::Upgrade;
+use super::exchange::{Tunnel, Upgrade};
 use super::upstream::Admission;
 use super::visit::Visit;
 use super::worker::Worker;
@@ -31,12 +30,7 @@ struct Bounds {
 }
 
 /// Starts the tunnel; it runs beside the request that opened it.
-pub fn open(
-    visit: &Visit,
-    (client, upstream): (Upgrade, OnUpgrade),
-    admission: &Admission,
-    bounds: (Duration, Duration),
-) {
+pub fn open(visit: &Visit, (client, upstream): (Upgrade, Tunnel), admission: &Admission, bounds: (Duration, Duration)) {
     let key = match admission {
         Admission::Verified(permit) => Some(permit.key().as_ref().clone()),
         Admission::Observed(_) | Admission::Public => None,
@@ -45,22 +39,23 @@ pub fn open(
     let bounds = Bounds { age: bounds.0, idle: bounds.1 };
     tokio::task::spawn_local(async move {
         tokio::select! {
-            () = run(client.inner, upstream, bounds) => {}
+            () = run(client, upstream, bounds) => {}
             () = key_ends(&worker, key.as_ref()) => {}
         }
     });
 }
 
-async fn run(client: OnUpgrade, upstream: OnUpgrade, bounds: Bounds) {
+async fn run(client: Upgrade, upstream: Tunnel, bounds: Bounds) {
     let Some(end) = Instant::now().checked_add(bounds.age) else { return };
-    let Ok((Ok(client), Ok(upstream))) = timeout_at(end, async { tokio::join!(client, upstream) }).await else {
-        return;
-    };
-    let (client_read, client_write) = tokio::io::split(TokioIo::new(client));
-    let (upstream_read, upstream_write) = tokio::io::split(TokioIo::new(upstream));
+    let Ok(Ok(client)) = timeout_at(end, client.taken).await else { return };
+    let (client_read, client_write) = tokio::io::split(client.io);
+    let (upstream_read, upstream_write) = tokio::io::split(upstream.io);
     let silence = Silence { since: Cell::new(Instant::now()), most: bounds.idle };
     let both = async {
-        tokio::join!(copy(client_read, upstream_write, &silence), copy(upstream_read, client_write, &silence))
+        tokio::join!(
+            copy((client.ahead, client_read), upstream_write, &silence),
+            copy((upstream.ahead, upstream_read), client_write, &silence)
+        )
     };
     drop(timeout_at(end, both).await);
 }
@@ -89,8 +84,11 @@ impl Silence {
     }
 }
 
-/// Copies until the end, an error, or silence; then says so to the other side.
-async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, silence: &Silence) {
+/// Copies what was read `ahead` and what comes, until the end, an error, or silence; then says so to the other side.
+async fn copy((ahead, mut from): (Bytes, impl AsyncRead + Unpin), mut to: impl AsyncWrite + Unpin, silence: &Silence) {
+    if silence.during(to.write_all(&ahead)).await.is_none() {
+        return;
+    }
     let mut buffer = vec![0; 16 << 10];
     while let Some(read) = silence.during(from.read(&mut buffer)).await {
         let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { break };
@@ -147,7 +145,12 @@ mod tests {
                 let at_end = quiet_seen.read(&mut [0; 1]).await.unwrap();
                 (at_end, start.elapsed().as_secs())
             };
-            let copies = async { tokio::join!(copy(listener, quiet_end, &silence), copy(talker, busy_end, &silence)) };
+            let copies = async {
+                tokio::join!(
+                    copy((Bytes::new(), listener), quiet_end, &silence),
+                    copy((Bytes::new(), talker), busy_end, &silence)
+                )
+            };
             let ((), _both, ended) = tokio::join!(talk, copies, ended);
             assert_eq!(ended, (0, 4 * 200 + 300));
         });

@@ -12,6 +12,7 @@ use super::request_id::Ids;
 use super::server::{Door, Serve};
 use super::upstream::Upstreams;
 use crate::app::{Generation, Process};
+use crate::sig::time::Moment;
 use crate::telemetry::Shard;
 
 /// One worker: everything here is touched by one thread only.
@@ -45,6 +46,10 @@ impl Worker {
 impl Serve for Rc<Worker> {
     fn door(&self, name: &str) -> Option<Arc<Door>> {
         self.generation().doors.iter().find(|door| *door.listener.name == *name).cloned()
+    }
+
+    fn now(&self) -> Moment {
+        self.process.clock.now()
     }
 
     async fn serve(&self, exchange: Exchange) -> Answer {

@@ -79,7 +79,7 @@ const fn month_start(march_month: i64) -> i64 {
 }
 
 /// IMF-fixdate (RFC 9110 §5.6.7): `Thu, 09 Oct 2025 08:53:20 GMT`.
-pub(super) fn print_http(secs: i64) -> String {
+pub(crate) fn print_http(secs: i64) -> String {
     let Civil { year, month, day, hour, minute, second } = Civil::of(secs);
     let name = |names: &[&'static str], place: i64| {
         usize::try_from(place).ok().and_then(|place| names.get(place)).copied().unwrap_or_default()

@@ -5,7 +5,7 @@
 pub mod canonical;
 pub mod challenge;
 pub mod check;
-mod date;
+pub(crate) mod date;
 pub mod declared;
 pub mod encoding;
 pub mod filter;

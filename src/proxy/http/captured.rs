@@ -1,23 +1,18 @@
 //! One request from bytes at hand, read by the same code that reads it from a socket.
 
-use std::cell::RefCell;
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io::Cursor;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::Empty;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 
-use super::{Bounds, Screened, Seam, exchange, instead};
+use super::{Bounds, arrived};
 use crate::policy::limits;
 use crate::policy::listen::{Address, Listener};
-use crate::proxy::exchange::{Connection, Exchange};
+use crate::proxy::exchange::{Connection, Piece, Receiving};
+use crate::proxy::http1::{Body, Reader, Stream};
 use crate::reject::{Code, Rejection};
 use crate::sig::message::Head;
 
@@ -26,52 +21,34 @@ type Read = Result<(Head, Bytes), Rejection>;
 
 /// The head and the body that `bytes` hold, or the refusal that a client would get for them. What follows the first request is not read.
 pub(crate) async fn captured(bytes: Vec<u8>, limits: limits::Connection) -> Read {
-    let taken: Rc<RefCell<Option<Read>>> = Rc::default();
-    let (seam, bounds) = (Seam::default(), Bounds::from(&limits));
-    let desk = Rc::new(Desk { connection: Rc::new(nowhere(limits)), seam: seam.clone(), taken: Rc::clone(&taken) });
-    let service = service_fn(move |request| {
-        let desk = Rc::clone(&desk);
-        async move {
-            desk.take(request).await;
-            Ok::<_, Infallible>(hyper::Response::new(Empty::<Bytes>::new()))
+    let mut stream = Stream::new(Cursor::new(bytes));
+    let (mut reader, bounds) = (Reader::default(), Bounds::from(&limits));
+    let request = loop {
+        let read = poll_fn(|cx| stream.poll_fill(cx)).await.unwrap_or_default();
+        if let Some(request) = reader.take(stream.ahead(), &bounds)? {
+            break request;
         }
-    });
-    let io = tokio::io::join(Cursor::new(bytes), tokio::io::sink());
-    let io = TokioIo::new(Screened::new(io, bounds, seam));
-    let mut builder = http1::Builder::new();
-    builder.half_close(true).keep_alive(false).header_read_timeout(None);
-    builder.max_headers(limits.fields_max).max_buf_size(bounds.room().saturating_mul(2));
-    // However the connection ends, what was taken decides.
-    let _ended = builder.serve_connection(io, service).await;
-    taken.take().unwrap_or_else(|| Err(Rejection::from(Code::BadRequest).because("there is no request")))
-}
-
-struct Desk {
-    connection: Rc<Connection>,
-    seam: Seam,
-    taken: Rc<RefCell<Option<Read>>>,
-}
-
-impl Desk {
-    async fn take(&self, request: hyper::Request<Incoming>) {
-        let mut exchange = exchange(request, Rc::clone(&self.connection));
-        if let Some(refused) = self.seam.refused(0) {
-            exchange = instead(exchange, refused);
+        if read == 0 {
+            let begun = reader.has_begun(stream.ahead());
+            let note = if begun { "the head ended early" } else { "there is no request" };
+            return Err(Rejection::from(Code::BadRequest).because(note));
         }
-        let read = match exchange.defect.clone() {
-            Some(defect) => Err(defect),
-            None => whole(exchange).await,
-        };
-        self.taken.borrow_mut().get_or_insert(read);
+    };
+    let mut body = Body::new(request.framing, 0);
+    let (exchange, _) = arrived(request, Receiving::empty(), Rc::new(nowhere(limits)));
+    if let Some(defect) = exchange.defect {
+        return Err(defect);
     }
-}
-
-async fn whole(mut exchange: Exchange) -> Read {
-    let mut body = Vec::new();
-    while let Some(chunk) = exchange.body.chunk().await.map_err(|_broken| Code::BodyIncomplete)? {
-        body.extend_from_slice(&chunk);
+    let mut whole = Vec::new();
+    while let Some(piece) =
+        poll_fn(|cx| body.poll_piece(&mut stream, cx)).await.map_err(|_broken| Code::BodyIncomplete)?
+    {
+        match piece {
+            Piece::Data(data) => whole.extend_from_slice(&data),
+            Piece::Trailers(_) => {}
+        }
     }
-    Ok((exchange.head, body.into()))
+    Ok((exchange.head, whole.into()))
 }
 
 /// A plain connection from nobody.

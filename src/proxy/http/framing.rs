@@ -1,87 +1,142 @@
 //! What hyper lets pass and a gateway must not: ambiguous framing, look-alike header names, odd methods, expectations.
 
-use http::{HeaderMap, Method, Uri, Version, header};
+use http::{HeaderMap, Version};
 
 use super::Bounds;
 use crate::reject::{Code, Rejection};
+use crate::sig::message::Fields;
+
+/// Header lines of either version: names in lower case, values without outer white space where the version strips it.
+pub(in crate::proxy) trait Lines {
+    /// Every line.
+    fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])>;
+
+    /// The values of `name`.
+    fn values<'a>(&'a self, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.lines().filter(move |(known, _)| *known == name).map(|(_, value)| value)
+    }
+}
+
+impl Lines for HeaderMap {
+    fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
+    }
+}
+
+impl Lines for Fields {
+    fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.iter().map(|field| (field.name.as_ref(), field.value.as_ref()))
+    }
+}
+
+/// What a request line or its pseudo-header fields say.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a str,
+    /// Path and query; `None` where there is neither.
+    pub(super) target: Option<&'a [u8]>,
+    /// The scheme of an absolute form is `http` or `https`, or there is none.
+    pub(super) http: bool,
+    pub(super) version: Version,
+}
 
 /// Everything about a head that would be refused whatever the route.
-pub(super) fn judge(
-    method: &Method,
-    version: Version,
-    uri: &Uri,
-    fields: &HeaderMap,
-    bounds: &Bounds,
-) -> Result<(), Rejection> {
-    target(method, uri, bounds)?;
-    size(fields, bounds)?;
-    names(fields)?;
-    outer_space(version, fields)?;
-    one_length(fields)?;
-    transfer(version, fields)?;
-    expectation(fields)
+pub(super) fn judge(asked: Asked<'_>, fields: &impl Lines, bounds: &Bounds) -> Result<(), Rejection> {
+    target(asked, bounds)?;
+    let seen = Seen::of(fields);
+    if seen.bytes > bounds.head || seen.lines > bounds.fields {
+        return Err(Code::HeadTooLarge.into());
+    }
+    if seen.twins {
+        return Err(Code::FieldForbidden.into());
+    }
+    // HTTP/2 has no white space around a value to strip (RFC 9113 §8.2.1); in HTTP/1.1 it is gone by now.
+    if seen.padded && asked.version == Version::HTTP_2 {
+        return Err(Rejection::from(Code::BadRequest).because("white space around a header value"));
+    }
+    if seen.lengths > 1 {
+        return Err(Rejection::from(Code::BadRequest).because("Content-Length occurs more than once"));
+    }
+    seen.transfer(asked.version)?;
+    if seen.expectations > 1 || seen.unknown_expectation { Err(Code::ExpectationFailed.into()) } else { Ok(()) }
 }
 
 /// Origin form, absolute form, or `OPTIONS *`; CONNECT and TRACE have no business at a gateway.
-fn target(method: &Method, uri: &Uri, bounds: &Bounds) -> Result<(), Rejection> {
-    if method == Method::CONNECT || method == Method::TRACE {
+fn target(asked: Asked<'_>, bounds: &Bounds) -> Result<(), Rejection> {
+    if matches!(asked.method, "CONNECT" | "TRACE") {
         return Err(Rejection::from(Code::MethodNotAllowed).because("CONNECT and TRACE are never accepted"));
     }
-    let Some(target) = uri.path_and_query().map(|target| target.as_str().as_bytes()) else {
+    let Some(target) = asked.target else {
         return Err(Rejection::from(Code::TargetInvalid).because("authority-form"));
     };
     if target.len() > bounds.target {
         return Err(Code::TargetTooLong.into());
     }
-    let scheme = uri.scheme_str().is_none_or(|scheme| matches!(scheme, "http" | "https"));
-    let asterisk = target == b"*" && method == Method::OPTIONS;
-    if scheme && (target.starts_with(b"/") || asterisk) && target.iter().all(u8::is_ascii_graphic) {
+    let asterisk = target == b"*" && asked.method == "OPTIONS";
+    if asked.http && (target.starts_with(b"/") || asterisk) && target.iter().all(u8::is_ascii_graphic) {
         return Ok(());
     }
     Err(Code::TargetInvalid.into())
 }
 
-/// Counted as sent: name, colon, space, value, line end.
-fn size(fields: &HeaderMap, bounds: &Bounds) -> Result<(), Rejection> {
-    let bytes = fields.iter().fold(0_usize, |sum, (name, value)| {
-        sum.saturating_add(name.as_str().len()).saturating_add(value.len()).saturating_add(4)
-    });
-    if bytes > bounds.head || fields.len() > bounds.fields { Err(Code::HeadTooLarge.into()) } else { Ok(()) }
+/// What one look over all lines finds.
+#[derive(Default)]
+struct Seen {
+    /// Counted as sent: name, colon, space, value, line end.
+    bytes: usize,
+    lines: usize,
+    twins: bool,
+    padded: bool,
+    lengths: usize,
+    codings: usize,
+    plainly_chunked: bool,
+    expectations: usize,
+    unknown_expectation: bool,
 }
 
-/// HTTP/2 has no white space around a value to strip (RFC 9113 §8.2.1); in HTTP/1.1 it is gone by now.
-fn outer_space(version: Version, fields: &HeaderMap) -> Result<(), Rejection> {
-    let padded = |value: &http::HeaderValue| value.as_bytes() != value.as_bytes().trim_ascii();
-    if version == Version::HTTP_2 && fields.values().any(padded) {
-        return Err(Rejection::from(Code::BadRequest).because("white space around a header value"));
+impl Seen {
+    fn of(fields: &impl Lines) -> Self {
+        let mut seen = Self::default();
+        for (name, value) in fields.lines() {
+            seen.bytes = seen.bytes.saturating_add(name.len()).saturating_add(value.len()).saturating_add(4);
+            seen.lines = seen.lines.saturating_add(1);
+            // CGI, WSGI and PHP fold `_`, and some `.`, into `-`: a twin of a signed or framing header would arrive as the real one.
+            seen.twins |= name.contains(&b'_') || is_framing_twin(name);
+            seen.padded |=
+                value.first().is_some_and(u8::is_ascii_whitespace) || value.last().is_some_and(u8::is_ascii_whitespace);
+            match name {
+                b"content-length" => seen.lengths = seen.lengths.saturating_add(1),
+                b"transfer-encoding" => {
+                    seen.codings = seen.codings.saturating_add(1);
+                    seen.plainly_chunked = value.eq_ignore_ascii_case(b"chunked");
+                }
+                b"expect" => {
+                    seen.expectations = seen.expectations.saturating_add(1);
+                    seen.unknown_expectation |= !value.eq_ignore_ascii_case(b"100-continue");
+                }
+                _ => {}
+            }
+        }
+        seen
     }
-    Ok(())
-}
 
-fn one_length(fields: &HeaderMap) -> Result<(), Rejection> {
-    let repeated = fields.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some();
-    if repeated {
-        Err(Rejection::from(Code::BadRequest).because("Content-Length occurs more than once"))
-    } else {
-        Ok(())
+    /// Only the one spelling is unambiguous (RFC 9112 §6.1).
+    fn transfer(&self, version: Version) -> Result<(), Rejection> {
+        let plain = self.codings == 1 && self.plainly_chunked && self.lengths == 0 && version == Version::HTTP_11;
+        if self.codings == 0 || plain {
+            return Ok(());
+        }
+        Err(Rejection::from(Code::BadRequest)
+            .because("Transfer-Encoding is not one plain chunked, or beside Content-Length"))
     }
-}
-
-/// CGI, WSGI and PHP fold `_`, and some `.`, into `-`: a twin of a signed or framing header would arrive as the real one.
-fn names(fields: &HeaderMap) -> Result<(), Rejection> {
-    let twin = fields.keys().any(|name| {
-        let name = name.as_str().as_bytes();
-        name.contains(&b'_') || is_framing_twin(name)
-    });
-    if twin { Err(Code::FieldForbidden.into()) } else { Ok(()) }
 }
 
 fn is_framing_twin(name: &[u8]) -> bool {
     const FRAMING: [&[u8]; 6] =
         [b"content-length", b"transfer-encoding", b"connection", b"host", b"upgrade", b"trailer"];
     FRAMING.iter().any(|framing| {
-        *framing != name
-            && framing.len() == name.len()
+        framing.len() == name.len()
+            && *framing != name
             && framing
                 .iter()
                 .zip(name)
@@ -89,49 +144,28 @@ fn is_framing_twin(name: &[u8]) -> bool {
     })
 }
 
-/// hyper strips `gzip, chunked` to `chunked` and takes two lines: only the one spelling is unambiguous (RFC 9112 §6.1).
-fn transfer(version: Version, fields: &HeaderMap) -> Result<(), Rejection> {
-    let mut codings = fields.get_all(header::TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else { return Ok(()) };
-    let plain = codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked");
-    if plain && version == Version::HTTP_11 && !fields.contains_key(header::CONTENT_LENGTH) {
-        return Ok(());
-    }
-    Err(Rejection::from(Code::BadRequest)
-        .because("Transfer-Encoding is not one plain chunked, or beside Content-Length"))
-}
-
-fn expectation(fields: &HeaderMap) -> Result<(), Rejection> {
-    let mut expected = fields.get_all(header::EXPECT).iter();
-    let known = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    match (expected.next(), expected.next()) {
-        (None, _) => Ok(()),
-        (Some(one), None) if known(one) => Ok(()),
-        _ => Err(Code::ExpectationFailed.into()),
-    }
-}
-
 /// Whether the client asks for a WebSocket in the one well-formed way (RFC 6455 §4.1).
-pub(super) fn is_websocket(method: &Method, version: Version, fields: &HeaderMap, bodiless: bool) -> bool {
-    let mut upgrades = fields.get_all(header::UPGRADE).iter();
-    let websocket = upgrades.next().is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+pub(super) fn is_websocket(method: &str, version: Version, fields: &impl Lines, bodiless: bool) -> bool {
+    let mut upgrades = fields.values(b"upgrade");
+    let websocket = upgrades.next().is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"));
     websocket
         && upgrades.next().is_none()
-        && method == Method::GET
+        && method == "GET"
         && version == Version::HTTP_11
         && bodiless
-        && nominates_upgrade(fields)
+        && nominates(fields, b"upgrade")
 }
 
-fn nominates_upgrade(fields: &HeaderMap) -> bool {
-    let values = fields.get_all(header::CONNECTION).iter();
-    values
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+/// Whether `Connection` has this option.
+pub(in crate::proxy) fn nominates(fields: &impl Lines, option: &[u8]) -> bool {
+    let mut options = fields.values(b"connection").flat_map(|value| value.split(|byte| *byte == b','));
+    options.any(|token| token.trim_ascii().eq_ignore_ascii_case(option))
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header;
+
     use super::*;
 
     /// Method, target, header lines, refusal.
@@ -139,13 +173,19 @@ mod tests {
 
     const BOUNDS: Bounds = Bounds { head: 200, fields: 3, target: 10 };
 
+    fn asked<'a>(method: &'a str, version: Version, uri: &'a http::Uri) -> Asked<'a> {
+        let target = uri.path_and_query().map(|target| target.as_str().as_bytes());
+        let http = uri.scheme_str().is_none_or(|scheme| matches!(scheme, "http" | "https"));
+        Asked { method, target, http, version }
+    }
+
     fn code(method: &str, uri: &str, fields: &[(&str, &str)]) -> Option<Code> {
         let mut map = HeaderMap::new();
         for (name, value) in fields {
             map.append(name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap());
         }
-        let method = method.parse().unwrap();
-        judge(&method, Version::HTTP_11, &uri.parse().unwrap(), &map, &BOUNDS).err().map(|refusal| refusal.code())
+        let uri: http::Uri = uri.parse().unwrap();
+        judge(asked(method, Version::HTTP_11, &uri), &map, &BOUNDS).err().map(|refusal| refusal.code())
     }
 
     #[test]
@@ -191,7 +231,8 @@ mod tests {
             [("a b", true), ("", true), (" a", false), ("a ", false), ("\ta", false), ("a\t", false)]
         {
             let fields = HeaderMap::from_iter([(header::ACCEPT, http::HeaderValue::from_static(value))]);
-            let judged = |version| judge(&Method::GET, version, &Uri::from_static("/"), &fields, &BOUNDS);
+            let uri = http::Uri::from_static("/");
+            let judged = |version| judge(asked("GET", version, &uri), &fields, &BOUNDS);
             assert_eq!(judged(Version::HTTP_2).is_ok(), accepted, "{value:?}");
             assert!(judged(Version::HTTP_11).is_ok(), "{value:?}");
         }
@@ -199,17 +240,17 @@ mod tests {
 
     #[test]
     fn only_a_well_formed_websocket_request_is_an_upgrade() {
-        let ask = |method: &Method, version, connection: &str, upgrade: &str, bodiless| {
+        let ask = |method: &str, version, connection: &str, upgrade: &str, bodiless| {
             let mut fields = HeaderMap::new();
             fields.append(header::CONNECTION, connection.parse().unwrap());
             fields.append(header::UPGRADE, upgrade.parse().unwrap());
             is_websocket(method, version, &fields, bodiless)
         };
-        assert!(ask(&Method::GET, Version::HTTP_11, "keep-alive, Upgrade", "WebSocket", true));
-        assert!(!ask(&Method::POST, Version::HTTP_11, "upgrade", "websocket", true));
-        assert!(!ask(&Method::GET, Version::HTTP_10, "upgrade", "websocket", true));
-        assert!(!ask(&Method::GET, Version::HTTP_11, "close", "websocket", true));
-        assert!(!ask(&Method::GET, Version::HTTP_11, "upgrade", "h2c", true));
-        assert!(!ask(&Method::GET, Version::HTTP_11, "upgrade", "websocket", false));
+        assert!(ask("GET", Version::HTTP_11, "keep-alive, Upgrade", "WebSocket", true));
+        assert!(!ask("POST", Version::HTTP_11, "upgrade", "websocket", true));
+        assert!(!ask("GET", Version::HTTP_10, "upgrade", "websocket", true));
+        assert!(!ask("GET", Version::HTTP_11, "close", "websocket", true));
+        assert!(!ask("GET", Version::HTTP_11, "upgrade", "h2c", true));
+        assert!(!ask("GET", Version::HTTP_11, "upgrade", "websocket", false));
     }
 }

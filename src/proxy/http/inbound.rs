@@ -1,16 +1,17 @@
-//! From hyper's request to our exchange: nothing is decoded or reordered, and what is ambiguous is a defect.
+//! From a request as it arrived to our exchange: nothing is decoded or reordered, and what is ambiguous is a defect.
 
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{Request, Version, header};
+use http::{Uri, Version, header};
 use hyper::body::Incoming;
 
-use super::head::Refused;
+use super::framing::Asked;
 use super::{authority, framing};
 use crate::policy::limits;
-use crate::proxy::exchange::{Connection, Exchange, Receiving, Upgrade};
+use crate::proxy::exchange::{Connection, Exchange, Receiving, Tunnel, Upgrade};
+use crate::proxy::http1::{Refused, Request};
 use crate::reject::{Code, Rejection};
 use crate::sig::message::{self, Fields, Head};
 
@@ -18,11 +19,11 @@ use crate::sig::message::{self, Fields, Head};
 #[derive(Clone, Copy)]
 pub(in crate::proxy) struct Bounds {
     /// Bytes of all header lines.
-    pub(super) head: usize,
+    pub(in crate::proxy) head: usize,
     /// Header lines.
-    pub(super) fields: usize,
+    pub(in crate::proxy) fields: usize,
     /// Bytes of the target.
-    pub(super) target: usize,
+    pub(in crate::proxy) target: usize,
 }
 
 impl Bounds {
@@ -38,31 +39,95 @@ impl From<&limits::Connection> for Bounds {
     }
 }
 
-/// The exchange that `request` begins.
-pub(in crate::proxy) fn exchange(mut request: Request<Incoming>, connection: Rc<Connection>) -> Exchange {
-    let pending = hyper::upgrade::on(&mut request);
-    let (parts, body) = request.into_parts();
-    let body = Receiving::new(body);
-    let bounds = Bounds::from(&connection.listener.limits);
-    let judged = framing::judge(&parts.method, parts.version, &parts.uri, &parts.headers, &bounds);
-    let authority = authority::authority(parts.version, &parts.uri, &parts.headers);
-    let bodiless = body.declared() == Some(0);
-    let websocket = framing::is_websocket(&parts.method, parts.version, &parts.headers, bodiless);
+/// The sending half of an upgrade: who holds the connection gives it away here.
+pub(in crate::proxy) type Handover = tokio::sync::oneshot::Sender<Tunnel>;
+
+/// The exchange that an HTTP/1.1 request begins, and where its connection goes if it leaves HTTP.
+pub(in crate::proxy) fn arrived(
+    request: Request,
+    body: Receiving,
+    connection: Rc<Connection>,
+) -> (Exchange, Option<Handover>) {
+    let Request { method, target, old, mut fields, .. } = request;
+    let version = if old { Version::HTTP_10 } else { Version::HTTP_11 };
+    let form = Form::of(target);
+    let name = std::str::from_utf8(&method).unwrap_or_default();
+    let asked = Asked { method: name, target: form.target.as_deref(), http: form.http, version };
+    let judged = framing::judge(asked, &fields, &Bounds::from(&connection.listener.limits));
+    let authority = authority::authority(version, form.authority.as_deref(), &fields).map(Bytes::copy_from_slice);
+    let websocket = framing::is_websocket(name, version, &fields, body.declared() == Some(0));
     let defect = judged.err().or_else(|| authority.as_ref().err().cloned());
-    let target = parts.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
-    let head = head(&parts, target, authority.unwrap_or_default(), &connection);
+    fields.remove("host");
+    let head = Head {
+        method: message::Method::new(name),
+        target: form.target.unwrap_or_default(),
+        authority: authority.unwrap_or_default(),
+        secure: connection.handshake.is_some(),
+        fields,
+    };
     let defect = defect.or_else(|| misdirected(&head, &connection));
-    let upgrade = websocket.then_some(Upgrade { inner: pending });
-    let (http2, sees_ends) = (parts.version == Version::HTTP_2, parts.version != Version::HTTP_10);
-    Exchange { head, body, connection, http2, sees_ends, upgrade, defect }
+    let (handover, taken) = websocket.then(tokio::sync::oneshot::channel).unzip();
+    let upgrade = taken.map(|taken| Upgrade { taken });
+    (Exchange { head, body, connection, http2: false, sees_ends: !old, upgrade, defect }, handover)
+}
+
+/// A target by its parts.
+struct Form {
+    target: Option<Bytes>,
+    authority: Option<Bytes>,
+    http: bool,
+}
+
+impl Form {
+    /// Origin form and `*` stand for themselves; whatever else is there is taken apart by `http::Uri`.
+    fn of(target: Bytes) -> Self {
+        if target.starts_with(b"/") || target == "*" {
+            return Self { target: Some(target), authority: None, http: true };
+        }
+        let Ok(uri) = Uri::from_maybe_shared(target) else {
+            return Self { target: None, authority: None, http: false };
+        };
+        let copied = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        Self {
+            target: uri.path_and_query().map(|target| copied(target.as_str())),
+            authority: uri.authority().map(|authority| copied(authority.as_str())),
+            http: uri.scheme_str().is_none_or(|scheme| matches!(scheme, "http" | "https")),
+        }
+    }
 }
 
 /// The exchange of a head that was refused unseen: it is told as it was sent.
-pub(in crate::proxy) fn instead(mut exchange: Exchange, refused: &Refused) -> Exchange {
-    exchange.head.method = message::Method::new(&refused.method);
-    exchange.head.target = refused.target.clone();
-    exchange.defect = Some(refused.rejection.clone());
-    exchange
+pub(in crate::proxy) fn refused(refused: Refused, connection: Rc<Connection>) -> Exchange {
+    let head = Head {
+        method: message::Method::new(&refused.method),
+        target: refused.target,
+        authority: Bytes::new(),
+        secure: connection.handshake.is_some(),
+        fields: Fields::default(),
+    };
+    let defect = Some(refused.rejection);
+    let body = Receiving::empty();
+    Exchange { head, body, connection, http2: false, sees_ends: true, upgrade: None, defect }
+}
+
+/// The exchange that an HTTP/2 request begins.
+pub(in crate::proxy) fn exchange(request: http::Request<Incoming>, connection: Rc<Connection>) -> Exchange {
+    let (parts, body) = request.into_parts();
+    let body = Receiving::new(body);
+    let target = parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str);
+    let said = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let asked = Asked {
+        method: parts.method.as_str(),
+        target: target.map(str::as_bytes),
+        http: parts.uri.scheme_str().is_none_or(|scheme| matches!(scheme, "http" | "https")),
+        version: parts.version,
+    };
+    let judged = framing::judge(asked, &parts.headers, &Bounds::from(&connection.listener.limits));
+    let authority = authority::authority(parts.version, said, &parts.headers);
+    let defect = judged.err().or_else(|| authority.as_ref().err().cloned());
+    let head = head(&parts, target.unwrap_or_default(), authority.unwrap_or_default(), &connection);
+    let defect = defect.or_else(|| misdirected(&head, &connection));
+    Exchange { head, body, connection, http2: true, sees_ends: true, upgrade: None, defect }
 }
 
 fn misdirected(head: &Head, connection: &Connection) -> Option<Rejection> {
@@ -91,7 +156,7 @@ fn lines(parts: &Parts, cut: &mut impl FnMut(&[u8]) -> Bytes) -> Fields {
     let mut lines = Fields::with_capacity(parts.headers.len());
     for name in parts.headers.keys().filter(|name| **name != header::HOST) {
         let values = parts.headers.get_all(name);
-        if *name == header::COOKIE && parts.version == Version::HTTP_2 {
+        if *name == header::COOKIE {
             lines.append(cut(name.as_str().as_bytes()), cut(&cookies(&values)));
             continue;
         }

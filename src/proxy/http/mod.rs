@@ -1,16 +1,13 @@
-//! The only place, beside the upstream, that speaks hyper: its requests become our exchanges, our answers its responses.
+//! From what arrives to our exchange, and from our answer to what leaves: the only place, beside the upstream, that speaks hyper.
 
 mod authority;
 mod captured;
 mod framing;
-mod head;
 mod inbound;
 mod outbound;
-mod raw;
 mod receiving;
-mod screened;
 
 pub(crate) use captured::captured;
-pub(in crate::proxy) use inbound::{Bounds, exchange, instead};
-pub(in crate::proxy) use outbound::{Outbound, response};
-pub(in crate::proxy) use screened::{Screened, Seam};
+pub(in crate::proxy) use framing::nominates;
+pub(in crate::proxy) use inbound::{Bounds, Handover, arrived, exchange, refused};
+pub(in crate::proxy) use outbound::response;

@@ -3,8 +3,11 @@
 mod accept;
 mod connection;
 mod detect;
+mod http1;
+mod http2;
 mod io;
 mod lasting;
+mod reply;
 mod sockets;
 mod watch;
 mod workers;
@@ -20,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use super::exchange::{Answer, Exchange};
 use super::tls::ServerTls;
 use crate::policy::listen::{Address, Listener};
+use crate::sig::time::Moment;
 pub use sockets::BindError;
 pub use workers::count as worker_count;
 
@@ -35,6 +39,9 @@ pub struct Door {
 pub trait Serve: Clone + 'static {
     /// The listener of this name as it stands now; `None` when it is no longer configured.
     fn door(&self, name: &str) -> Option<Arc<Door>>;
+
+    /// The wall-clock time, as answers show it.
+    fn now(&self) -> Moment;
 
     /// Answers one request.
     fn serve(&self, exchange: Exchange) -> impl Future<Output = Answer>;

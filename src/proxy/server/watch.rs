@@ -71,6 +71,11 @@ impl Activity {
         Rc::new(Self { pulse, in_flight: Cell::new(0), quiet_since })
     }
 
+    /// Bytes of a head are there already.
+    pub(super) fn beat(&self) {
+        self.pulse.beat();
+    }
+
     /// A head is complete.
     pub(super) fn begin(self: &Rc<Self>) -> InFlight {
         self.in_flight.set(self.in_flight.get().saturating_add(1));

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -12,7 +13,7 @@ use super::line::Line;
 use super::pool::Pool;
 use super::shared::{Load, Target};
 use super::socket;
-use super::wire::{self, Wire};
+use super::wire::{self, H1, Wire};
 use crate::reject::Code;
 
 /// Between two rounds over all addresses.
@@ -85,14 +86,14 @@ fn turn(pool: &Pool, targets: &[Arc<Target>]) -> usize {
 async fn warm(take: impl Fn() -> Option<Wire>) -> Option<Wire> {
     loop {
         let wire = take()?;
-        let Wire::H1(line) = &wire else { return Some(wire) };
+        let Wire::H1(mut line) = wire else { return Some(wire) };
         if line.since.elapsed() < COLD {
-            return Some(wire);
+            return Some(Wire::H1(line));
         }
         // Lets the reactor look at the sockets: a connection that the upstream has closed then says so.
         tokio::task::yield_now().await;
-        if line.is_ready() {
-            return Some(wire);
+        if line.is_quiet(&mut Context::from_waker(Waker::noop())) {
+            return Some(Wire::H1(line));
         }
     }
 }
@@ -195,7 +196,7 @@ async fn connect(pool: &Rc<Pool>, target: &Arc<Target>, slot: &mut Option<OwnedS
     let (socket, http2) = socket::open(&pool.common, target, pool.upgrade, slot).await?;
     pool.speaks_h2.set(http2);
     if !http2 {
-        return Ok(Wire::H1(wire::http1(socket, target).await?));
+        return Ok(Wire::H1(H1::new(socket, target)));
     }
     let line = wire::http2(socket, target).await?;
     pool.share(&line);

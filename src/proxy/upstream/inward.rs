@@ -1,109 +1,60 @@
-//! An upstream's answer in our own words: checked framing, no hop-by-hop fields, a body that ends when it ends.
+//! An upstream's answer in our own words: no hop-by-hop fields, a body that ends when it ends.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, Response, StatusCode, Version};
+use bytes::Bytes;
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::Reply;
+use super::launched::{Arrived, Source, copied};
 use super::line::Line;
 use super::outflow::Progress;
 use crate::proxy::exchange::{Answer, AnswerBody, Broken, Piece, Streaming};
 use crate::proxy::hop;
 use crate::reject::Code;
-use crate::sig::message::Fields;
 
-/// What was asked for, and how long we wait.
+/// How long we wait, and how far the request is.
 pub(super) struct Expected {
-    pub(super) upgrade: bool,
     pub(super) progress: Rc<Progress>,
     pub(super) idle: Duration,
 }
 
-/// Judges the head and takes charge of the body.
-pub(super) fn reply(mut response: Response<Incoming>, line: Line, expected: Expected) -> Result<Reply, Code> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let agreed = expected.upgrade && switches(response.headers());
-        let tunnel = agreed.then(|| hyper::upgrade::on(&mut response)).ok_or(Code::UpstreamInvalid)?;
-        let mut fields = copied(response.headers());
-        hop::strip_response(&mut fields);
-        line.let_go();
-        let answer = Answer { status: 101, fields, body: AnswerBody::Empty };
-        return Ok(Reply { answer, tunnel: Some(tunnel) });
-    }
-    framing(&response)?;
-    let (parts, incoming) = response.into_parts();
-    let mut fields = copied(&parts.headers);
+/// Takes charge of the body.
+pub(super) fn reply(arrived: Arrived, line: Line, expected: Expected) -> Result<Reply, Code> {
+    let Arrived { status, mut fields, source } = arrived;
     let announced = hop::announced(&fields);
     hop::strip_response(&mut fields);
-    let body = body(incoming, line, (expected, announced));
-    Ok(Reply { answer: Answer { status: parts.status.as_u16(), fields, body }, tunnel: None })
+    if status == 101 {
+        // Only the head of an answer to a request that asked for it gets here.
+        let Source::H1(dialogue) = source else { return Err(Code::UpstreamInvalid) };
+        let tunnel = dialogue.into_tunnel().ok_or(Code::UpstreamInvalid)?;
+        let answer = Answer { status, fields, body: AnswerBody::Empty };
+        return Ok(Reply { answer, tunnel: Some(tunnel) });
+    }
+    let body = body(source, line, (expected, announced));
+    Ok(Reply { answer: Answer { status, fields, body }, tunnel: None })
 }
 
-fn body(incoming: Incoming, line: Line, (expected, announced): (Expected, Vec<Bytes>)) -> AnswerBody {
-    let ended = incoming.is_end_stream();
-    let mut inflow = Inflow {
-        incoming,
-        line: Some(line),
-        progress: expected.progress,
-        idle: expected.idle,
-        announced,
-        timer: None,
-        armed: false,
-    };
-    if ended {
+fn body(source: Source, line: Line, (expected, announced): (Expected, Vec<Bytes>)) -> AnswerBody {
+    let Expected { progress, idle } = expected;
+    let mut inflow =
+        Inflow { source, line: Some(line), progress, idle, announced, timer: None, armed: false, cut: false };
+    if inflow.source.is_over() {
         inflow.settle();
         return AnswerBody::Empty;
     }
     AnswerBody::Stream(Box::new(inflow))
 }
 
-/// A 101 must name the one protocol that was asked for.
-fn switches(fields: &HeaderMap) -> bool {
-    let mut protocols = fields.get_all(UPGRADE).iter();
-    let first = protocols.next().is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    first && protocols.next().is_none()
-}
-
-/// hyper takes lengths that repeat each other, and reads an unknown transfer coding until the end. We take neither.
-fn framing(response: &Response<Incoming>) -> Result<(), Code> {
-    let lengths: Vec<_> = response.headers().get_all(CONTENT_LENGTH).iter().collect();
-    let codings: Vec<_> = response.headers().get_all(TRANSFER_ENCODING).iter().collect();
-    let right = match (lengths.as_slice(), codings.as_slice()) {
-        ([], []) => true,
-        ([length], []) => !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit),
-        ([], [coding]) => response.version() == Version::HTTP_11 && coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
-        _ => false,
-    };
-    right.then_some(()).ok_or(Code::UpstreamInvalid)
-}
-
-/// Names and values in one allocation.
-fn copied(headers: &HeaderMap) -> Fields {
-    let size = headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len())).sum();
-    let mut buffer = BytesMut::with_capacity(size);
-    let mut fields = Fields::with_capacity(headers.len());
-    let mut take = |bytes: &[u8]| {
-        buffer.extend_from_slice(bytes);
-        buffer.split().freeze()
-    };
-    for (name, value) in headers {
-        fields.append(take(name.as_str().as_bytes()), take(value.as_bytes()));
-    }
-    fields
-}
-
 /// A response body as it arrives. Dropped before its end it takes the connection down.
 struct Inflow {
-    incoming: Incoming,
+    source: Source,
     line: Option<Line>,
     progress: Rc<Progress>,
     idle: Duration,
@@ -111,21 +62,27 @@ struct Inflow {
     announced: Vec<Bytes>,
     timer: Option<Pin<Box<Sleep>>>,
     armed: bool,
+    /// It broke off.
+    cut: bool,
 }
 
 impl Inflow {
     /// The answer is complete. A request that is not was answered early: its connection cannot carry another.
     fn settle(&mut self) {
-        if let Some(line) = self.line.take()
-            && self.progress.done.get()
-        {
-            line.settle();
+        let source = std::mem::replace(&mut self.source, Source::Over);
+        let Some(line) = self.line.take() else { return };
+        match source {
+            Source::H1(dialogue) => line.settle(dialogue.into_rest()),
+            Source::H2(_) | Source::Over if self.progress.done.get() => line.settle(None),
+            Source::H2(_) | Source::Over => drop(line),
         }
     }
 
-    fn broken(&mut self) -> Poll<Option<Result<Piece, Broken>>> {
-        self.line = None;
-        Poll::Ready(Some(Err(Broken)))
+    /// What came before goes on first: the client sees an answer that is cut, and not none at all.
+    fn broken(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Piece, Broken>>> {
+        (self.source, self.line, self.cut) = (Source::Over, None, true);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, Broken>>> {
@@ -136,7 +93,7 @@ impl Inflow {
             self.armed = true;
         }
         match timer.as_mut().poll(cx) {
-            Poll::Ready(()) => self.broken(),
+            Poll::Ready(()) => self.broken(cx),
             Poll::Pending => Poll::Pending,
         }
     }
@@ -144,33 +101,31 @@ impl Inflow {
 
 impl Streaming for Inflow {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, Broken>>> {
-        loop {
-            let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
-                Poll::Pending => return self.poll_patience(cx),
-                Poll::Ready(None) => {
+        if self.cut {
+            return Poll::Ready(Some(Err(Broken)));
+        }
+        let piece = match self.source.poll_piece(cx) {
+            Poll::Pending => return self.poll_patience(cx),
+            Poll::Ready(Err(Broken)) => return self.broken(cx),
+            Poll::Ready(Ok(piece)) => piece,
+        };
+        self.armed = false;
+        match piece {
+            None => {
+                self.settle();
+                Poll::Ready(None)
+            }
+            Some(Piece::Data(data)) => {
+                if self.source.is_over() {
                     self.settle();
-                    return Poll::Ready(None);
                 }
-                Poll::Ready(Some(Err(_))) => return self.broken(),
-                Poll::Ready(Some(Ok(frame))) => frame,
-            };
-            self.armed = false;
-            match frame.into_data().map_err(http_body::Frame::into_trailers) {
-                Ok(data) if data.is_empty() => {}
-                Ok(data) => {
-                    if self.incoming.is_end_stream() {
-                        self.settle();
-                    }
-                    return Poll::Ready(Some(Ok(Piece::Data(data))));
-                }
-                Err(Ok(trailers)) => {
-                    let mut trailers = copied(&trailers);
-                    hop::strip_trailers(&mut trailers);
-                    // Nothing follows trailers, and nobody may ask again.
-                    self.settle();
-                    return Poll::Ready(Some(Ok(Piece::Trailers(trailers))));
-                }
-                Err(Err(_)) => {}
+                Poll::Ready(Some(Ok(Piece::Data(data))))
+            }
+            Some(Piece::Trailers(mut trailers)) => {
+                hop::strip_trailers(&mut trailers);
+                // Nothing follows trailers, and nobody may ask again.
+                self.settle();
+                Poll::Ready(Some(Ok(Piece::Trailers(trailers))))
             }
         }
     }
@@ -180,6 +135,43 @@ impl Streaming for Inflow {
     }
 
     fn remaining(&self) -> Option<u64> {
-        self.incoming.size_hint().exact()
+        match &self.source {
+            Source::H1(dialogue) => dialogue.remaining(),
+            Source::H2(incoming) => incoming.size_hint().exact(),
+            Source::Over => (!self.cut).then_some(0),
+        }
+    }
+}
+
+impl Source {
+    fn is_over(&self) -> bool {
+        match self {
+            Self::H1(dialogue) => dialogue.is_over(),
+            Self::H2(incoming) => incoming.is_end_stream(),
+            Self::Over => true,
+        }
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Broken>> {
+        match self {
+            Self::H1(dialogue) => dialogue.poll_piece(cx),
+            Self::H2(incoming) => poll_incoming(incoming, cx),
+            Self::Over => Poll::Ready(Ok(None)),
+        }
+    }
+}
+
+/// The next piece of an HTTP/2 answer that is not empty.
+fn poll_incoming(incoming: &mut Incoming, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Broken>> {
+    loop {
+        let Some(frame) = ready!(Pin::new(&mut *incoming).poll_frame(cx)).transpose().map_err(|_| Broken)? else {
+            return Poll::Ready(Ok(None));
+        };
+        match frame.into_data().map_err(http_body::Frame::into_trailers) {
+            Ok(data) if data.is_empty() => {}
+            Ok(data) => return Poll::Ready(Ok(Some(Piece::Data(data)))),
+            Err(Ok(trailers)) => return Poll::Ready(Ok(Some(Piece::Trailers(copied(&trailers))))),
+            Err(Err(_)) => {}
+        }
     }
 }

@@ -4,18 +4,17 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::Response;
-use hyper::body::Incoming;
 use tokio::io::AsyncSeekExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::inward;
+use super::launched::{Arrived, Fault, Launched};
 use super::outflow::{Outflow, Progress};
-use super::outward::{self, Shape};
+use super::outward::Shape;
 use super::pool::Pool;
 use super::provisional::Provisional;
 use super::shared::{Load, Target};
-use super::wire::{Outcome, Wire, blame};
+use super::wire::{H1, Prepared, Wire};
 use super::{Admission, Failure, Outgoing, Patience, Reply};
 use crate::proxy::held::Held;
 use crate::reject::Code;
@@ -26,7 +25,7 @@ use crate::sig::message::Head;
 pub struct Line {
     wire: Option<Wire>,
     pool: Rc<Pool>,
-    /// The request's body, once it was handed to the connection.
+    /// The request's body, once it was handed to an HTTP/2 connection.
     sent: Option<Rc<Progress>>,
     _load: Load,
 }
@@ -51,57 +50,55 @@ impl Line {
         let (body, rewound) = rewind(body).await;
         let flow = Outflow::held(body);
         let (progress, length) = (flow.progress(), flow.length());
-        let shape = Shape { length, http2: self.is_http2(), upgrade };
-        let able = if upgrade && shape.http2 { Err(Code::UpgradeRefused) } else { rewound };
-        let request = match able.and_then(|()| outward::request(&head, shape)) {
-            Ok(request) => request.map(|()| flow),
+        let prepared = rewound.and_then(|()| self.prepare(&head, Shape { length, upgrade }));
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
             Err(code) => return Err(unsent(code, head, flow.into_held())),
         };
 
         departed.mark();
-        let Some(launched) = self.launch(request) else {
-            return Err(Failure::Lost(Code::Internal));
-        };
+        let Some(launched) = self.launch(prepared, flow) else { return Err(Failure::Lost(Code::Internal)) };
         match within(launched, &progress, patience.response).await {
-            Some(Ok(response)) => self.answer(response, upgrade, progress, patience.idle).map_err(Failure::Lost),
+            Some(Ok(arrived)) => self.answer(arrived, progress, patience.idle).map_err(Failure::Lost),
             None => Err(Failure::Lost(self.silent())),
-            Some(Err(mut failure)) => match failure.take_message() {
-                None => Err(Failure::Lost(blame(failure.error()))),
-                Some(request) => {
-                    departed.recall();
-                    Err(unsent(Code::UpstreamClosed, head, request.into_body().into_held()))
-                }
-            },
+            Some(Err(Fault { code, unsent: None })) => Err(Failure::Lost(code)),
+            Some(Err(Fault { code, unsent: Some(flow) })) => {
+                departed.recall();
+                Err(unsent(code, head, flow.into_held()))
+            }
         }
     }
 
     /// Begins a request whose verdict is still open. Nothing completes the message but [`Provisional::finish`]; dropping it aborts.
-    #[expect(clippy::unused_async, reason = "a caller must not depend on whether opening a stream waits")]
     pub async fn begin(self, head: Head, length: Option<u64>, departed: &Departed) -> Result<Provisional, Code> {
-        Provisional::begin(self, &head, length, departed)
+        Provisional::begin(self, &head, length, departed).await
     }
 
     pub(super) fn is_http2(&self) -> bool {
         self.wire.as_ref().is_some_and(Wire::is_http2)
     }
 
-    /// Hands the request to the connection. From here on dropping the line cuts what is being sent.
-    pub(super) fn launch(
-        &mut self,
-        request: http::Request<Outflow>,
-    ) -> Option<impl Future<Output = Outcome> + Unpin + use<>> {
-        self.sent = Some(request.body().progress());
-        self.wire.as_mut().map(|wire| wire.launch(request))
+    /// The head as this connection says it.
+    pub(super) fn prepare(&self, head: &Head, shape: Shape) -> Result<Prepared, Code> {
+        self.wire.as_ref().ok_or(Code::Internal)?.prepare(head, shape)
     }
 
-    pub(super) fn answer(
-        self,
-        response: Response<Incoming>,
-        upgrade: bool,
-        progress: Rc<Progress>,
-        idle: Duration,
-    ) -> Result<Reply, Code> {
-        inward::reply(response, self, inward::Expected { upgrade, progress, idle })
+    /// Hands the request to the connection. From here on dropping what was launched, or the line, cuts what is being sent.
+    pub(super) fn launch(&mut self, prepared: Prepared, flow: Outflow) -> Option<Launched> {
+        match (self.wire.take()?, prepared) {
+            (Wire::H1(line), Prepared::H1(words)) => Some(line.launch(words, flow)),
+            (Wire::H2(seat), Prepared::H2(request)) => {
+                self.sent = Some(flow.progress());
+                let launched = seat.launch(request.map(|()| flow));
+                self.wire = Some(Wire::H2(seat));
+                Some(launched)
+            }
+            (Wire::H1(_), Prepared::H2(_)) | (Wire::H2(_), Prepared::H1(_)) => None,
+        }
+    }
+
+    pub(super) fn answer(self, arrived: Arrived, progress: Rc<Progress>, idle: Duration) -> Result<Reply, Code> {
+        inward::reply(arrived, self, inward::Expected { progress, idle })
     }
 
     /// There was no answer in time. An HTTP/2 connection may be dead without knowing: others must not wait on it as well.
@@ -112,23 +109,18 @@ impl Line {
         Code::UpstreamTimeout
     }
 
-    /// The exchange is over on both sides: the connection may carry another.
-    pub(super) fn settle(mut self) {
-        if let Some(Wire::H1(line)) = self.wire.take() {
-            self.pool.settle(line);
-        }
-    }
-
-    /// The connection has become a tunnel: it belongs to nobody here.
-    pub(super) fn let_go(mut self) {
+    /// The exchange is over on both sides: the connection, where it is one of its own, may carry another.
+    pub(super) fn settle(mut self, rest: Option<Box<H1>>) {
         self.wire = None;
+        if let Some(line) = rest {
+            self.pool.park(line);
+        }
     }
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
         match self.wire.take() {
-            Some(Wire::H1(line)) if self.sent.is_some() => line.cut(),
             Some(Wire::H1(line)) => self.pool.park(line),
             // An HTTP/2 stream is reset by dropping its answer, and by a body that fails.
             Some(Wire::H2(seat)) => {
@@ -143,11 +135,11 @@ impl Drop for Line {
 }
 
 /// Waits for an answer's head as long as the request moves, and `patience` longer.
-pub(super) async fn within(
-    mut answer: impl Future<Output = Outcome> + Unpin,
+pub(super) async fn within<T>(
+    mut answer: impl Future<Output = T> + Unpin,
     progress: &Progress,
     patience: Duration,
-) -> Option<Outcome> {
+) -> Option<T> {
     progress.last.set(Instant::now());
     loop {
         let Some(deadline) = progress.last.get().checked_add(patience) else { return Some(answer.await) };
@@ -182,9 +174,10 @@ impl Wire {
 #[cfg(test)]
 impl Line {
     /// Returns when the connection has noticed its end.
-    pub(super) async fn died(&self) {
-        let closed = || match &self.wire {
-            Some(Wire::H1(line)) => line.is_closed(),
+    pub(super) async fn died(&mut self) {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut closed = || match &mut self.wire {
+            Some(Wire::H1(line)) => !line.is_quiet(&mut cx),
             Some(Wire::H2(seat)) => seat.line().is_closed(),
             None => true,
         };

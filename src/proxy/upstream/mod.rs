@@ -1,7 +1,11 @@
 //! Carrying a permitted request to its upstream: connections, pools, and what went wrong.
 
 mod acquire;
+mod dialogue;
+mod feed;
+mod hearing;
 mod inward;
+mod launched;
 mod line;
 mod outflow;
 mod outward;
@@ -15,6 +19,7 @@ mod socket;
 mod tests;
 pub mod tls;
 mod wire;
+mod wording;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -23,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::pool::Pool;
-use super::exchange::Answer;
+use super::exchange::{Answer, Tunnel};
 use super::held::Held;
 use crate::policy;
 use crate::reject::{Code, Rejection};
@@ -93,7 +98,7 @@ pub struct Reply {
     /// Its response; for 101 without a body.
     pub answer: Answer,
     /// The connection after a 101.
-    pub tunnel: Option<hyper::upgrade::OnUpgrade>,
+    pub tunnel: Option<Tunnel>,
 }
 
 impl Upstreams {

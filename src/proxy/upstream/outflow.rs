@@ -9,9 +9,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::feed::Fed;
 use crate::proxy::held::Held;
 
 /// A spooled body is read in pieces of this many bytes.
@@ -19,7 +19,7 @@ pub(super) const PIECE: usize = 64 << 10;
 /// A body in memory is handed over in pieces of this many bytes: in one piece nobody could tell how far it is.
 const SLICE: usize = 256 << 10;
 
-/// The body that hyper sends.
+/// The body that is sent.
 pub(super) struct Outflow {
     source: Source,
     /// Bytes still to come; `None` where no length was declared.
@@ -29,14 +29,14 @@ pub(super) struct Outflow {
 
 enum Source {
     Memory { bytes: Bytes, sent: usize },
-    Spooled { file: tokio::fs::File, length: u64, piece: Vec<u8> },
-    Fed(mpsc::Receiver<Feed>),
+    Spooled(Box<Spooled>),
+    Fed(Fed),
 }
 
-/// What a provisional request is fed with. A feed that ends without [`Feed::End`] is an abort.
-pub(super) enum Feed {
-    Data(Bytes),
-    End,
+struct Spooled {
+    file: tokio::fs::File,
+    length: u64,
+    piece: Vec<u8>,
 }
 
 /// How far a request body is; read by the side that waits for the answer.
@@ -60,14 +60,14 @@ impl Outflow {
             }
             Held::Spooled(mut file, length) => {
                 file.set_max_buf_size(PIECE);
-                (Source::Spooled { file, length, piece: Vec::new() }, length)
+                (Source::Spooled(Box::new(Spooled { file, length, piece: Vec::new() })), length)
             }
         };
         Self { source, left: Some(length), progress: Progress::new(length == 0) }
     }
 
     /// A body that is fed while its verdict is open.
-    pub(super) fn fed(feed: mpsc::Receiver<Feed>, length: Option<u64>) -> Self {
+    pub(super) fn fed(feed: Fed, length: Option<u64>) -> Self {
         Self { source: Source::Fed(feed), left: length, progress: Progress::new(false) }
     }
 
@@ -76,7 +76,7 @@ impl Outflow {
         match self.source {
             Source::Memory { bytes, .. } if bytes.is_empty() => Held::Empty,
             Source::Memory { bytes, .. } => Held::Memory(bytes),
-            Source::Spooled { file, length, .. } => Held::Spooled(file, length),
+            Source::Spooled(spooled) => Held::Spooled(spooled.file, spooled.length),
             Source::Fed(_) => Held::Empty,
         }
     }
@@ -99,7 +99,8 @@ impl Outflow {
                 *sent = end;
                 Poll::Ready(piece.map(Ok))
             }
-            Source::Spooled { file, piece, .. } => {
+            Source::Spooled(spooled) => {
+                let Spooled { file, piece, .. } = &mut **spooled;
                 let wanted = usize::try_from(self.left.unwrap_or_default()).unwrap_or(PIECE).min(PIECE);
                 piece.resize(wanted, 0);
                 let mut space = ReadBuf::new(piece);
@@ -108,11 +109,7 @@ impl Outflow {
                 piece.truncate(filled);
                 Poll::Ready((filled > 0).then(|| Ok(Bytes::from(std::mem::take(piece)))))
             }
-            Source::Fed(feed) => Poll::Ready(match ready!(feed.poll_recv(cx)) {
-                Some(Feed::Data(data)) => Some(Ok(data)),
-                Some(Feed::End) => None,
-                None => Some(Err(given_up())),
-            }),
+            Source::Fed(feed) => feed.poll_piece(cx),
         }
     }
 }

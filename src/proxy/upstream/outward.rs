@@ -1,7 +1,7 @@
-//! Our head as an `http::Request`: byte for byte, or not at all.
+//! Our head as the `http::Request` of an HTTP/2 stream: byte for byte, or not at all.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
 
@@ -13,7 +13,6 @@ use crate::sig::message::{Field, Head};
 pub(super) struct Shape {
     /// Bytes of the body; `None` where it is not known before the end.
     pub(super) length: Option<u64>,
-    pub(super) http2: bool,
     pub(super) upgrade: bool,
 }
 
@@ -21,28 +20,31 @@ pub(super) struct Shape {
 pub(super) fn request(head: &Head, shape: Shape) -> Result<Request<()>, Code> {
     let mut request = Request::new(());
     *request.method_mut() = Method::from_bytes(head.method.as_str().as_bytes()).map_err(|_| Code::BadRequest)?;
-    *request.uri_mut() = if shape.http2 { absolute(head)? } else { Uri::from(target(head)?) };
-    let mut fields = HeaderMap::with_capacity(head.fields.len().saturating_add(3));
-    if shape.http2 {
-        *request.version_mut() = http::Version::HTTP_2;
-    } else {
-        let host = HeaderValue::from_maybe_shared(head.authority.clone()).map_err(|_| Code::HostInvalid)?;
-        fields.insert(HOST, host);
-    }
+    *request.uri_mut() = absolute(head)?;
+    *request.version_mut() = http::Version::HTTP_2;
+    let mut fields = HeaderMap::with_capacity(head.fields.len().saturating_add(1));
     for field in &head.fields {
         let (name, value) = pair(field)?;
-        if !ours(&name) {
+        if !is_ours(&field.name) {
             fields.append(name, value);
         }
     }
-    frame(&mut fields, head, shape);
+    if let Some(length) = shape.length.filter(|length| is_said(head, *length)) {
+        fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
     *request.headers_mut() = fields;
     Ok(request)
 }
 
 /// Fields that describe this hop; written here, whatever the head says.
-fn ours(name: &HeaderName) -> bool {
-    [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE].contains(name)
+pub(super) fn is_ours(name: &[u8]) -> bool {
+    let ours = ["host", "content-length", "transfer-encoding", "connection", "upgrade"];
+    ours.iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
+}
+
+/// Whether a known length stands in the head: always where there is a body, and where one is expected.
+pub(super) fn is_said(head: &Head, length: u64) -> bool {
+    length > 0 || head.fields.contains("content-length") || matches!(head.method.as_str(), "POST" | "PUT" | "PATCH")
 }
 
 fn pair(field: &Field) -> Result<(HeaderName, HeaderValue), Code> {
@@ -51,34 +53,8 @@ fn pair(field: &Field) -> Result<(HeaderName, HeaderValue), Code> {
     Ok((name, value))
 }
 
-/// hyper drops the body of a GET or HEAD whose length it does not know, so every length is said here.
-fn frame(fields: &mut HeaderMap, head: &Head, shape: Shape) {
-    match shape.length {
-        Some(length) if length > 0 || head.fields.contains("content-length") || expects_body(head.method.as_str()) => {
-            fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
-        }
-        Some(_) => {}
-        None if shape.http2 => {}
-        None => {
-            fields.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
-    }
-    if shape.http2 {
-        return;
-    }
-    if shape.upgrade {
-        fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    } else if fields.contains_key(TE) {
-        fields.insert(CONNECTION, HeaderValue::from_static("te"));
-    }
-}
-
-fn expects_body(method: &str) -> bool {
-    matches!(method, "POST" | "PUT" | "PATCH")
-}
-
-fn target(head: &Head) -> Result<PathAndQuery, Code> {
+/// The target as an HTTP library reads it, which must be as it is.
+pub(super) fn target(head: &Head) -> Result<PathAndQuery, Code> {
     let parsed = PathAndQuery::from_maybe_shared(head.target.clone()).map_err(|_| Code::TargetInvalid)?;
     // The parser cuts a fragment off, and a bare query gets a slash when it is written.
     let rooted = head.target.starts_with(b"/") || head.target == "*";

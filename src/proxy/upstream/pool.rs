@@ -1,9 +1,11 @@
 //! One worker's connections to one upstream, under one set of settings.
 
 use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -17,7 +19,7 @@ use crate::policy::upstream::Protocol;
 
 /// Most idle HTTP/1.1 connections of one worker to one upstream.
 const MOST_IDLE: usize = 256;
-/// A connection gets this long to come to rest after an answer, or it is cut.
+/// A body that was given up gets this long to leave its connection, and addresses stay for this long at least.
 const REST: Duration = Duration::from_secs(1);
 /// With others waiting under the cap, every n-th connection that comes back is given up although this worker has a use for it.
 const FAIR: usize = 8;
@@ -26,7 +28,10 @@ const FAIR: usize = 8;
 pub(super) struct Pool {
     pub(super) common: Arc<Common>,
     pub(super) shared: Arc<Shared>,
-    idle: RefCell<Vec<H1>>,
+    #[expect(clippy::vec_box, reason = "a connection goes from the pool into an exchange and back as a pointer")]
+    idle: RefCell<Vec<Box<H1>>>,
+    /// Wakes whoever closes connections: when an upstream closes one that is idle, its place must not stay taken.
+    sweeper: RefCell<Waker>,
     multiplexed: RefCell<Vec<Rc<H2>>>,
     /// Bodies that were given up while on their way over HTTP/2.
     watched: RefCell<Vec<(Rc<H2>, Rc<Progress>)>>,
@@ -60,6 +65,7 @@ impl Pool {
             common,
             shared: Arc::clone(shared),
             idle: RefCell::default(),
+            sweeper: RefCell::new(Waker::noop().clone()),
             multiplexed: RefCell::default(),
             watched: RefCell::default(),
             returned: Notify::new(),
@@ -92,10 +98,16 @@ impl Pool {
         open.min_by_key(|line| line.active()).map(|line| Wire::H2(line.seat()))
     }
 
-    fn idle_where(&self, fits: impl Fn(&H1) -> bool) -> Option<H1> {
+    /// The one used last that fits. Those that have ended, or speak unasked, are closed on the way.
+    fn idle_where(&self, fits: impl Fn(&H1) -> bool) -> Option<Box<H1>> {
         let mut idle = self.idle.borrow_mut();
-        let place = idle.iter().rposition(|line| fits(line) && line.is_ready())?;
-        Some(idle.remove(place))
+        loop {
+            let place = idle.iter().rposition(|line| fits(line))?;
+            let mut line = idle.remove(place);
+            if line.is_quiet(&mut Context::from_waker(Waker::noop())) {
+                return Some(line);
+            }
+        }
     }
 
     /// Keeps a fresh HTTP/2 connection for others as well.
@@ -105,24 +117,10 @@ impl Pool {
         shared.push(Rc::clone(line));
     }
 
-    /// An exchange is over and the connection may carry another, once it has come to rest.
-    pub(super) fn settle(self: &Rc<Self>, mut line: H1) {
-        if line.is_ready() || line.is_closed() {
-            return self.park(line);
-        }
-        let pool = Rc::clone(self);
-        tokio::task::spawn_local(async move {
-            match tokio::time::timeout(REST, line.ready()).await {
-                Ok(true) => pool.park(line),
-                Ok(false) => {}
-                Err(_) => line.cut(),
-            }
-        });
-    }
-
     /// Puts a connection back that is at rest, unless another worker waits for its slot.
-    pub(super) fn park(&self, mut line: H1) {
-        if line.is_closed() || self.owes() {
+    pub(super) fn park(&self, mut line: Box<H1>) {
+        let quiet = line.is_quiet(&mut Context::from_waker(&self.sweeper.borrow()));
+        if !quiet || self.owes() {
             return;
         }
         line.since = Instant::now();
@@ -195,13 +193,15 @@ impl Pool {
         known
     }
 
-    /// Closes what was idle for too long, or everything idle; says when to look again.
+    /// Closes what was idle for too long or has ended, or everything idle; says when to look again.
     fn expire(&self, all: bool) -> Instant {
+        let sweeper = self.sweeper.borrow();
+        let mut cx = Context::from_waker(&sweeper);
         let now = Instant::now();
         let lifetime = self.common.settings.idle;
         self.unstick(now);
         let over = |since: Instant| all || now.saturating_duration_since(since) >= lifetime;
-        self.idle.borrow_mut().retain(|line| !line.is_closed() && !over(line.since));
+        self.idle.borrow_mut().retain_mut(|line| !over(line.since) && line.is_quiet(&mut cx));
         let mut shared = self.multiplexed.borrow_mut();
         shared.retain(|line| !line.is_closed() && (line.active() > 0 || !over(line.since.get())));
         let idle = self.idle.borrow();
@@ -215,9 +215,11 @@ impl Pool {
 /// Ends with its pool. A request that waits under the cap, on any worker, makes every pool give up what it does not use.
 async fn sweep(common: Arc<Common>, pool: Weak<Pool>) {
     loop {
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let wanted = common.cap.wanted.notified();
         let Some(next) = pool.upgrade().map(|pool| {
             let others = common.cap.waiting.load(Ordering::Relaxed) > pool.waiting.get();
+            pool.sweeper.replace(waker);
             pool.expire(others)
         }) else {
             return;
@@ -225,6 +227,13 @@ async fn sweep(common: Arc<Common>, pool: Weak<Pool>) {
         tokio::select! {
             () = wanted => {}
             () = tokio::time::sleep_until(next) => {}
+            () = woken() => {}
         }
     }
+}
+
+/// Returns when the task is woken, by whatever.
+fn woken() -> impl Future<Output = ()> {
+    let mut asleep = false;
+    poll_fn(move |_| if std::mem::replace(&mut asleep, true) { Poll::Ready(()) } else { Poll::Pending })
 }

@@ -1,18 +1,18 @@
 //! A request that the upstream must not see completed before the verdict.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use tokio::sync::mpsc;
 
+use super::feed::{self, Feed};
+use super::launched::{Arrived, Fault, Launched};
 use super::line::{Line, within};
-use super::outflow::{Feed, Outflow, Progress, length_of};
-use super::outward::{self, Shape};
-use super::wire::{Outcome, blame};
+use super::outflow::{Outflow, Progress, length_of};
+use super::outward::Shape;
+use super::wire::Prepared;
 use super::{Admission, Patience, Reply};
 use crate::reject::Code;
 use crate::replay::Departed;
@@ -24,37 +24,50 @@ use crate::sig::message::Head;
 /// **Invariant:** the answer is not given out before [`Provisional::finish`].
 pub struct Provisional {
     answer: Stage,
-    feed: mpsc::Sender<Feed>,
+    feed: Feed,
     progress: Rc<Progress>,
     /// Announced bytes that were not sent yet.
     left: Option<u64>,
     departed: Departed,
-    // Dropped last: cuts the connection, unless the answer took it over.
+    // Dropped last: cuts an HTTP/2 stream, unless the answer took it over.
     line: Line,
 }
 
 enum Stage {
     /// A request without body is complete with its head: it waits here.
-    Waiting(Box<Request<Outflow>>),
-    Launched(Pin<Box<dyn Future<Output = Outcome>>>),
-    /// The upstream answered early and takes no more: what still comes is judged, and goes nowhere.
-    Answered(Response<Incoming>),
+    Waiting(Box<(Prepared, Outflow)>),
+    Launched(Launched),
+    /// The upstream answered early. It may take more, or not: what still comes is judged in any case.
+    Answered(Box<Arrived>),
+    /// There will be no answer.
+    Failed(Code),
 }
 
 impl Provisional {
-    pub(super) fn begin(mut line: Line, head: &Head, length: Option<u64>, departed: &Departed) -> Result<Self, Code> {
-        let (feed, source) = mpsc::channel(1);
+    pub(super) async fn begin(
+        mut line: Line,
+        head: &Head,
+        length: Option<u64>,
+        departed: &Departed,
+    ) -> Result<Self, Code> {
+        let (feed, source) = feed::trough();
         let flow = Outflow::fed(source, length);
         let progress = flow.progress();
-        let shape = Shape { length, http2: line.is_http2(), upgrade: false };
-        let request = outward::request(head, shape)?.map(|()| flow);
-        let answer = if length == Some(0) {
-            Stage::Waiting(Box::new(request))
-        } else {
-            departed.mark();
-            Stage::Launched(Box::pin(line.launch(request).ok_or(Code::Internal)?))
-        };
-        Ok(Self { answer, feed, progress, left: length, departed: departed.clone(), line })
+        let prepared = line.prepare(head, Shape { length, upgrade: false })?;
+        let departed = departed.clone();
+        if length == Some(0) {
+            let answer = Stage::Waiting(Box::new((prepared, flow)));
+            return Ok(Self { answer, feed, progress, left: length, departed, line });
+        }
+        departed.mark();
+        let answer = Stage::Launched(line.launch(prepared, flow).ok_or(Code::Internal)?);
+        let mut begun = Self { answer, feed, progress, left: length, departed, line };
+        // The head leaves now, whenever the body comes.
+        poll_fn(|cx| Poll::Ready(begun.advance(cx))).await;
+        match begun.answer {
+            Stage::Failed(code) => Err(code),
+            Stage::Waiting(_) | Stage::Launched(_) | Stage::Answered(_) => Ok(begun),
+        }
     }
 
     /// Sends the next body bytes; waits for the upstream to take them, unless it has answered and takes no more. The last non-empty bytes must be kept back for [`Provisional::finish`].
@@ -68,53 +81,84 @@ impl Provisional {
             return Err(Code::Internal);
         }
         self.left = left.flatten();
-        match self.feed.send(Feed::Data(chunk)).await {
-            Ok(()) => Ok(()),
-            Err(_) => self.deaf().await,
+        poll_fn(|cx| self.feed.poll_taken(cx)).await;
+        self.feed.push(chunk);
+        poll_fn(|cx| self.poll_sent(cx)).await
+    }
+
+    /// Returns when the upstream takes no more, or nothing of what it was given waits. Over HTTP/2 one piece may.
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Code>> {
+        let written = self.advance(cx);
+        match &self.answer {
+            Stage::Failed(code) => Poll::Ready(Err(*code)),
+            // Without an answer that explains it the request is lost.
+            Stage::Launched(_) if self.feed.is_deaf() => Poll::Pending,
+            Stage::Answered(_) if self.feed.is_deaf() => Poll::Ready(Ok(())),
+            Stage::Waiting(_) | Stage::Launched(_) | Stage::Answered(_) if written => Poll::Ready(Ok(())),
+            Stage::Waiting(_) | Stage::Launched(_) | Stage::Answered(_) => Poll::Pending,
         }
     }
 
-    /// The upstream takes no more. Without an answer that explains it the request is lost.
-    async fn deaf(&mut self) -> Result<(), Code> {
-        if let Stage::Launched(answer) = &mut self.answer {
-            let response = answer.as_mut().await.map_err(|failure| blame(failure.error()))?;
-            self.answer = Stage::Answered(response);
+    /// Moves the exchange as far as it goes; says whether the connection took all that it was given.
+    fn advance(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.answer {
+            Stage::Launched(launched) => match Pin::new(&mut *launched).poll(cx) {
+                Poll::Pending => launched.is_written() && self.is_taken(),
+                Poll::Ready(Ok(arrived)) => {
+                    self.answer = Stage::Answered(Box::new(arrived));
+                    self.advance(cx)
+                }
+                Poll::Ready(Err(fault)) => {
+                    self.answer = Stage::Failed(failed(&fault, &self.departed));
+                    true
+                }
+            },
+            Stage::Answered(arrived) => arrived.source.poll_rest(cx) && self.is_taken(),
+            Stage::Waiting(_) | Stage::Failed(_) => true,
         }
-        Ok(())
+    }
+
+    fn is_taken(&self) -> bool {
+        self.line.is_http2() || self.feed.is_empty()
     }
 
     /// The verdict is in: sends the bytes that were kept back, completes the message and waits for the answer's head.
-    pub async fn finish(self, _proof: &Admission, last: Bytes, patience: Patience) -> Result<Reply, Code> {
-        let Self { answer, feed, progress, left, departed, mut line } = self;
-        if left.is_some_and(|left| left != length_of(&last)) {
+    pub async fn finish(mut self, _proof: &Admission, last: Bytes, patience: Patience) -> Result<Reply, Code> {
+        if self.left.is_some_and(|left| left != length_of(&last)) {
             return Err(Code::BodyIncomplete);
         }
-        let answer = match answer {
-            Stage::Launched(answer) => answer,
-            Stage::Waiting(request) => {
+        poll_fn(|cx| Poll::Ready(self.advance(cx))).await;
+        let Self { answer, feed, progress, departed, mut line, .. } = self;
+        // An upstream that answers early may never take the rest: it goes beside the answer.
+        feed.finish(last);
+        let launched = match answer {
+            Stage::Launched(launched) => launched,
+            Stage::Waiting(waiting) => {
                 departed.mark();
-                Box::pin(line.launch(*request).ok_or(Code::Internal)?)
+                line.launch(waiting.0, waiting.1).ok_or(Code::Internal)?
             }
-            Stage::Answered(response) => return line.answer(response, false, progress, patience.idle),
+            Stage::Answered(mut arrived) => {
+                poll_fn(|cx| Poll::Ready(arrived.source.poll_rest(cx))).await;
+                return line.answer(*arrived, progress, patience.idle);
+            }
+            Stage::Failed(code) => {
+                // What was kept back never left: nobody saw the request whole.
+                departed.recall();
+                return Err(code);
+            }
         };
-        // Beside the answer: an upstream that answers early may never take the rest. Ends with the connection at the latest.
-        tokio::task::spawn_local(complete(feed, last));
-        match within(answer, &progress, patience.response).await {
-            Some(Ok(response)) => line.answer(response, false, progress, patience.idle),
-            Some(Err(failure)) => {
-                if failure.message().is_some() {
-                    departed.recall();
-                }
-                Err(blame(failure.error()))
-            }
+        match within(launched, &progress, patience.response).await {
+            Some(Ok(arrived)) => line.answer(arrived, progress, patience.idle),
+            Some(Err(fault)) => Err(failed(&fault, &departed)),
             None => Err(line.silent()),
         }
     }
 }
 
-async fn complete(feed: mpsc::Sender<Feed>, last: Bytes) -> Result<(), mpsc::error::SendError<Feed>> {
-    if !last.is_empty() {
-        feed.send(Feed::Data(last)).await?;
+/// What is said of a request that has no answer. Where nothing of it left, its claim is given back.
+fn failed(fault: &Fault, departed: &Departed) -> Code {
+    if fault.unsent.is_some() {
+        departed.recall();
     }
-    feed.send(Feed::End).await
+    fault.code
 }

@@ -19,6 +19,8 @@ use crate::reject::Code;
 /// The permit goes when the socket goes: with the connection, or with the tunnel that took it over.
 pub(super) struct Socket {
     stream: Stream,
+    /// Whether the upstream may have got something since [`Socket::begin`].
+    touched: bool,
     _slot: Option<OwnedSemaphorePermit>,
 }
 
@@ -39,7 +41,7 @@ pub(super) async fn open(
     let plain = connect(&target.address).await.map_err(|_| Code::UpstreamUnreachable)?;
     let demanded = common.settings.protocol == Protocol::Http2 && !upgrade;
     let Some(config) = (if upgrade { &common.tls_http1 } else { &common.tls }) else {
-        return Ok((Socket { stream: plain, _slot: slot.take() }, demanded));
+        return Ok((Socket { stream: plain, touched: false, _slot: slot.take() }, demanded));
     };
     let endpoint = common.settings.endpoints.get(target.endpoint).ok_or(Code::UpstreamUnreachable)?;
     let name = tls::server_name(&common.settings, endpoint).map_err(|_| Code::UpstreamTls)?;
@@ -49,7 +51,24 @@ pub(super) async fn open(
     if demanded && !agreed {
         return Err(Code::UpstreamTls);
     }
-    Ok((Socket { stream: Stream::Tls(Box::new(secured)), _slot: slot.take() }, agreed))
+    Ok((Socket { stream: Stream::Tls(Box::new(secured)), touched: false, _slot: slot.take() }, agreed))
+}
+
+impl Socket {
+    /// From here on it is noted whether anything is sent.
+    pub(super) fn begin(&mut self) {
+        self.touched = false;
+    }
+
+    pub(super) fn is_touched(&self) -> bool {
+        self.touched
+    }
+
+    /// A write that failed may have sent records before: over TLS every attempt counts.
+    fn note(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.touched |= matches!(outcome, Poll::Ready(Ok(1..))) || matches!(self.stream, Stream::Tls(_));
+        outcome
+    }
 }
 
 async fn connect(address: &Dial) -> io::Result<Stream> {
@@ -127,7 +146,9 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
+        let socket = self.get_mut();
+        let outcome = Pin::new(&mut socket.stream).poll_write(cx, buf);
+        socket.note(outcome)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -143,7 +164,9 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, bufs)
+        let socket = self.get_mut();
+        let outcome = Pin::new(&mut socket.stream).poll_write_vectored(cx, bufs);
+        socket.note(outcome)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,45 +1,51 @@
-//! One HTTP connection to an upstream: its sender, and the task that drives it.
+//! One connection to an upstream: an HTTP/1.1 one is a value at rest, an HTTP/2 one has a task that drives it.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Context;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use http::Request;
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::dialogue::Dialogue;
+use super::launched::Launched;
 use super::outflow::Outflow;
+use super::outward::{self, Shape};
 use super::shared::Target;
 use super::socket::Socket;
+use super::wording::{self, Words};
+use crate::proxy::http1::Stream;
 use crate::reject::Code;
+use crate::sig::message::Head;
 
-/// Largest response head, and the most that is buffered of a body in each direction.
+/// Largest response head, and the most that is buffered of a body, of an HTTP/2 connection.
 const BUFFER: usize = 64 << 10;
-/// Most header lines of a response.
-const FIELDS: usize = 256;
 /// Flow-control windows of an HTTP/2 stream and connection.
 const WINDOWS: (u32, u32) = (1 << 20, 2 << 20);
 /// Streams that one HTTP/2 connection carries before another is opened, unless the upstream allows fewer.
 const STREAMS: usize = 100;
 
-/// What hyper makes of an attempt.
-pub(super) type Outcome = Result<Response<Incoming>, TrySendError<Request<Outflow>>>;
-
 /// A connection that can carry a request.
 pub(super) enum Wire {
-    H1(H1),
+    H1(Box<H1>),
     H2(Seat),
 }
 
-/// An HTTP/1.1 connection. Dropped while idle it ends gently.
+/// A head that was judged and is ready to leave.
+pub(super) enum Prepared {
+    H1(Words),
+    H2(Box<Request<()>>),
+}
+
+/// An HTTP/1.1 connection: nothing but its socket while idle.
 pub(super) struct H1 {
-    sender: http1::SendRequest<Outflow>,
-    task: AbortHandle,
+    pub(super) stream: Stream<Socket>,
     pub(super) target: Arc<Target>,
     /// When it became idle.
     pub(super) since: Instant,
@@ -59,21 +65,6 @@ pub(super) struct H2 {
 
 /// One request's place on an HTTP/2 connection.
 pub(super) struct Seat(Rc<H2>);
-
-/// Speaks HTTP/1.1 on a fresh socket.
-pub(super) async fn http1(socket: Socket, target: &Arc<Target>) -> Result<H1, Code> {
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(BUFFER)
-        .max_header_size(BUFFER)
-        .max_headers(FIELDS)
-        .handshake(TokioIo::new(socket))
-        .await
-        .map_err(|_| Code::UpstreamUnreachable)?;
-    let task = tokio::task::spawn_local(async move { drop(connection.with_upgrades().await) }).abort_handle();
-    // Not before its task has run once does the connection know that it is at rest.
-    sender.ready().await.map_err(|_| Code::UpstreamUnreachable)?;
-    Ok(H1 { sender, task, target: Arc::clone(target), since: Instant::now() })
-}
 
 /// Speaks HTTP/2 on a fresh socket.
 pub(super) async fn http2(socket: Socket, target: &Arc<Target>) -> Result<Rc<H2>, Code> {
@@ -119,32 +110,30 @@ impl Wire {
         matches!(self, Self::H2(_))
     }
 
-    /// Hands the request to the connection at once; the future is only about the answer.
-    pub(super) fn launch(&mut self, request: Request<Outflow>) -> Pin<Box<dyn Future<Output = Outcome>>> {
+    /// The head as this connection says it, or why it cannot be said.
+    pub(super) fn prepare(&self, head: &Head, shape: Shape) -> Result<Prepared, Code> {
         match self {
-            Self::H1(line) => Box::pin(line.sender.try_send_request(request)),
-            Self::H2(Seat(line)) => Box::pin(line.sender.clone().try_send_request(request)),
+            Self::H1(_) => wording::words(head, shape).map(Prepared::H1),
+            Self::H2(_) if shape.upgrade => Err(Code::UpgradeRefused),
+            Self::H2(_) => outward::request(head, shape).map(|request| Prepared::H2(Box::new(request))),
         }
     }
 }
 
 impl H1 {
-    pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+    /// Speaks HTTP/1.1 on a fresh socket.
+    pub(super) fn new(socket: Socket, target: &Arc<Target>) -> Box<Self> {
+        Box::new(Self { stream: Stream::new(socket), target: Arc::clone(target), since: Instant::now() })
     }
 
-    pub(super) fn is_ready(&self) -> bool {
-        self.sender.is_ready()
+    /// Whether the upstream keeps the connection open and says nothing that nobody asked for. `cx` is woken when that changes.
+    pub(super) fn is_quiet(&mut self, cx: &mut Context<'_>) -> bool {
+        self.stream.ahead().is_empty() && self.stream.poll_fill(cx).is_pending()
     }
 
-    /// Waits until the connection has nothing left of its last exchange.
-    pub(super) async fn ready(&mut self) -> bool {
-        self.sender.ready().await.is_ok()
-    }
-
-    /// Cuts the connection where it stands: whatever was being sent stays incomplete.
-    pub(super) fn cut(self) {
-        self.task.abort();
+    /// Says a request on this connection.
+    pub(super) fn launch(self: Box<Self>, words: Words, flow: Outflow) -> Launched {
+        Launched::H1(Some(Dialogue::new(self, words, flow)))
     }
 }
 
@@ -185,22 +174,16 @@ impl Seat {
     pub(super) fn line(&self) -> &Rc<H2> {
         &self.0
     }
+
+    /// Hands the request to the connection at once; the future is only about the answer.
+    pub(super) fn launch(&self, request: Request<Outflow>) -> Launched {
+        Launched::H2(Box::pin(self.0.sender.clone().try_send_request(request)))
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         self.0.active.set(self.0.active.get().saturating_sub(1));
         self.0.since.set(Instant::now());
-    }
-}
-
-/// Whose fault an exchange's end was.
-pub(super) fn blame(error: &hyper::Error) -> Code {
-    if error.is_user() {
-        Code::Internal
-    } else if error.is_parse() {
-        Code::UpstreamInvalid
-    } else {
-        Code::UpstreamClosed
     }
 }

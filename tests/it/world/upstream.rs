@@ -207,14 +207,18 @@ impl Upstream {
 fn serve(mut socket: TcpStream, shared: &Shared, reporter: &Reporter) {
     let mut read = Vec::new();
     while let Some(head) = read_head(&mut socket, &mut read) {
-        let _over = reporter.begun.send(head.clone());
         let script = shared.script.lock().unwrap().clone();
-        if let Script::Early(bytes) = &script {
+        if let Script::Early(bytes) | Script::Rude(bytes) = &script {
             let _gone = socket.write_all(bytes);
         }
-        if let Script::Rude(bytes) = &script {
+        let is_rude = matches!(script, Script::Rude(_));
+        if is_rude {
+            let _gone = socket.shutdown(Shutdown::Write);
+        }
+        // What it says unasked is on its way before anybody hears of it.
+        let _over = reporter.begun.send(head.clone());
+        if is_rude {
             // Lingers, or the reset would overtake the answer.
-            let _gone = socket.write_all(bytes).and_then(|()| socket.shutdown(Shutdown::Write));
             return while more(&mut socket, &mut read) {};
         }
         let (body, complete) = read_body(&mut socket, &mut read, &head);

@@ -139,7 +139,7 @@ fn an_http2_connection_that_died_in_the_pool_is_replaced() {
     worker(async {
         let (peer, upstreams, seen) = (Peer::new().await, upstreams(), Seen::default());
         let settings = Arc::new(Upstream { protocol: Protocol::Http2, ..peer.settings() });
-        let line = upstreams.line(&settings, 0).await.ok().unwrap();
+        let mut line = upstreams.line(&settings, 0).await.ok().unwrap();
         drop(peer.accept().await);
         line.died().await;
         let departed = Departed::default();

@@ -1,7 +1,9 @@
 //! Upstreams in the test's own hands: raw bytes over real sockets.
 
 mod cap;
+mod dialogue;
 mod framing;
+mod hearing;
 mod http2;
 mod parts;
 mod reset;

@@ -6,7 +6,6 @@ use super::*;
 use crate::proxy::upstream::Provisional;
 use crate::proxy::upstream::line::within;
 use crate::proxy::upstream::outflow::Outflow;
-use crate::proxy::upstream::wire::Outcome;
 
 /// A provisional POST, and the upstream's end of it after the head.
 async fn begun(length: Option<u64>) -> (Provisional, TcpStream, String) {
@@ -205,7 +204,7 @@ fn a_tunnel_opens_when_the_upstream_switches_to_what_was_asked_for() {
             }
             let reply = reply.ok().unwrap();
             assert_eq!(reply.answer.status, 101);
-            let mut tunnel = hyper_util::rt::TokioIo::new(reply.tunnel.unwrap().await.unwrap());
+            let mut tunnel = reply.tunnel.unwrap().io;
             write(&mut tunnel, b"ping!").await;
             assert_eq!(read_until(&mut stream, "!").await, "ping!");
             write(&mut stream, b"pong!").await;
@@ -226,7 +225,7 @@ fn patience_begins_anew_with_every_piece_that_the_upstream_takes() {
                 progress.last.set(tokio::time::Instant::now());
             }
         };
-        let never = Box::pin(std::future::pending::<Outcome>());
+        let never = Box::pin(std::future::pending::<()>());
         let ((), answer) = tokio::join!(slow, within(never, &progress, patience));
         assert!(answer.is_none());
         assert_eq!(start.elapsed().as_secs(), 3 * 9 + 10);

@@ -49,7 +49,7 @@ fn a_request_on_a_connection_that_died_in_the_pool_comes_back_unsent() {
     worker(async {
         let (peer, upstreams) = (Peer::new().await, upstreams());
         let settings = Arc::new(peer.settings());
-        let line = upstreams.line(&settings, 0).await.ok().unwrap();
+        let mut line = upstreams.line(&settings, 0).await.ok().unwrap();
         drop(peer.accept().await);
         line.died().await;
         let departed = Departed::default();
@@ -65,7 +65,7 @@ fn a_connection_that_the_upstream_closed_is_not_handed_out() {
     worker(async {
         let (peer, upstreams) = (Peer::new().await, upstreams());
         let settings = Arc::new(peer.settings());
-        let line = upstreams.line(&settings, 0).await.ok().unwrap();
+        let mut line = upstreams.line(&settings, 0).await.ok().unwrap();
         drop(peer.accept().await);
         line.died().await;
         drop(line);

@@ -4,9 +4,11 @@ use super::*;
 
 const BOUNDS: Bounds = Bounds { head: 1000, fields: 3, target: 100 };
 
+/// What is left behind a head, `None` where it is not complete.
 fn code(text: &str) -> Result<Option<usize>, Code> {
-    let read = Reader::default().read(text.as_bytes(), &BOUNDS);
-    read.map(|complete| complete.map(|complete| complete.end)).map_err(|rejection| rejection.code())
+    let mut ahead = BytesMut::from(text);
+    let taken = Reader::default().take(&mut ahead, &BOUNDS).map_err(|rejection| rejection.code())?;
+    Ok(taken.map(|_| ahead.len()))
 }
 
 #[test]
@@ -18,12 +20,15 @@ fn a_strict_head_passes_and_ends_at_its_empty_line() {
         "POST http://a/ HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n",
         "OPTIONS * HTTP/1.1\r\ncontent-length: 9223372036854775807\r\n\r\n",
     ] {
-        assert_eq!(code(text), Ok(Some(text.len())), "{text}");
+        assert_eq!(code(text), Ok(Some(0)), "{text}");
+        assert_eq!(code(&format!("{text}GET")), Ok(Some(3)), "{text}");
         for cut in 1..text.len() {
             let mut reader = Reader::default();
-            let bytes = text.as_bytes();
-            assert_eq!(reader.read(&bytes[..cut], &BOUNDS), Ok(None), "{text} cut at {cut}");
-            assert_eq!(reader.read(bytes, &BOUNDS).unwrap().unwrap().end, text.len(), "{text} cut at {cut}");
+            let mut ahead = BytesMut::from(&text.as_bytes()[..cut]);
+            assert!(reader.take(&mut ahead, &BOUNDS).unwrap().is_none(), "{text} cut at {cut}");
+            ahead.extend_from_slice(&text.as_bytes()[cut..]);
+            assert!(reader.take(&mut ahead, &BOUNDS).unwrap().is_some(), "{text} cut at {cut}");
+            assert!(ahead.is_empty(), "{text} cut at {cut}");
         }
     }
 }
@@ -69,8 +74,8 @@ fn a_line_that_cannot_become_good_is_not_waited_for() {
     assert_eq!(code("GET / HTTP/1.1\rHost"), Err(Code::BadRequest));
     assert_eq!(code("GET / HTTP/1.1\r"), Ok(None));
     let mut reader = Reader::default();
-    assert_eq!(reader.read(b"GET / HTTP/1.1\r", &BOUNDS), Ok(None));
-    assert!(reader.read(b"GET / HTTP/1.1\rH", &BOUNDS).is_err());
+    assert!(reader.take(&mut BytesMut::from("GET / HTTP/1.1\r"), &BOUNDS).unwrap().is_none());
+    assert!(reader.take(&mut BytesMut::from("GET / HTTP/1.1\rH"), &BOUNDS).is_err());
 }
 
 #[test]
@@ -82,4 +87,30 @@ fn a_refused_head_is_told_by_what_was_legible() {
     assert_eq!(told("\r\nGET /a?b HTTP/9\r\n"), ("GET".to_owned(), "/a?b".to_owned()));
     assert_eq!(told("\x16\x03 /a"), ("-".to_owned(), String::new()));
     assert_eq!(told(&format!("GET /{}", "a".repeat(5000))).1.len(), TOLD_TARGET);
+}
+
+#[test]
+fn a_head_is_cut_where_it_was_written() {
+    let text = "POST /a?b HTTP/1.1\r\nHost: h\r\nX-Y:  z \t\r\nx-Y:\r\n\r\n";
+    let request = Reader::default().take(&mut BytesMut::from(text), &BOUNDS).unwrap().unwrap();
+    assert_eq!((&request.method[..], &request.target[..], request.old), (&b"POST"[..], &b"/a?b"[..], false));
+    let lines: Vec<_> = request.fields.iter().map(|field| (field.name.clone(), field.value.clone())).collect();
+    let expected = [("host", "h"), ("x-y", "z"), ("x-y", "")];
+    assert_eq!(lines, expected.map(|(name, value)| (Bytes::from(name), Bytes::from(value))));
+}
+
+#[test]
+fn a_head_has_its_bound_whether_it_ends_or_not() {
+    let field = |length: usize| format!("GET / HTTP/1.1\r\nX: {}", "v".repeat(length));
+    assert_eq!(code(&format!("{}\r\n\r\n", field(8000))), Ok(Some(0)));
+    assert_eq!(code(&format!("{}\r\n\r\n", field(8200))), Err(Code::HeadTooLarge));
+    assert_eq!(code(&field(8200)), Err(Code::HeadTooLarge));
+    assert_eq!(code(&format!("GET /{}", "a".repeat(8200))), Err(Code::TargetTooLong));
+}
+
+#[test]
+fn bytes_before_an_upgrade_is_granted_are_refused() {
+    let ask = "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+    assert_eq!(code(ask), Ok(Some(0)));
+    assert_eq!(code(&format!("{ask}\u{1}")), Err(Code::UpgradeRefused));
 }

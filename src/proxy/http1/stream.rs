@@ -1,0 +1,175 @@
+//! A byte stream with what was read ahead of its reader and what waits to be written. At rest it owns no buffer.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_write_buf;
+
+/// Most bytes of one read.
+const READ: usize = 64 << 10;
+
+/// Data up to this size is copied behind what leads it: one plain write is cheaper than a gathered one.
+const SMALL: usize = 4 << 10;
+
+thread_local! {
+    /// Where every read of this worker lands before it is copied into a buffer of its own size.
+    static SPACE: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
+}
+
+/// A connection's bytes in both directions.
+pub(in crate::proxy) struct Stream<I> {
+    io: I,
+    ahead: BytesMut,
+    out: Out,
+}
+
+/// What waits to be written, in this order.
+#[derive(Default)]
+struct Out {
+    lead: BytesMut,
+    data: Bytes,
+    tail: &'static [u8],
+    /// Something was written that the connection may still hold back: TLS keeps records that the socket did not take.
+    held_back: bool,
+}
+
+impl Out {
+    fn is_empty(&self) -> bool {
+        !self.lead.has_remaining() && !self.data.has_remaining() && self.tail.is_empty()
+    }
+}
+
+impl<I> Stream<I> {
+    /// Nothing read, nothing to write.
+    pub(in crate::proxy) fn new(io: I) -> Self {
+        Self { io, ahead: BytesMut::new(), out: Out::default() }
+    }
+
+    /// The connection itself.
+    pub(in crate::proxy) fn io(&mut self) -> &mut I {
+        &mut self.io
+    }
+
+    /// What was read and not taken.
+    pub(in crate::proxy) fn ahead(&mut self) -> &mut BytesMut {
+        &mut self.ahead
+    }
+
+    /// The connection, and what was read ahead: to be taken over.
+    pub(in crate::proxy) fn into_parts(self) -> (I, Bytes) {
+        (self.io, self.ahead.freeze())
+    }
+
+    /// Whether nothing waits to be written, here or in the connection.
+    pub(in crate::proxy) fn is_written(&self) -> bool {
+        self.out.is_empty() && !self.out.held_back
+    }
+
+    /// Whether a little more fits into the write that is being gathered.
+    pub(in crate::proxy) fn has_room(&self) -> bool {
+        self.out.data.is_empty() && self.out.tail.is_empty() && self.out.lead.len() < SMALL
+    }
+
+    /// The buffer for what is written first. Whoever fills it has seen [`Stream::poll_written`] succeed, so that nothing is behind it yet.
+    pub(in crate::proxy) fn lead(&mut self) -> &mut BytesMut {
+        &mut self.out.lead
+    }
+
+    /// Adds `data` and `tail` behind the lead.
+    pub(in crate::proxy) fn put(&mut self, data: Bytes, tail: &'static [u8]) {
+        if data.len() <= SMALL {
+            self.out.lead.extend_from_slice(&data);
+            self.out.lead.extend_from_slice(tail);
+        } else {
+            (self.out.data, self.out.tail) = (data, tail);
+        }
+    }
+}
+
+impl<I: AsyncRead + Unpin> Stream<I> {
+    /// Reads what is there; 0 at the end of the stream.
+    pub(in crate::proxy) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        SPACE.with_borrow_mut(|space| {
+            let mut space = ReadBuf::new(space);
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut space))?;
+            self.ahead.extend_from_slice(space.filled());
+            Poll::Ready(Ok(space.filled().len()))
+        })
+    }
+}
+
+impl<I: AsyncWrite + Unpin> Stream<I> {
+    /// Writes everything that waits.
+    pub(in crate::proxy) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_written() {
+            return Poll::Ready(Ok(()));
+        }
+        while !self.out.is_empty() {
+            let Out { lead, data, tail, .. } = &mut self.out;
+            let written = if data.has_remaining() || !tail.is_empty() {
+                let mut all = lead.chain(data.chain(tail));
+                ready!(poll_write_buf(Pin::new(&mut self.io), cx, &mut all))?
+            } else {
+                // A plain write costs less than one of a list of one.
+                let written = ready!(Pin::new(&mut self.io).poll_write(cx, lead))?;
+                lead.advance(written);
+                written
+            };
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.out.held_back = true;
+        }
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.out = Out::default();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Says that nothing more will be written.
+    pub(in crate::proxy) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Takes everything, and gives it on only at the `left`-th flush.
+    struct Reluctant {
+        left: usize,
+    }
+
+    impl AsyncWrite for Reluctant {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.left = self.left.saturating_sub(1);
+            if self.left == 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn what_the_connection_holds_back_is_not_written() {
+        let mut stream = Stream::new(Reluctant { left: 3 });
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(stream.is_written());
+        stream.put(Bytes::from_static(b"ab"), b"\r\n");
+        for _ in 0..2 {
+            assert!(stream.poll_written(&mut cx).is_pending() && !stream.is_written());
+        }
+        assert!(stream.poll_written(&mut cx).is_ready() && stream.is_written());
+    }
+}
