@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::declared::parts::KeyForm;
 use super::key::Key;
 use super::key_use::key_bytes;
@@ -39,6 +41,9 @@ pub(crate) struct Prepared {
     pub(in crate::sig) bytes: Option<Secret>,
     pub(in crate::sig) public: Option<PublicKey>,
 }
+
+/// The keys to try; nearly always one.
+pub(in crate::sig) type Candidates = SmallVec<[Arc<Prepared>; 1]>;
 
 /// A ring made ready for one scheme.
 pub struct PreparedRing {
@@ -155,14 +160,14 @@ impl PreparedRing {
         id: Option<&[u8]>,
         now: Moment,
         most: usize,
-    ) -> Result<Vec<Arc<Prepared>>, Rejection> {
+    ) -> Result<Candidates, Rejection> {
         if self.ring.usable(now).next().is_none() {
             return Err(Rejection::from(Code::KeyringEmpty).because(format!("keyring {}", self.ring.name())));
         }
         if let Some(id) = id {
             let known = std::str::from_utf8(id).ok().and_then(|id| self.ring.place(id));
             let ready = known.and_then(|place| self.usable_at(place, now));
-            return Ok(vec![ready.unwrap_or_else(|| self.nobody())]);
+            return Ok(smallvec![ready.unwrap_or_else(|| self.nobody())]);
         }
         let places = (0..self.ring.keys().len()).rev();
         Ok(places.filter_map(|place| self.usable_at(place, now)).take(most).collect())

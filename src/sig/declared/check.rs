@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::smallvec;
 use subtle::ConstantTimeEq;
 
 use super::analysis::is_late;
@@ -18,8 +19,8 @@ use crate::sig::json::Json;
 use crate::sig::key::Key;
 use crate::sig::mac::{Algorithm, Mac};
 use crate::sig::message::Head;
-use crate::sig::permit::Permit;
-use crate::sig::ring::{Dummy, Prepared, PreparedRing, Primitive};
+use crate::sig::permit::{Macs, Permit};
+use crate::sig::ring::{Candidates, Dummy, PreparedRing, Primitive};
 use crate::sig::time::Moment;
 
 /// Evidence was read and found well-formed and fresh; whether it is true shows at [`Check::close`].
@@ -44,11 +45,15 @@ struct Kept {
     public_url: Option<String>,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one lives for each request, within a check that the shell keeps in a box"
+)]
 enum Stage {
     /// MACs under way.
     Fed(lanes::Lanes),
     /// The head was signed, and the signature holds.
-    Held(Arc<Key>, Vec<Bytes>),
+    Held(Arc<Key>, Macs),
     /// Everything happens at the end.
     Waiting,
 }
@@ -171,11 +176,11 @@ impl Check {
         Ok(Stage::Fed(lanes))
     }
 
-    fn keys(&self) -> Result<Vec<Arc<Prepared>>, Rejection> {
+    fn keys(&self) -> Result<Candidates, Rejection> {
         let most = self.macs.checked_div(self.scheme.contents.len()).unwrap_or(1).max(1);
         match &self.ring {
             Some(ring) => ring.candidates(self.claims.key_id.as_deref(), self.now, most),
-            None => Ok(vec![Dummy::new(&self.scheme.parts.key_use()).prepared()]),
+            None => Ok(smallvec![Dummy::new(&self.scheme.parts.key_use()).prepared()]),
         }
     }
 
@@ -186,7 +191,7 @@ impl Check {
     }
 
     /// Under [`Need::Whole`]: the evidence in the body, and every MAC, at once.
-    fn judge_whole(&mut self, seen: Seen<'_>) -> Result<(Arc<Key>, Vec<Bytes>), Rejection> {
+    fn judge_whole(&mut self, seen: Seen<'_>) -> Result<(Arc<Key>, Macs), Rejection> {
         let scope = self.scope(seen).ok_or(Code::SignatureInvalid)?;
         let claims = claims::read(scope, self.now, true)?;
         self.claims = claims;
@@ -225,7 +230,7 @@ impl Check {
         })
     }
 
-    fn permit(self, key: Arc<Key>, macs: Vec<Bytes>, payload: Option<Bytes>) -> Permit {
+    fn permit(self, key: Arc<Key>, macs: Macs, payload: Option<Bytes>) -> Permit {
         let stamp = self.claims.stamp.filter(|_| self.scheme.stamp_covered);
         let field = self.scheme.parts.timestamp.as_ref();
         // The digest of a token is the same for every request: it names none.
@@ -236,7 +241,7 @@ impl Check {
             stamp,
             fresh_until: stamp.zip(field).map(|(stamp, field)| field.bounds.end(stamp, field.format)),
             nonce: self.claims.nonce.filter(|_| self.scheme.nonce_covered),
-            macs: if names { macs } else { Vec::new() },
+            macs: if names { macs } else { Macs::new() },
             sets: Vec::new(),
             payload,
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::parts::{Declared, SignatureField};
 use super::scope::{Scope, Seen, Twice, split};
@@ -32,8 +33,14 @@ pub(in crate::sig) struct Claims {
     pub(in crate::sig) stamp: Option<Moment>,
     pub(in crate::sig) nonce: Option<Bytes>,
     pub(in crate::sig) key_id: Option<Bytes>,
-    pub(in crate::sig) candidates: Vec<Candidate>,
+    pub(in crate::sig) candidates: Candidates,
 }
+
+/// Nearly always one.
+type Candidates = SmallVec<[Candidate; 1]>;
+
+/// The texts at a signature's place; nearly always one.
+type Texts = SmallVec<[Bytes; 1]>;
 
 /// Reads what sits in the head (`in_body` false) or in the body (true), beside what `scope` knows already.
 /// Presence first (an empty value is no evidence), then the stamp and its time, then the spelling of the signature: that order is what services that check by
@@ -68,9 +75,9 @@ fn read_fields(scope: Scope<'_>, in_body: bool, now: Moment, mut claims: Claims)
         (Source::Param(_), Some(list)) => list.source.in_body() == in_body,
         _ => source.in_body() == in_body,
     };
-    let fields: Vec<_> = parts.signatures.iter().filter(|field| here(&field.source)).collect();
-    let texts = fields.iter().map(|field| signature_texts(scope, field)).collect::<Result<Vec<_>, _>>()?;
-    if !fields.is_empty() && texts.iter().flatten().all(Bytes::is_empty) {
+    let fields = || parts.signatures.iter().filter(|field| here(&field.source));
+    let texts = fields().map(|field| signature_texts(scope, field)).collect::<Result<SmallVec<[_; 1]>, _>>()?;
+    if !texts.is_empty() && texts.iter().flatten().all(Bytes::is_empty) {
         return Err(missing());
     }
     let stamp_field = parts.timestamp.as_ref().filter(|field| here(&field.source));
@@ -92,17 +99,17 @@ fn read_fields(scope: Scope<'_>, in_body: bool, now: Moment, mut claims: Claims)
     if let (Some(field), Some(stamp)) = (stamp_field, claims.stamp) {
         field.bounds.judge(stamp, field.format, now)?;
     }
-    for (field, found) in fields.iter().zip(&texts) {
+    for (field, found) in fields().zip(&texts) {
         decode(scope.scheme, field, found, &mut claims.candidates)?;
     }
-    if !fields.is_empty() && claims.candidates.is_empty() {
+    if !texts.is_empty() && claims.candidates.is_empty() {
         return Err(malformed());
     }
     Ok(claims)
 }
 
 /// The texts at a signature's place: one, or all where the scheme allows several.
-fn signature_texts(scope: Scope<'_>, field: &SignatureField) -> Result<Vec<Bytes>, Rejection> {
+fn signature_texts(scope: Scope<'_>, field: &SignatureField) -> Result<Texts, Rejection> {
     if field.list.is_some() || scope.scheme.is_repeated(&field.source) {
         let found = scope.all(&field.source).into_iter().map(|text| Bytes::copy_from_slice(&text));
         return found.map(bounded).collect();
@@ -114,13 +121,13 @@ fn decode(
     scheme: &Declared,
     field: &SignatureField,
     texts: &[Bytes],
-    candidates: &mut Vec<Candidate>,
+    candidates: &mut Candidates,
 ) -> Result<(), Rejection> {
     let several = field.list.is_some() || scheme.is_repeated(&field.source);
     let separator = field.list.as_deref();
-    let members = texts.iter().flat_map(|text| match separator {
-        Some(separator) => split(text, separator).collect::<Vec<_>>(),
-        None => vec![text.as_ref()],
+    let members = texts.iter().flat_map(|text| {
+        let alone = separator.is_none().then_some(text.as_ref());
+        alone.into_iter().chain(separator.into_iter().flat_map(|separator| split(text, separator)))
     });
     for (place, member) in members.enumerate() {
         if place >= MOST {

@@ -132,7 +132,7 @@ impl Check {
             stamp: reading.stamp,
             fresh_until: reading.fresh_until,
             nonce: reading.nonce,
-            macs,
+            macs: macs.into(),
             sets: reading.sets,
             payload: None,
         })
@@ -143,9 +143,10 @@ impl Check {
         self.readings.truncate(super::MOST);
         let most = self.macs.checked_div(self.readings.len()).unwrap_or(1).max(1);
         for (place, reading) in self.readings.iter().enumerate() {
-            let keys = match ring {
-                Some(ring) => ring.candidates(reading.key_id.as_deref(), self.now, most)?,
-                None => vec![Dummy::new(&self.facts.key_use).prepared()],
+            let keys = if let Some(ring) = ring {
+                ring.candidates(reading.key_id.as_deref(), self.now, most)?
+            } else {
+                smallvec::smallvec![Dummy::new(&self.facts.key_use).prepared()]
             };
             let lane =
                 |key: Arc<Prepared>| Lane { reading: place, fresh: signing_mac(&self.facts, &key, reading), key };
