@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::parts::{Declared, SignatureField};
 use super::scope::{Scope, Seen, Twice, split};
 use crate::reject::{Code, Rejection};
+use crate::sig::encoding::Tag;
 use crate::sig::params::Params;
 use crate::sig::template::Source;
 use crate::sig::time::Moment;
@@ -21,7 +22,7 @@ const MOST: usize = 16;
 /// A decoded signature of the right length, and the one key that may have made it.
 #[derive(Clone, Debug)]
 pub(in crate::sig) struct Candidate {
-    pub(in crate::sig) mac: Vec<u8>,
+    pub(in crate::sig) mac: Tag,
     pub(in crate::sig) key: Option<Arc<str>>,
 }
 
@@ -136,8 +137,8 @@ fn decode(
         let member = if field.trim { member.trim_ascii() } else { member };
         let text = member.strip_prefix(field.prefix.as_ref());
         let decoded = text.and_then(|text| match field.encoding {
-            Some(encoding) => encoding.decode(text, field.any_case),
-            None => Some(text.to_vec()),
+            Some(encoding) => encoding.decode_tag(text, field.any_case),
+            None => Some(Tag::from_slice(text)),
         });
         match decoded.and_then(|signature| scheme.parts.primitive.claim(signature)) {
             Some(mac) => candidates.push(Candidate { mac, key: field.key.clone() }),
