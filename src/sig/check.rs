@@ -38,6 +38,7 @@ pub struct Check {
     inner: Inner,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one lives for each request, and the shell keeps it in a box")]
 enum Inner {
     Declared(declared::check::Check),
     Native(native::check::Check),

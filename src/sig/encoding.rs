@@ -6,8 +6,8 @@ use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, 
 
 use super::form;
 
-/// A decoded signature; that of every hash function fits without an allocation.
-pub(in crate::sig) type Tag = SmallVec<[u8; 64]>;
+/// A decoded signature; up to the size of SHA-256 it costs no allocation.
+pub(in crate::sig) type Tag = SmallVec<[u8; 32]>;
 
 /// How bytes are written as text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -17,7 +17,6 @@ pub struct Signing {
     inner: Inner,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one lives for each signature, on the stack of who signs")]
 enum Inner {
     Declared(declared::signing::Signing),
     Native(native::signing::Signing),

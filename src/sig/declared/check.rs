@@ -45,10 +45,6 @@ struct Kept {
     public_url: Option<String>,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one lives for each request, within a check that the shell keeps in a box"
-)]
 enum Stage {
     /// MACs under way.
     Fed(lanes::Lanes),

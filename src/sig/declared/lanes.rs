@@ -18,9 +18,10 @@ use crate::sig::ring::Prepared;
 /// A key and the raw MAC it makes.
 type Tried = (Arc<Prepared>, Vec<u8>);
 
-/// MACs under way: nearly always one key and one message, which cost no allocation.
+/// MACs under way: nearly always one key and one message.
 pub(in crate::sig) struct Lanes {
-    lanes: SmallVec<[Lane; 1]>,
+    /// A lane is large: moved about within a check it would cost more than its place on the heap.
+    lanes: Vec<Lane>,
     /// What follows the body, per message.
     tails: SmallVec<[Vec<Tail>; 1]>,
 }
@@ -44,7 +45,7 @@ impl Lanes {
     /// Feeds everything before the body and keeps what comes after it. With the whole body at hand nothing is left over.
     pub(in crate::sig) fn open(scope: Scope<'_>, keys: &[Arc<Prepared>]) -> Result<Self, Rejection> {
         let contents = &scope.scheme.contents;
-        let mut all = Self { lanes: SmallVec::new(), tails: SmallVec::new() };
+        let mut all = Self { lanes: Vec::with_capacity(keys.len()), tails: SmallVec::new() };
         for (content, steps) in contents.iter().enumerate() {
             let lane =
                 |key: &Arc<Prepared>| Lane { key: Arc::clone(key), content, mac: key.mac.clone(), takes_body: false };
