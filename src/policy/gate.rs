@@ -56,6 +56,7 @@ pub struct Gate {
     carriers: Vec<Bytes>,
     sets: Vec<Bytes>,
     challenge: Bytes,
+    window: Option<(Duration, Duration)>,
 }
 
 struct Door {
@@ -74,8 +75,8 @@ impl Gate {
             carriers.extend(scheme.facts().carrier_headers.iter().cloned());
             sets.extend(scheme.facts().sets.iter().cloned());
         });
-        let challenge = challenge(schemes());
-        Self { protected: unique(protected), carriers: unique(carriers), sets: unique(sets), challenge, doors }
+        let (challenge, window) = (challenge(schemes()), window(schemes()));
+        Self { protected: unique(protected), carriers: unique(carriers), sets: unique(sets), challenge, window, doors }
     }
 
     /// Reads the evidence and refuses cheaply: form, time; before any body byte. An unknown key id is not refused here.
@@ -159,10 +160,7 @@ impl Gate {
 
     /// The largest `past` and `future` of the alternatives; `None` where one covers no timestamp.
     pub fn window(&self) -> Option<(Duration, Duration)> {
-        let windows =
-            self.doors.iter().map(|door| door.scheme.facts().window.filter(|_| door.scheme.facts().covers.timestamp));
-        let windows = windows.collect::<Option<Vec<_>>>()?;
-        windows.into_iter().reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))
+        self.window
     }
 
     /// How many MACs it takes to try everything that may match: keys × messages where the request need not name its key.
@@ -222,6 +220,12 @@ fn doors(alternative: Alternative) -> Vec<Door> {
     };
     let door = |scheme: Arc<Scheme>| Door { keys: Ready::new(&scheme, &keys), scheme };
     members.into_iter().map(door).collect()
+}
+
+fn window<'a>(schemes: impl Iterator<Item = &'a Arc<Scheme>>) -> Option<(Duration, Duration)> {
+    let windows = schemes.map(|scheme| scheme.facts().window.filter(|_| scheme.facts().covers.timestamp));
+    let windows = windows.collect::<Option<Vec<_>>>()?;
+    windows.into_iter().reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))
 }
 
 fn unique(mut names: Vec<Bytes>) -> Vec<Bytes> {

@@ -4,6 +4,7 @@ mod path;
 mod pattern;
 mod table;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -96,16 +97,17 @@ impl Routes {
     /// The most specific route for host, path and method on this listener. The path is matched as received; one that could lead
     /// elsewhere when an upstream normalises it is refused.
     pub fn find(&self, head: &Head, listener: &str) -> Result<Matched, Rejection> {
-        let normal = path::check(head.path())?;
+        let path = head.path();
+        let normal = path::check(path)?;
         let host = host_of(&head.authority);
-        let entry = self.search(&host, head.path(), &head.method, listener)?;
+        let entry = self.search(&host, path, &head.method, listener)?;
         if let Some(normal) = normal {
             let other = self.search(&host, &normal, &head.method, listener);
             if !other.is_ok_and(|other| Arc::ptr_eq(&other.route, &entry.route)) {
                 return Err(Code::PathAmbiguous.into());
             }
         }
-        let (captures, rest) = entry.rule.path.captures(&head.target.slice(..head.path().len()));
+        let (captures, rest) = entry.rule.path.captures(&head.target.slice(..path.len()));
         Ok(Matched { route: Arc::clone(&entry.route), captures, rest })
     }
 
@@ -154,14 +156,20 @@ impl Routes {
 }
 
 /// The authority's host, lower-case, without port and final dot.
-fn host_of(authority: &[u8]) -> String {
-    let text = String::from_utf8_lossy(authority).to_ascii_lowercase();
+fn host_of(authority: &[u8]) -> Cow<'_, str> {
+    match String::from_utf8_lossy(authority) {
+        Cow::Borrowed(text) if !text.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Borrowed(bare(text)),
+        text => Cow::Owned(bare(&text.to_ascii_lowercase()).to_owned()),
+    }
+}
+
+fn bare(text: &str) -> &str {
     let host = match text.rfind(']') {
         Some(end) => text.get(..=end),
         None => text.split(':').next(),
     };
     let host = host.unwrap_or_default();
-    host.strip_suffix('.').unwrap_or(host).to_owned()
+    host.strip_suffix('.').unwrap_or(host)
 }
 
 #[cfg(test)]

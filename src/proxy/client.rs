@@ -7,6 +7,8 @@ use bytes::Bytes;
 use super::exchange::Connection;
 use crate::sig::message::{Fields, Head};
 
+const FOR: &str = "x-forwarded-for";
+
 /// Whether the listener trusts this peer's word about the client before it.
 pub fn is_trusted(connection: &Connection) -> bool {
     let listed = |peer: IpAddr| connection.listener.trusted.iter().any(|net| net.contains(&peer.to_canonical()));
@@ -17,9 +19,13 @@ pub fn is_trusted(connection: &Connection) -> bool {
 /// An entry that is not an address ends the search at the proxy that passed it on.
 pub fn address(connection: &Connection, fields: &Fields) -> Option<IpAddr> {
     let mut client = connection.peer.map(|peer| peer.to_canonical())?;
-    let chain: Vec<&[u8]> = fields.all("x-forwarded-for").flat_map(|line| line.split(|byte| *byte == b',')).collect();
+    let listed = |client: &IpAddr| connection.listener.trusted.iter().any(|net| net.contains(client));
+    if !listed(&client) {
+        return Some(client);
+    }
+    let chain: Vec<&[u8]> = fields.all(FOR).flat_map(|line| line.split(|byte| *byte == b',')).collect();
     for entry in chain.iter().rev() {
-        if !connection.listener.trusted.iter().any(|net| net.contains(&client)) {
+        if !listed(&client) {
             break;
         }
         match std::str::from_utf8(entry).ok().and_then(|text| text.trim().parse::<IpAddr>().ok()) {
@@ -30,21 +36,16 @@ pub fn address(connection: &Connection, fields: &Fields) -> Option<IpAddr> {
     Some(client)
 }
 
-/// Tells the upstream where the request came from. What an untrusted peer says about that is replaced, not extended.
-pub fn forwarded(head: &mut Head, connection: &Connection) {
-    let trusted = is_trusted(connection);
-    if !trusted {
-        let claims = |name: &[u8]| name.starts_with(b"x-forwarded-") || name == b"forwarded" || name == b"x-real-ip";
-        head.fields.retain(|field| !claims(&field.name));
-    }
-    if let Some(peer) = connection.peer {
-        let mut chain = Vec::new();
-        for line in head.fields.all("x-forwarded-for") {
-            chain.extend_from_slice(line);
-            chain.extend_from_slice(b", ");
-        }
-        chain.extend_from_slice(peer.to_canonical().to_string().as_bytes());
-        head.fields.set("x-forwarded-for", chain);
+/// Whether this header (lower-case) says where a request came from: believed of a trusted peer only.
+pub fn is_hearsay(name: &[u8]) -> bool {
+    name.starts_with(b"x-forwarded-") || name == b"forwarded" || name == b"x-real-ip"
+}
+
+/// Tells the upstream where the request came from. What a peer says that is not `trusted` was removed before: it is replaced, not extended.
+pub fn forwarded(head: &mut Head, connection: &Connection, trusted: bool) {
+    if let Some(peer) = &connection.shown {
+        let chain = if trusted && head.fields.contains(FOR) { chained(&head.fields, peer) } else { peer.clone() };
+        head.fields.set(FOR, chain);
     }
     if !head.fields.contains("x-forwarded-proto") {
         head.fields.append("x-forwarded-proto", if head.secure { "https" } else { "http" });
@@ -52,6 +53,16 @@ pub fn forwarded(head: &mut Head, connection: &Connection) {
     if !head.fields.contains("x-forwarded-host") {
         head.fields.append("x-forwarded-host", head.authority.clone());
     }
+}
+
+fn chained(fields: &Fields, peer: &Bytes) -> Bytes {
+    let mut chain = Vec::new();
+    for line in fields.all(FOR) {
+        chain.extend_from_slice(line);
+        chain.extend_from_slice(b", ");
+    }
+    chain.extend_from_slice(peer);
+    chain.into()
 }
 
 /// `Via` as RFC 9110 §7.6.3 wants it from a gateway, added behind what is there.

@@ -38,6 +38,8 @@ pub struct Connection {
     pub listener: Arc<Listener>,
     /// The peer's address; `None` on a unix socket.
     pub peer: Option<IpAddr>,
+    /// The peer's address as it is forwarded; `None` on a unix socket.
+    pub shown: Option<Bytes>,
     /// The peer's port; 0 on a unix socket.
     pub port: u16,
     /// SNI of the handshake, lower-case.

@@ -16,7 +16,7 @@ use crate::policy::route::{Edits, Guard, Rewrite, RewritePart, Route};
 use crate::policy::routes::Matched;
 use crate::policy::upstream::{Host, Upstream};
 use crate::reject::{Blame, Code, Rejection};
-use crate::sig::message::Head;
+use crate::sig::message::{Field, Head};
 use crate::sig::signing::Signing;
 use crate::sig::{Need, Site};
 
@@ -42,7 +42,7 @@ pub async fn send(
     let upstream = visit.upstream(&entered.matched.route)?;
     compose(visit, entered, admission, &mut exchange);
     if body.excess.is_some() {
-        return super::stream::overflow(visit, entered, admission, (exchange, body)).await;
+        return Box::pin(super::stream::overflow(visit, entered, admission, (exchange, body))).await;
     }
     let upgrade = exchange.upgrade.take();
     let mut outgoing = Outgoing { head: exchange.head, body: body.held, upgrade: upgrade.is_some() };
@@ -56,7 +56,9 @@ pub async fn send(
         } else {
             upstreams.line(&upstream, retries).await?
         };
-        seal(visit, entered, &mut outgoing, plain.as_ref()).await?;
+        if entered.matched.route.seal.is_some() {
+            Box::pin(seal(visit, entered, &mut outgoing, plain.as_ref())).await?;
+        }
         let sent = entered.matched.route.answers.gate.is_some().then(|| outgoing.head.clone());
         let asked = Instant::now();
         match line.send(admission, outgoing, patience(&entered.matched.route), &visit.departed).await {
@@ -73,7 +75,10 @@ pub async fn send(
         attempts = attempts.saturating_add(1);
     };
     let answer = finish((visit, entered), reply, upgrade, admission)?;
-    answer::verify((visit, entered), sent.as_ref(), answer).await
+    match sent {
+        None => Ok(answer),
+        Some(_) => Box::pin(answer::verify((visit, entered), sent.as_ref(), answer)).await,
+    }
 }
 
 /// How long the upstream may take on this route.
@@ -106,15 +111,20 @@ pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange
         Guard::Verify(gate) if route.identity.strip_signature => gate.carriers(),
         Guard::Verify(_) | Guard::Public | Guard::Restricted => &[],
     };
-    head.fields.retain(|field| !guard::is_identity(route, &field.name) && !carriers.contains(&field.name));
-    // Answered here: the body is complete before the upstream sees the head, or streams without a further question.
-    head.fields.remove("expect");
-    head.fields.remove(super::hop::PROXY_CREDENTIALS);
-    client::forwarded(head, &exchange.connection);
-    client::via(&mut head.fields, exchange.http2);
     // Where it is the client's nonce, what was verified is what is forwarded.
-    if !guard::is_covered(route, request_id::HEADER.as_bytes()) {
-        head.fields.set(request_id::HEADER, Bytes::copy_from_slice(visit.request_id().as_bytes()));
+    let renamed = !guard::is_covered(route, request_id::HEADER.as_bytes());
+    let trusted = client::is_trusted(&exchange.connection);
+    head.fields.retain(|Field { name, .. }| {
+        !(is_answered_here(name)
+            || !trusted && client::is_hearsay(name)
+            || renamed && name == request_id::HEADER
+            || guard::is_identity(route, name)
+            || carriers.contains(name))
+    });
+    client::forwarded(head, &exchange.connection, trusted);
+    client::via(&mut head.fields, exchange.http2);
+    if renamed {
+        head.fields.append(request_id::HEADER, visit.request_id().clone());
     }
     // Or the upstream would not send the signature there (RFC 9110 §6.5.1).
     if route.answers.takes_trailers() && !guard::is_covered(route, b"te") {
@@ -128,6 +138,11 @@ pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange
     if let Some(upstream) = visit.generation.policy.upstreams.get(route.upstream) {
         address(head, &entered.matched, upstream);
     }
+}
+
+/// The body is complete before the upstream sees the head, or streams without a further question; credentials for a proxy are for this one.
+fn is_answered_here(name: &[u8]) -> bool {
+    name == b"expect" || name == super::hop::PROXY_CREDENTIALS.as_bytes()
 }
 
 /// Applies header edits: removals first.

@@ -5,21 +5,6 @@ use bytes::Bytes;
 use crate::reject::{Code, Rejection};
 use crate::sig::message::{Field, Fields};
 
-/// Fields that never travel further than one hop, whether `Connection` names them or not (for proxy credentials: RFC 2616 §13.5.1).
-const HOP: [&str; 11] = [
-    "connection",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authentication-info",
-    PROXY_CREDENTIALS,
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
 /// What a client shows to a proxy and not to the origin (RFC 9110 §11.7.2).
 pub const PROXY_CREDENTIALS: &str = "proxy-authorization";
 
@@ -111,11 +96,29 @@ pub fn announced(fields: &Fields) -> Vec<Bytes> {
 
 /// Removes from a response's trailers what must not be there: framing, identity, credentials, routing.
 pub fn strip_trailers(trailers: &mut Fields) {
-    trailers.retain(|field| !is_one_of(&HOP, field) && !is_one_of(&NOT_IN_TRAILERS, field) && !essential(&field.name));
+    trailers.retain(|field| !is_hop(&field.name) && !is_one_of(&NOT_IN_TRAILERS, field) && !essential(&field.name));
+}
+
+/// Whether a field never travels further than one hop, whether `Connection` names it or not (for proxy credentials: RFC 2616 §13.5.1).
+fn is_hop(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"connection"
+            | b"http2-settings"
+            | b"keep-alive"
+            | b"proxy-authenticate"
+            | b"proxy-authentication-info"
+            | b"proxy-authorization"
+            | b"proxy-connection"
+            | b"te"
+            | b"trailer"
+            | b"transfer-encoding"
+            | b"upgrade"
+    )
 }
 
 fn strip(fields: &mut Fields, nominated: &[Bytes]) {
-    fields.retain(|field| !is_one_of(&HOP, field) && !nominated.contains(&field.name));
+    fields.retain(|field| !is_hop(&field.name) && !nominated.contains(&field.name));
 }
 
 fn is_one_of(names: &[&str], field: &Field) -> bool {

@@ -2,7 +2,10 @@
 //!
 //! **Invariant:** nothing of a held request, not even a connection, reaches an upstream before `close` and the claim.
 
+use std::pin::pin;
 use std::rc::Rc;
+
+use tokio::time::timeout_at;
 
 use super::answer::{self, Asked};
 use super::exchange::{Answer, Exchange};
@@ -26,11 +29,12 @@ pub async fn serve(exchange: Exchange, worker: &Rc<Worker>) -> Answer {
 }
 
 async fn within_deadline(visit: &mut Visit, entered: Entered, exchange: Exchange) -> Result<Answer, Rejection> {
-    match entered.matched.route.limits.total {
-        None => travel(visit, entered, exchange).await,
-        Some(total) => tokio::time::timeout(total, travel(visit, entered, exchange))
-            .await
-            .unwrap_or_else(|_| Err(Code::TotalTimeout.into())),
+    let deadline = visit.deadline(entered.matched.route.limits.total);
+    // One place for both ways: the future is most of what a request occupies.
+    let journey = pin!(travel(visit, entered, exchange));
+    match deadline {
+        None => journey.await,
+        Some(deadline) => timeout_at(deadline, journey).await.unwrap_or_else(|_| Err(Code::TotalTimeout.into())),
     }
 }
 
@@ -54,8 +58,8 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
         Err(rejection) => return Err(body::let_finish(&mut exchange, rejection).await),
     };
     if route.body == BodyMode::Stream && !exchange.body.is_end() {
-        let reply = stream::travel(visit, &entered, opened, exchange).await?;
-        return answer::seal((visit, &entered), asked, reply).await;
+        let reply = Box::pin(stream::travel(visit, &entered, opened, exchange)).await?;
+        return sealed((visit, &entered), asked, reply).await;
     }
     let body = visit.receive(&entered, &mut opened, &mut exchange).await?;
     let admission = visit.close(route, opened, &body)?;
@@ -66,5 +70,13 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
 
     let mut reply = forward::send(visit, &entered, &admission, forward::Parcel { exchange, body }).await?;
     answer::settle(claim, &mut reply);
-    answer::seal((visit, &entered), asked, reply).await
+    sealed((visit, &entered), asked, reply).await
+}
+
+/// An answer that nobody signs costs no room for its signature.
+async fn sealed(place: (&Visit, &Entered), asked: Option<Asked>, reply: Answer) -> Result<Answer, Rejection> {
+    match asked {
+        None => Ok(reply),
+        Some(_) => Box::pin(answer::seal(place, asked, reply)).await,
+    }
 }

@@ -4,11 +4,10 @@
 //! 1 to 128 visible ASCII characters; from anybody else it is replaced, since an id that a stranger chooses can be made to collide.
 
 use std::cell::Cell;
-use std::fmt::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 
 /// The header that carries it.
 pub const HEADER: &str = "x-request-id";
@@ -29,13 +28,15 @@ impl Ids {
     }
 
     /// The next id: 32 hexadecimal digits.
-    pub fn next(&self) -> Arc<str> {
+    pub fn next(&self) -> Bytes {
         let number = self.next.get();
         self.next.set(number.wrapping_add(1));
-        let mut text = String::with_capacity(32);
-        let written = write!(text, "{:016x}{number:016x}", self.worker);
-        debug_assert!(written.is_ok(), "a String takes every write");
-        text.into()
+        let mut text = [0; 32];
+        let (front, back) = text.split_at_mut(16);
+        HEXLOWER.encode_mut(&self.worker.to_be_bytes(), front);
+        HEXLOWER.encode_mut(&number.to_be_bytes(), back);
+        // Told, forwarded and answered: made once and shared.
+        Bytes::from_owner(text)
     }
 }
 
@@ -46,17 +47,16 @@ impl Default for Ids {
 }
 
 /// A peer's id, if it is one that can be kept.
-pub fn acceptable(value: &Bytes) -> Option<Arc<str>> {
+pub fn acceptable(value: &Bytes) -> Option<Bytes> {
     let fits = (1..=128).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
-    if fits { std::str::from_utf8(value).ok().map(Arc::from) } else { None }
+    fits.then(|| value.clone())
 }
 
 /// The trace id of a `traceparent` (W3C Trace Context §3.2): 32 lower-case hexadecimal digits, not all zero.
-pub fn trace_id(traceparent: &Bytes) -> Option<Arc<str>> {
-    let text = std::str::from_utf8(traceparent).ok()?;
-    let id = text.split('-').nth(1)?;
-    let hex = id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    (id.len() == 32 && hex && id.bytes().any(|byte| byte != b'0')).then(|| Arc::from(id))
+pub fn trace_id(traceparent: &Bytes) -> Option<Bytes> {
+    let id = traceparent.split(|byte| *byte == b'-').nth(1)?;
+    let hex = id.iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte));
+    (id.len() == 32 && hex && id.iter().any(|byte| *byte != b'0')).then(|| traceparent.slice_ref(id))
 }
 
 #[cfg(test)]
@@ -66,8 +66,8 @@ mod tests {
     #[test]
     fn ids_count_and_keep_their_form() {
         let ids = Ids { worker: 1, next: Cell::new(u64::MAX) };
-        assert_eq!(&*ids.next(), "0000000000000001ffffffffffffffff");
-        assert_eq!(&*ids.next(), "00000000000000010000000000000000");
+        assert_eq!(ids.next(), "0000000000000001ffffffffffffffff");
+        assert_eq!(ids.next(), "00000000000000010000000000000000");
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_trace_id_is_read_from_a_traceparent_only() {
         let good = Bytes::from("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-        assert_eq!(trace_id(&good).as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        assert_eq!(trace_id(&good), Some(Bytes::from("4bf92f3577b34da6a3ce929d0e0e4736")));
         for bad in ["", "00", "00-4BF92F3577B34DA6A3CE929D0E0E4736-1-01", "00-00000000000000000000000000000000-1-01"] {
             assert_eq!(trace_id(&Bytes::from(bad)), None, "{bad}");
         }

@@ -15,26 +15,18 @@ use crate::telemetry::{InFlight, Shard};
 /// A record that tells itself when dropped.
 pub struct Told {
     /// What will be told.
-    pub record: Box<Record>,
-    shard: Arc<Shard>,
+    pub record: Record,
+    /// Bounds the whole exchange, the response body included.
+    pub total: Option<Duration>,
     started: Instant,
-    total: Option<Duration>,
     complete: bool,
-    _in_flight: InFlight,
+    in_flight: InFlight,
 }
 
 impl Told {
     /// Starts the record's clock and counts the request as in flight.
     pub fn new(record: Record, shard: &Arc<Shard>) -> Self {
-        let in_flight = shard.begin();
-        Self {
-            record: Box::new(record),
-            shard: Arc::clone(shard),
-            started: Instant::now(),
-            total: None,
-            complete: false,
-            _in_flight: in_flight,
-        }
+        Self { record, started: Instant::now(), total: None, complete: false, in_flight: shard.begin() }
     }
 
     /// Time since the head was read.
@@ -42,9 +34,9 @@ impl Told {
         self.started.elapsed()
     }
 
-    /// Bounds the whole exchange, the response body included.
-    pub fn bound(&mut self, total: Option<Duration>) {
-        self.total = total;
+    /// The end of so much time since the head was read.
+    pub fn deadline(&self, total: Option<Duration>) -> Option<Instant> {
+        total.and_then(|total| self.started.checked_add(total))
     }
 
     /// Follows the answer's body to its end.
@@ -60,7 +52,7 @@ impl Told {
                 AnswerBody::Bytes(bytes)
             }
             AnswerBody::Stream(inner) => {
-                let deadline = self.total.and_then(|total| self.started.checked_add(total));
+                let deadline = self.deadline(self.total);
                 AnswerBody::Stream(Box::new(Followed { inner, deadline, timer: None, told: self }))
             }
         }
@@ -83,7 +75,7 @@ impl Drop for Told {
     fn drop(&mut self) {
         self.record.total = self.started.elapsed();
         self.record.truncated = !self.complete;
-        self.shard.finish(&self.record);
+        self.in_flight.shard().finish(&self.record);
     }
 }
 

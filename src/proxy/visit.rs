@@ -5,13 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use tokio::time::Instant;
+
 use super::body::Intake;
 use super::exchange::{Answer, Exchange};
 use super::forward;
 use super::told::Told;
-use super::worker::Worker;
+use super::worker::{Rules, Worker};
 use super::{client, request_id, respond};
-use crate::app::Generation;
 use crate::policy::route::{ErrorShape, Route};
 use crate::policy::routes::Matched;
 use crate::reject::{Code, Rejection};
@@ -24,7 +26,7 @@ pub struct Visit {
     /// The worker that serves it.
     pub worker: Rc<Worker>,
     /// The rules in force when it arrived; it is judged by these to the end.
-    pub generation: Arc<Generation>,
+    pub generation: Rc<Rules>,
     /// The one wall-clock time of its judgement.
     pub now: Moment,
     /// Set when a byte of it may have reached the upstream.
@@ -39,7 +41,7 @@ pub struct Visit {
 /// A request that has found its route.
 pub struct Entered {
     /// The route and what its pattern captured.
-    pub matched: Rc<Matched>,
+    pub matched: Matched,
     /// The client's address, seen through trusted proxies.
     pub client: Option<IpAddr>,
 }
@@ -60,8 +62,13 @@ impl Visit {
     }
 
     /// The id that this request is told under.
-    pub fn request_id(&self) -> &str {
+    pub fn request_id(&self) -> &Bytes {
         &self.told.record.request_id
+    }
+
+    /// When it must be over, counted from its head.
+    pub fn deadline(&self, total: Option<Duration>) -> Option<Instant> {
+        self.told.deadline(total)
     }
 
     /// Finds the route; refuses what arrived malformed.
@@ -75,7 +82,7 @@ impl Visit {
         self.errors = respond::shape(matched.route.errors, &exchange.head.fields);
         let client = client::address(&exchange.connection, &exchange.head.fields);
         self.told.record.peer = client;
-        Ok(Entered { matched: Rc::new(matched), client })
+        Ok(Entered { matched, client })
     }
 
     /// Notes that nothing was demanded of this request.
@@ -106,13 +113,12 @@ impl Visit {
 
     /// The answer as the client gets it; the record is told when its last byte is gone.
     pub fn conclude(mut self, mut answer: Answer) -> Answer {
-        if let Some(route) = self.told.record.route.clone() {
+        if let Some(route) = &self.told.record.route {
             forward::edit(&mut answer.fields, &route.response);
-            self.told.bound(route.limits.total);
+            self.told.total = route.limits.total;
         }
         if !answer.fields.contains(request_id::HEADER) {
-            let id = bytes::Bytes::copy_from_slice(self.request_id().as_bytes());
-            answer.fields.append(request_id::HEADER, id);
+            answer.fields.append(request_id::HEADER, self.request_id().clone());
         }
         self.told.record.status = answer.status;
         answer.body = self.told.follow(answer.body);

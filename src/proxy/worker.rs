@@ -1,6 +1,7 @@
 //! What one worker thread owns, and the door through which it reads what is shared.
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -25,21 +26,51 @@ pub struct Worker {
     pub shard: Arc<Shard>,
     /// This worker's request ids.
     pub ids: Ids,
-    generation: RefCell<Cache<Arc<ArcSwap<Generation>>, Arc<Generation>>>,
+    generation: RefCell<Latest>,
 }
 
 impl Worker {
     /// A worker of `process`. Call it on the thread that will use it.
     pub fn new(process: Arc<Process>) -> Rc<Self> {
-        let generation = RefCell::new(Cache::new(Arc::clone(&process.generation)));
+        let generation = RefCell::new(Latest::of(&process.generation));
         let upstreams = Upstreams::new(Arc::clone(&process.upstreams));
         let shard = process.telemetry.shard();
         Rc::new(Self { process, upstreams, shard, ids: Ids::new(), generation })
     }
 
     /// The rules in force. Take it once per request: a request ends under the rules it began with.
-    pub fn generation(&self) -> Arc<Generation> {
-        Arc::clone(self.generation.borrow_mut().load())
+    pub fn generation(&self) -> Rc<Rules> {
+        self.generation.borrow_mut().load()
+    }
+}
+
+/// The rules in force, held once per worker: workers that counted references in one place would wait for each other at every request.
+pub struct Rules(Arc<Generation>);
+
+impl Deref for Rules {
+    type Target = Generation;
+
+    fn deref(&self) -> &Generation {
+        &self.0
+    }
+}
+
+struct Latest {
+    cache: Cache<Arc<ArcSwap<Generation>>, Arc<Generation>>,
+    held: Rc<Rules>,
+}
+
+impl Latest {
+    fn of(shared: &Arc<ArcSwap<Generation>>) -> Self {
+        Self { held: Rc::new(Rules(shared.load_full())), cache: Cache::new(Arc::clone(shared)) }
+    }
+
+    fn load(&mut self) -> Rc<Rules> {
+        let current = self.cache.load();
+        if !Arc::ptr_eq(current, &self.held.0) {
+            self.held = Rc::new(Rules(Arc::clone(current)));
+        }
+        Rc::clone(&self.held)
     }
 }
 

@@ -3,6 +3,7 @@
 //! **Invariant:** no method, target, header text or route goes in: whoever repeats a request could change them.
 
 use sha2::{Digest as _, Sha256};
+use smallvec::SmallVec;
 
 use crate::policy::route::ReplayBy;
 use crate::sig::permit::Permit;
@@ -10,11 +11,16 @@ use crate::sig::permit::Permit;
 /// The name of a claim.
 pub(super) type Digest = [u8; 32];
 
+/// The names of one request: a nonce and a MAC at most, where one key was tried.
+pub(super) type Digests = SmallVec<[Digest; 2]>;
+
 /// Every digest that must be free for the request to be new, without repetitions, in order. Empty: nothing authentic identifies it.
-pub(super) fn of(permit: &Permit, by: ReplayBy) -> Vec<Digest> {
+pub(super) fn of(permit: &Permit, by: ReplayBy) -> Digests {
     match by {
-        ReplayBy::Off => Vec::new(),
-        ReplayBy::Nonce => nonce(permit).map(|nonce| [vec![nonce], signatures(permit)].concat()).unwrap_or_default(),
+        ReplayBy::Off => Digests::new(),
+        ReplayBy::Nonce => {
+            nonce(permit).into_iter().flat_map(|nonce| std::iter::once(nonce).chain(signatures(permit))).collect()
+        }
         ReplayBy::Signature => signatures(permit),
     }
 }
@@ -29,8 +35,8 @@ fn nonce(permit: &Permit) -> Option<Digest> {
 }
 
 /// The scheme's name is left out on purpose: no MAC covers it, and under an alias the same request would pass again.
-fn signatures(permit: &Permit) -> Vec<Digest> {
-    let mut digests: Vec<_> =
+fn signatures(permit: &Permit) -> Digests {
+    let mut digests: Digests =
         permit.macs().iter().map(|mac| digest(&[b"countersign/replay/signature/1", mac.as_ref()])).collect();
     digests.sort_unstable();
     digests.dedup();

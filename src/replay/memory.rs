@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::digest::Digest;
@@ -214,10 +215,10 @@ impl Memory {
 
     /// Locks every shard that `digests` touch, in ascending order, so that two claims never wait for each other.
     fn lock(&self, digests: &[Digest], now: Now) -> Locked<'_> {
-        let mut places: Vec<usize> = digests.iter().map(shard_of).collect();
+        let mut places: SmallVec<[usize; 2]> = digests.iter().map(shard_of).collect();
         places.sort_unstable();
         places.dedup();
-        let mut guards = Vec::with_capacity(places.len());
+        let mut guards = SmallVec::new();
         for place in places {
             let Some(shard) = self.shards.get(place) else { continue };
             let mut shard = lock(shard);
@@ -231,7 +232,7 @@ impl Memory {
 }
 
 /// The shards of one claim.
-struct Locked<'a>(Vec<(usize, MutexGuard<'a, Shard>)>);
+struct Locked<'a>(SmallVec<[(usize, MutexGuard<'a, Shard>); 2]>);
 
 impl Locked<'_> {
     fn entry(&self, digest: &Digest) -> Option<&Entry> {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::digest::Digest;
+use self::digest::Digests;
 pub use self::memory::{Counters, Memory};
 pub use self::persist::ReadBackError;
 use self::shard::State;
@@ -71,7 +71,7 @@ pub struct Claim(Option<Held>);
 
 struct Held {
     memory: Arc<Memory>,
-    digests: Vec<Digest>,
+    digests: Digests,
     departed: Departed,
     release_on: Vec<u16>,
 }

@@ -5,6 +5,7 @@ use std::thread;
 
 use bytes::Bytes;
 
+use super::digest::Digest;
 use super::*;
 use crate::sig::key::{Key, Window};
 use crate::sig::secret::Secret;

@@ -1,8 +1,13 @@
 //! Text that stands for bytes, in one spelling only: two texts for one MAC would be two replay keys.
 
+use smallvec::SmallVec;
+
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 
 use super::form;
+
+/// A decoded signature; up to the size of SHA-256 it costs no allocation.
+pub(in crate::sig) type Tag = SmallVec<[u8; 32]>;
 
 /// How bytes are written as text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +40,22 @@ impl Encoding {
             }
         }
         .ok()
+    }
+
+    /// The same as [`Encoding::decode`].
+    pub(in crate::sig) fn decode_tag(self, text: &[u8], any_case: bool) -> Option<Tag> {
+        let codec = match self {
+            Self::Hex if any_case => HEXLOWER_PERMISSIVE,
+            Self::Hex => HEXLOWER,
+            Self::Base64 => BASE64,
+            Self::Base64Url => BASE64URL_NOPAD,
+            Self::Base64UrlPadded => BASE64URL,
+            Self::Base64Escaped => return self.decode(text, any_case).map(Tag::from_vec),
+        };
+        let mut tag = Tag::from_elem(0, codec.decode_len(text.len()).ok()?);
+        let length = codec.decode_mut(text, &mut tag).ok()?;
+        tag.truncate(length);
+        Some(tag)
     }
 
     /// The text of these bytes.
@@ -93,7 +114,9 @@ mod tests {
             (Encoding::Base64Escaped, "AAE%253D", false),
         ];
         for (encoding, text, accepted) in table {
-            assert_eq!(encoding.decode(text.as_bytes(), false).is_some(), accepted, "{encoding:?} {text}");
+            let decoded = encoding.decode(text.as_bytes(), false);
+            assert_eq!(decoded.is_some(), accepted, "{encoding:?} {text}");
+            assert_eq!(encoding.decode_tag(text.as_bytes(), false).map(Tag::into_vec), decoded, "{encoding:?} {text}");
         }
     }
 
@@ -101,6 +124,8 @@ mod tests {
     fn hex_in_either_case_only_where_the_scheme_allows_it() {
         assert_eq!(Encoding::Hex.decode(b"00Ff", true), Some(vec![0, 255]));
         assert_eq!(Encoding::Hex.decode(b"00Fg", true), None);
+        assert_eq!(Encoding::Hex.decode_tag(b"00Ff", true).as_deref(), Some(&[0, 255][..]));
+        assert_eq!(Encoding::Hex.decode_tag(b"00Fg", true), None);
     }
 
     #[test]

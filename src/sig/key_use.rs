@@ -1,6 +1,7 @@
 //! What a scheme makes of a configured secret: key bytes, and what is done with them.
 
 use super::declared::parts::{KeyForm, Pair};
+use super::encoding::Tag;
 use super::mac::{Algorithm, Mac};
 use super::public::PublicAlgorithm;
 use super::secret::Secret;
@@ -48,14 +49,14 @@ impl Primitive {
     }
 
     /// What a decoded signature is compared or verified as; `None` where it has a length that no such signature has.
-    pub(in crate::sig) fn claim(self, signature: Vec<u8>) -> Option<Vec<u8>> {
+    pub(in crate::sig) fn claim(self, signature: Tag) -> Option<Tag> {
         let fits = match self {
             Self::Hmac(algorithm) | Self::Hash(algorithm) | Self::Derived(algorithm) => {
                 signature.len() == algorithm.size()
             }
             Self::Public(algorithm) => algorithm.is_size(signature.len()),
             // Digests have one length: comparing them tells nothing of the length of the secret.
-            Self::Token => return Some(self.algorithm().digest(&signature)),
+            Self::Token => return Some(Tag::from_vec(self.algorithm().digest(&signature))),
         };
         fits.then_some(signature)
     }

@@ -105,7 +105,9 @@ impl Fields {
     /// Replaces every line of `name` (lower-case) by this one.
     pub fn set(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
         let name = name.into();
-        self.0.retain(|field| field.name != name);
+        if self.0.iter().any(|field| field.name == name) {
+            self.0.retain(|field| field.name != name);
+        }
         self.0.push(Field { name, value: value.into() });
     }
 
@@ -149,12 +151,13 @@ pub struct Head {
 impl Head {
     /// The target up to the first `?`.
     pub fn path(&self) -> &[u8] {
-        self.target.split(|byte| *byte == b'?').next().unwrap_or_default()
+        let end = memchr::memchr(b'?', &self.target).unwrap_or(self.target.len());
+        self.target.get(..end).unwrap_or_default()
     }
 
     /// The target after the first `?`; `None` without one. An empty query is not an absent one.
     pub fn query(&self) -> Option<&[u8]> {
-        let mark = self.target.iter().position(|byte| *byte == b'?')?;
+        let mark = memchr::memchr(b'?', &self.target)?;
         self.target.get(mark.saturating_add(1)..)
     }
 }

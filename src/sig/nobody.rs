@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::keyring::Keyring;
 use super::public::PublicKey;
-use super::ring::{KeyUse, Prepared, Primitive};
+use super::ring::{KeyUse, Prepared, Primitive, Trials};
 use super::secret::Secret;
 
 /// Stands for keys that nobody has: fed the same bytes, it makes an unknown key id, or an unknown ring, cost what a wrong signature costs.
@@ -33,7 +33,7 @@ impl Nobody {
     }
 
     /// Fills `tried` up to what everybody costs who names no key, within `most`.
-    pub(in crate::sig) fn fill(&self, tried: &mut Vec<Arc<Prepared>>, most: usize) {
+    pub(in crate::sig) fn fill(&self, tried: &mut Trials, most: usize) {
         let all = self.keys.min(most).max(1);
         if tried.len() < all {
             tried.resize_with(all, || self.prepared());
@@ -122,7 +122,7 @@ mod tests {
             (Nobody::among(&own, rings.iter()), 0, 1),
             (Nobody::among(&own, rings[..0].iter()), 8, 1),
         ] {
-            let mut tried = Vec::new();
+            let mut tried = Trials::new();
             nobody.fill(&mut tried, most);
             assert_eq!((tried.len(), tried.iter().all(|key| key.key.is_none())), (cost, true));
         }

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::key::Key;
 use super::time::Moment;
+
+/// Raw MACs; nearly always one.
+pub(in crate::sig) type Macs = SmallVec<[Bytes; 1]>;
 
 /// Proof that a signature was checked against the body it covers and found right.
 ///
@@ -16,7 +20,7 @@ pub struct Permit {
     pub(in crate::sig) stamp: Option<Moment>,
     pub(in crate::sig) fresh_until: Option<Moment>,
     pub(in crate::sig) nonce: Option<Bytes>,
-    pub(in crate::sig) macs: Vec<Bytes>,
+    pub(in crate::sig) macs: Macs,
     pub(in crate::sig) sets: Vec<(Bytes, Bytes)>,
     pub(in crate::sig) payload: Option<Bytes>,
 }
@@ -71,6 +75,7 @@ impl Permit {
         fresh_until: Option<Moment>,
         macs: Vec<Bytes>,
     ) -> Self {
+        let macs = macs.into();
         Self { key, scheme: "test".into(), stamp, fresh_until, nonce: None, macs, sets: Vec::new(), payload: None }
     }
 

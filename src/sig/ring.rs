@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::declared::parts::KeyForm;
 use super::key::Key;
 use super::key_use::key_bytes;
@@ -40,6 +42,9 @@ pub(crate) struct Prepared {
     pub(in crate::sig) bytes: Option<Secret>,
     pub(in crate::sig) public: Option<PublicKey>,
 }
+
+/// The keys to try; nearly always one.
+pub(in crate::sig) type Trials = SmallVec<[Arc<Prepared>; 1]>;
 
 /// A ring made ready for one scheme.
 pub struct PreparedRing {
@@ -89,15 +94,10 @@ pub enum Candidates {
 
 impl Candidates {
     /// The keys to try: the named one, or every usable one, newest first, at most `most`; and stand-ins, so that nobody costs less than somebody.
-    pub(in crate::sig) fn trials(
-        &self,
-        id: Option<&[u8]>,
-        now: Moment,
-        most: usize,
-    ) -> Result<Vec<Arc<Prepared>>, Rejection> {
+    pub(in crate::sig) fn trials(&self, id: Option<&[u8]>, now: Moment, most: usize) -> Result<Trials, Rejection> {
         let (mut keys, nobody) = match self {
             Self::Ring(ring) => (ring.candidates(id, now, most)?, &ring.nobody),
-            Self::Nobody(nobody) => (Vec::new(), nobody),
+            Self::Nobody(nobody) => (Trials::new(), nobody),
         };
         nobody.fill(&mut keys, if id.is_some() { 1 } else { most });
         Ok(keys)
@@ -161,19 +161,14 @@ impl PreparedRing {
     }
 
     /// The keys to try: the named one, or every usable one, newest first, at most `most`. An unknown or unusable id gives the dummy.
-    pub(in crate::sig) fn candidates(
-        &self,
-        id: Option<&[u8]>,
-        now: Moment,
-        most: usize,
-    ) -> Result<Vec<Arc<Prepared>>, Rejection> {
+    pub(in crate::sig) fn candidates(&self, id: Option<&[u8]>, now: Moment, most: usize) -> Result<Trials, Rejection> {
         if self.ring.usable(now).next().is_none() {
             return Err(Rejection::from(Code::KeyringEmpty).because(format!("keyring {}", self.ring.name())));
         }
         if let Some(id) = id {
             let known = std::str::from_utf8(id).ok().and_then(|id| self.ring.place(id));
             let ready = known.and_then(|place| self.usable_at(place, now));
-            return Ok(vec![ready.unwrap_or_else(|| self.nobody.prepared())]);
+            return Ok(smallvec![ready.unwrap_or_else(|| self.nobody.prepared())]);
         }
         let places = (0..self.ring.keys().len()).rev();
         Ok(places.filter_map(|place| self.usable_at(place, now)).take(most).collect())

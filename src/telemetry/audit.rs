@@ -2,17 +2,14 @@
 //!
 //! **Invariant:** no secret, no signature, no header value and no query value; nothing unescaped.
 
-use std::fmt::Display;
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::Write;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use bytes::Bytes;
-
-use super::record::{Record, Verdict};
+use super::record::Record;
 use super::{escape, redact};
-use crate::reject::Rejection;
 use crate::sig::time::Moment;
 
 /// Client-chosen text is cut behind this many bytes, so that the queue is bounded in bytes, too.
@@ -23,153 +20,132 @@ const NOTE_MAX: usize = 512;
 /// The last millisecond that RFC 3339 can write.
 const LAST: i64 = 253_402_300_799_999;
 
-/// What a line says, detached from the request: cheap to make, and pins neither buffers nor configurations.
-pub(super) struct Line {
-    request_id: Arc<str>,
-    trace_id: Option<Arc<str>>,
-    started: Moment,
-    listener: Arc<str>,
-    route: Option<Arc<str>>,
-    peer: Option<IpAddr>,
-    method: Box<[u8]>,
-    target: Box<[u8]>,
-    authority: Box<[u8]>,
-    scheme: Option<Arc<str>>,
-    key: Option<(Arc<str>, Arc<str>)>,
-    verdict: Verdict,
-    code: Option<&'static str>,
-    note: Option<Box<[u8]>>,
-    skew: Option<i64>,
-    received: u64,
-    sent: u64,
-    status: u16,
-    upstream: Option<Arc<str>>,
-    upstream_status: Option<u16>,
-    judged: Option<Duration>,
-    answered: Option<Duration>,
-    total: Duration,
-    truncated: bool,
+/// Appends the line of `record`, with its line feed. Fields without a value are left out.
+pub(super) fn write(record: &Record, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"v\":1,\"time\":\"");
+    time(out, record.started);
+    out.push(b'"');
+    text(out, ",\"request_id\":", std::str::from_utf8(&record.request_id).ok());
+    text(out, ",\"trace_id\":", record.trace_id.as_deref().and_then(|id| std::str::from_utf8(id).ok()));
+    text(out, ",\"listener\":", Some(&record.listener.name));
+    text(out, ",\"route\":", record.route.as_ref().map(|route| &*route.name));
+    peer(out, ",\"peer\":", record.peer);
+    bytes(out, ",\"method\":", &cut(record.method.as_str().as_bytes(), FIELD_MAX));
+    bytes(out, ",\"target\":", &target(&record.target));
+    bytes(out, ",\"host\":", &cut(&record.authority, FIELD_MAX));
+    judgement(record, out);
+    number(out, ",\"bytes_in\":", Some(record.received));
+    number(out, ",\"bytes_out\":", Some(record.sent));
+    number(out, ",\"status\":", Some(record.status));
+    text(out, ",\"upstream\":", record.upstream.as_deref());
+    number(out, ",\"upstream_status\":", record.upstream_status);
+    millis(out, ",\"judged_ms\":", record.judged);
+    millis(out, ",\"answered_ms\":", record.answered);
+    millis(out, ",\"total_ms\":", Some(record.total));
+    out.extend_from_slice(if record.truncated { b",\"truncated\":true}\n" } else { b",\"truncated\":false}\n" });
 }
 
-impl Line {
-    /// Keeps what the line needs.
-    pub(super) fn of(record: &Record) -> Self {
-        Self {
-            request_id: Arc::clone(&record.request_id),
-            trace_id: record.trace_id.clone(),
-            started: record.started,
-            listener: Arc::clone(&record.listener.name),
-            route: record.route.as_ref().map(|route| Arc::clone(&route.name)),
-            peer: record.peer,
-            method: cut(record.method.as_str().as_bytes(), FIELD_MAX),
-            target: target(&record.target),
-            authority: cut(&record.authority, FIELD_MAX),
-            scheme: record.scheme.clone(),
-            key: record.key.as_ref().map(|key| (Arc::clone(&key.id), Arc::clone(&key.principal))),
-            verdict: record.verdict,
-            code: record.rejection.as_ref().map(|rejection| rejection.code().reason().code),
-            note: record.rejection.as_ref().and_then(Rejection::note).map(|note| cut(note.as_bytes(), NOTE_MAX)),
-            skew: record.skew,
-            received: record.received,
-            sent: record.sent,
-            status: record.status,
-            upstream: record.upstream.clone(),
-            upstream_status: record.upstream_status,
-            judged: record.judged,
-            answered: record.answered,
-            total: record.total,
-            truncated: record.truncated,
+fn judgement(record: &Record, out: &mut Vec<u8>) {
+    text(out, ",\"scheme\":", record.scheme.as_deref());
+    text(out, ",\"key\":", record.key.as_ref().map(|key| &*key.id));
+    text(out, ",\"principal\":", record.key.as_ref().map(|key| &*key.principal));
+    text(out, ",\"verdict\":", Some(record.verdict.name()));
+    if let Some(rejection) = &record.rejection {
+        text(out, ",\"code\":", Some(rejection.code().reason().code));
+        if let Some(note) = rejection.note() {
+            bytes(out, ",\"note\":", &cut(note.as_bytes(), NOTE_MAX));
         }
     }
-
-    /// Appends the line, with its line feed. Fields without a value are left out.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"v\":1");
-        text(out, "time", Some(&rfc3339(self.started)));
-        text(out, "request_id", Some(&self.request_id));
-        text(out, "trace_id", self.trace_id.as_deref());
-        text(out, "listener", Some(&self.listener));
-        text(out, "route", self.route.as_deref());
-        number(out, "peer", self.peer.map(Quoted));
-        bytes(out, "method", Some(&self.method));
-        bytes(out, "target", Some(&self.target));
-        bytes(out, "host", Some(&self.authority));
-        text(out, "scheme", self.scheme.as_deref());
-        text(out, "key", self.key.as_ref().map(|(id, _)| &**id));
-        text(out, "principal", self.key.as_ref().map(|(_, principal)| &**principal));
-        text(out, "verdict", Some(self.verdict.name()));
-        text(out, "code", self.code);
-        bytes(out, "note", self.note.as_deref());
-        number(out, "skew_ms", self.skew);
-        number(out, "bytes_in", Some(self.received));
-        number(out, "bytes_out", Some(self.sent));
-        number(out, "status", Some(self.status));
-        text(out, "upstream", self.upstream.as_deref());
-        number(out, "upstream_status", self.upstream_status);
-        number(out, "judged_ms", self.judged.map(Millis));
-        number(out, "answered_ms", self.answered.map(Millis));
-        number(out, "total_ms", Some(Millis(self.total)));
-        number(out, "truncated", Some(self.truncated));
-        out.extend_from_slice(b"}\n");
-    }
+    number(out, ",\"skew_ms\":", record.skew);
 }
 
-fn cut(raw: &[u8], limit: usize) -> Box<[u8]> {
+fn cut(raw: &[u8], limit: usize) -> Cow<'_, [u8]> {
     match raw.get(..limit) {
-        Some(head) if raw.len() > limit => [head, "…".as_bytes()].concat().into(),
-        _ => raw.into(),
+        Some(head) if raw.len() > limit => Cow::Owned([head, "…".as_bytes()].concat()),
+        _ => Cow::Borrowed(raw),
     }
 }
 
 /// Redacted before it is cut: a cut must not make a value look like something else.
-fn target(raw: &Bytes) -> Box<[u8]> {
-    cut(&redact::target(raw), TARGET_MAX)
+fn target(raw: &[u8]) -> Cow<'_, [u8]> {
+    match redact::target(raw) {
+        Cow::Borrowed(shown) => cut(shown, TARGET_MAX),
+        Cow::Owned(shown) => Cow::Owned(cut(&shown, TARGET_MAX).into_owned()),
+    }
 }
 
-fn name(out: &mut Vec<u8>, name: &str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-}
-
-fn text(out: &mut Vec<u8>, field: &str, value: Option<&str>) {
+fn text(out: &mut Vec<u8>, name: &str, value: Option<&str>) {
     if let Some(value) = value {
-        name(out, field);
+        out.extend_from_slice(name.as_bytes());
         escape::text(out, value);
     }
 }
 
-fn bytes(out: &mut Vec<u8>, field: &str, value: Option<&[u8]>) {
-    if let Some(value) = value {
-        name(out, field);
-        escape::bytes(out, value);
-    }
+fn bytes(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    escape::bytes(out, value);
 }
 
-fn number(out: &mut Vec<u8>, field: &str, value: Option<impl Display>) {
+fn number(out: &mut Vec<u8>, name: &str, value: Option<impl itoa::Integer>) {
     if let Some(value) = value {
-        name(out, field);
-        // Writing to a vector cannot fail.
-        let _ = write!(out, "{value}");
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 }
 
 /// An address needs quotes and never an escape.
-struct Quoted(IpAddr);
-
-impl Display for Quoted {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "\"{}\"", self.0)
+fn peer(out: &mut Vec<u8>, name: &str, address: Option<IpAddr>) {
+    let Some(address) = address else { return };
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'"');
+    match address {
+        IpAddr::V4(address) => {
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                out.extend_from_slice(if place == 0 { b"" } else { b"." });
+                out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+            }
+        }
+        // Writing to a vector cannot fail.
+        IpAddr::V6(address) => drop(write!(out, "{address}")),
     }
+    out.push(b'"');
 }
 
 /// Milliseconds with three decimals.
-struct Millis(Duration);
+fn millis(out: &mut Vec<u8>, name: &str, value: Option<Duration>) {
+    let Some(value) = value else { return };
+    let whole = value.as_secs().saturating_mul(1000).saturating_add(u64::from(value.subsec_millis()));
+    number(out, name, Some(whole));
+    out.push(b'.');
+    thousandths(out, value.subsec_micros() % 1000);
+}
 
-impl Display for Millis {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}.{:03}", self.0.as_millis(), self.0.subsec_micros() % 1000)
+/// Three digits of a number below 1000.
+fn thousandths(out: &mut Vec<u8>, number: u32) {
+    let mut digits = itoa::Buffer::new();
+    let led = digits.format(number.saturating_add(1000));
+    out.extend_from_slice(led.get(1..).unwrap_or_default().as_bytes());
+}
+
+thread_local! {
+    /// The last second that was written by this thread, and how: up to its full stop.
+    static SECOND: Cell<(i64, [u8; 20])> = const { Cell::new((-1, [0; 20])) };
+}
+
+/// The same as [`rfc3339`]; what two lines of one second have in common is made once.
+fn time(out: &mut Vec<u8>, moment: Moment) {
+    let bounded = moment.millis().clamp(0, LAST);
+    let (second, rest) = (bounded.div_euclid(1000), bounded.rem_euclid(1000));
+    let (known, mut front) = SECOND.get();
+    if known != second
+        && let Some(fresh) = rfc3339(moment).as_bytes().first_chunk()
+    {
+        front = *fresh;
+        SECOND.set((second, front));
     }
+    out.extend_from_slice(&front);
+    thousandths(out, u32::try_from(rest).unwrap_or_default());
+    out.push(b'Z');
 }
 
 /// RFC 3339 in UTC with milliseconds; times before 1970 and after 9999 are shown as those bounds.
@@ -181,14 +157,16 @@ pub(crate) fn rfc3339(moment: Moment) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::super::fixture::{key, record};
     use super::*;
-    use crate::reject::Code;
+    use crate::reject::{Code, Rejection};
     use crate::sig::message::Method;
 
     fn line(record: &Record) -> String {
         let mut out = Vec::new();
-        Line::of(record).write(&mut out);
+        write(record, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -236,7 +214,8 @@ mod tests {
     fn what_a_client_chooses_is_cut_on_both_sides_of_its_bound() {
         let cases = [(TARGET_MAX - 1, false), (TARGET_MAX, false), (TARGET_MAX + 1, true)];
         for (length, is_cut) in cases {
-            let kept = target(&Bytes::from(vec![b'/'; length]));
+            let raw = vec![b'/'; length];
+            let kept = target(&raw);
             assert_eq!(kept.ends_with("…".as_bytes()), is_cut, "{length}");
             assert!(kept.len() <= TARGET_MAX + "…".len(), "{length}");
         }
@@ -245,7 +224,26 @@ mod tests {
     #[test]
     fn a_cut_never_shows_a_query_value() {
         let raw = format!("/{}?{}=s3cr3t", "a".repeat(TARGET_MAX - 4), "n".repeat(40));
-        assert!(!String::from_utf8_lossy(&target(&Bytes::from(raw))).contains("s3"));
+        assert!(!String::from_utf8_lossy(&target(raw.as_bytes())).contains("s3"));
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_standard_library_writes_them() {
+        let both = |write: fn(&mut Vec<u8>, &str, Option<Duration>), time| {
+            let mut out = Vec::new();
+            write(&mut out, "", Some(time));
+            String::from_utf8(out).unwrap()
+        };
+        for micros in [0, 1, 999, 1000, 1001, 12_034, 999_999, 1_000_000, 3_600_000_001, u64::MAX] {
+            let time = Duration::from_micros(micros);
+            assert_eq!(both(millis, time), format!("{}.{:03}", time.as_millis(), time.subsec_micros() % 1000));
+        }
+        for address in ["0.0.0.0", "127.0.0.1", "10.200.30.4", "255.255.255.255", "::", "2001:db8::1", "::ffff:1.2.3.4"]
+        {
+            let mut out = Vec::new();
+            peer(&mut out, "", Some(address.parse().unwrap()));
+            assert_eq!(out, format!("\"{address}\"").into_bytes());
+        }
     }
 
     #[test]
@@ -258,7 +256,12 @@ mod tests {
             (i64::MAX, "9999-12-31T23:59:59.999Z"),
         ];
         for (millis, expected) in cases {
-            assert_eq!(rfc3339(Moment::from_millis(millis)), expected);
+            let mut out = Vec::new();
+            time(&mut out, Moment::from_millis(millis));
+            assert_eq!(
+                (rfc3339(Moment::from_millis(millis)), out),
+                (expected.to_owned(), expected.as_bytes().to_vec())
+            );
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The counters of one route in one shard: atomics that one worker writes and a scrape reads.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
+use super::quick::{Named, Quick};
 use super::record::{Record, Verdict};
 use crate::reject::Code;
 
@@ -114,7 +114,7 @@ pub(super) type Outcome = (Verdict, Option<Code>);
 /// Requests by the verified key (`""` without one), and the last use of that key.
 #[derive(Default)]
 pub(super) struct KeyCells {
-    pub(super) outcomes: HashMap<Outcome, AtomicU64>,
+    pub(super) outcomes: Quick<Outcome, AtomicU64>,
     pub(super) uses: AtomicU64,
     pub(super) last_used: AtomicI64,
 }
@@ -123,7 +123,7 @@ pub(super) struct KeyCells {
 pub(super) struct RouteCells {
     pub(super) histograms: [Histogram; 7],
     pub(super) classes: [AtomicU64; 5],
-    pub(super) keys: RwLock<HashMap<Arc<str>, KeyCells>>,
+    pub(super) keys: RwLock<Named<KeyCells>>,
 }
 
 impl RouteCells {

@@ -37,7 +37,9 @@ fn escaped(out: &mut Vec<u8>, raw: &[u8]) {
 
 /// Nearly everything is: visible ASCII without a quote or a backslash.
 fn is_plain(raw: &[u8]) -> bool {
-    raw.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\')
+    // Without a way out in the middle this is done many bytes at a time.
+    let hidden = |byte: &u8| u8::from(!matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~'));
+    raw.iter().map(hidden).fold(0, |any, one| any | one) == 0
 }
 
 fn push(out: &mut Vec<u8>, character: char) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::audit::Line;
+use super::audit;
 use super::fixture::{key, record};
 use crate::policy::lint::{self, Level};
 use crate::reject::{Blame, Code, Rejection};
@@ -113,7 +113,7 @@ fn the_page_of_the_audit_line_names_every_field_in_order() {
     (told.upstream, told.upstream_status) = (Some("app".into()), Some(200));
     (told.judged, told.answered) = (Some(Duration::ZERO), Some(Duration::ZERO));
     let mut line = Vec::new();
-    Line::of(&told).write(&mut line);
+    audit::write(&told, &mut line);
     let line: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&line).unwrap();
     let page = include_str!("../../docs/audit.md");
     let rows = page.lines().filter_map(|row| row.strip_prefix("| `")?.split_once('`'));

@@ -13,6 +13,7 @@ pub mod log;
 #[cfg(test)]
 mod manual;
 mod process;
+mod quick;
 pub mod record;
 mod redact;
 mod shard;

@@ -41,9 +41,9 @@ impl Verdict {
 /// Everything that is told about one request. Filled on the way, emitted once when the exchange is over.
 pub struct Record {
     /// Ours, or the trusted peer's: 1 to 128 visible ASCII characters.
-    pub request_id: Arc<str>,
+    pub request_id: Bytes,
     /// From `traceparent`, 32 hex digits.
-    pub trace_id: Option<Arc<str>>,
+    pub trace_id: Option<Bytes>,
     /// When the head was read (wall clock).
     pub started: Moment,
     /// Where it came in.

@@ -1,10 +1,11 @@
 //! One worker's counters: a hash look-up and a few relaxed additions per request.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::cells::{OTHER, RouteCells};
+use super::quick::Named;
 use super::record::Record;
 use super::writer::Queue;
 use crate::reject::{Blame, Code};
@@ -15,7 +16,7 @@ const ROUTES_MAX: usize = 10_000;
 /// One worker's counters. Uncontended atomics: written by one thread, read by a scrape.
 pub struct Shard {
     /// By route name; `""` is requests that no route matched. Locked for writing only when a name is new.
-    pub(super) routes: RwLock<HashMap<Arc<str>, Arc<RouteCells>>>,
+    pub(super) routes: RwLock<Named<Arc<RouteCells>>>,
     /// By upstream and code. Locked only when an upstream fails.
     pub(super) upstream_errors: Mutex<BTreeMap<(Arc<str>, Code), u64>>,
     pub(super) begun: AtomicU64,
@@ -53,17 +54,19 @@ impl Shard {
 
     /// A request is over: counted, and written as one audit line (queued, never blocking).
     pub fn finish(&self, record: &Record) {
-        self.cells(record).count(record);
+        self.count(record);
         self.count_upstream_error(record);
         if let Some(audit) = &self.audit {
             audit.push(record);
         }
     }
 
-    fn cells(&self, record: &Record) -> Arc<RouteCells> {
+    fn count(&self, record: &Record) {
         let name = record.route.as_ref().map_or("", |route| &route.name);
-        let known = self.routes.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-        known.unwrap_or_else(|| self.admit(name))
+        if let Some(cells) = self.routes.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return cells.count(record);
+        }
+        self.admit(name).count(record);
     }
 
     fn admit(&self, name: &str) -> Arc<RouteCells> {
@@ -79,6 +82,13 @@ impl Shard {
             let count = errors.entry((Arc::clone(upstream), rejection.code())).or_default();
             *count = count.saturating_add(1);
         }
+    }
+}
+
+impl InFlight {
+    /// Where it is counted.
+    pub fn shard(&self) -> &Shard {
+        &self.0
     }
 }
 

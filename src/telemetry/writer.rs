@@ -11,12 +11,15 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::audit::Line;
+use super::audit;
 use super::record::Record;
 use crate::policy::operations::AuditSink;
 
 /// Most lines that wait to be written.
 const QUEUE: usize = 4096;
+
+/// Room for a line as most are.
+const USUAL: usize = 640;
 
 /// About how many bytes are written at once.
 const BATCH: usize = 64 << 10;
@@ -33,7 +36,7 @@ pub(super) struct Writer {
 /// Takes records; every shard has one.
 #[derive(Clone)]
 pub(super) struct Queue {
-    sender: SyncSender<Box<Line>>,
+    sender: SyncSender<Vec<u8>>,
     shared: Arc<Shared>,
 }
 
@@ -94,7 +97,9 @@ impl Writer {
 
 impl Queue {
     pub(super) fn push(&self, record: &Record) {
-        let counter = match self.sender.try_send(Box::new(Line::of(record))) {
+        let mut line = Vec::with_capacity(USUAL);
+        audit::write(record, &mut line);
+        let counter = match self.sender.try_send(line) {
             Ok(()) => &self.shared.queued,
             Err(_full) => &self.shared.refused,
         };
@@ -103,7 +108,7 @@ impl Queue {
 }
 
 /// The thread: ends when the last queue is gone.
-fn write(receiver: &Receiver<Box<Line>>, shared: &Shared, mut sink: Sink) {
+fn write(receiver: &Receiver<Vec<u8>>, shared: &Shared, mut sink: Sink) {
     let mut batch = Vec::new();
     let mut healthy = true;
     while let Ok(line) = receiver.recv() {
@@ -126,14 +131,14 @@ fn write(receiver: &Receiver<Box<Line>>, shared: &Shared, mut sink: Sink) {
     }
 }
 
-fn fill(batch: &mut Vec<u8>, first: &Line, receiver: &Receiver<Box<Line>>) -> u64 {
+fn fill(batch: &mut Vec<u8>, first: &[u8], receiver: &Receiver<Vec<u8>>) -> u64 {
     batch.clear();
-    first.write(batch);
+    batch.extend_from_slice(first);
     let mut lines = 1_u64;
     while batch.len() < BATCH
         && let Ok(line) = receiver.try_recv()
     {
-        line.write(batch);
+        batch.extend_from_slice(&line);
         lines = lines.saturating_add(1);
     }
     lines

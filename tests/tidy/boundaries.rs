@@ -44,9 +44,7 @@ const HTTP_ADAPTERS: &[&str] = &[
     "src/cli/echo.rs",
     "src/proxy/exchange.rs",
     "src/proxy/http",
-    "src/proxy/server/connection.rs",
-    "src/proxy/server/lasting.rs",
-    "src/proxy/tunnel.rs",
+    "src/proxy/server/http2.rs",
     "src/proxy/upstream",
     "src/telemetry/server",
 ];

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** nothing decoded here is forwarded; what is forwarded is what was received.
 
+use std::borrow::Cow;
+
 use crate::reject::{Code, Rejection};
 
 /// Refuses a path that no careful client sends. `Some` is the second reading, where there is one: percent-decoded, slashes merged,
@@ -10,19 +12,43 @@ pub(super) fn check(path: &[u8]) -> Result<Option<Vec<u8>>, Rejection> {
     if path == b"*" {
         return Ok(None);
     }
-    if path.first() != Some(&b'/') || path.iter().any(|byte| forbidden(*byte)) {
+    let looks = look(path).filter(|_| path.first() == Some(&b'/')).ok_or(Code::TargetInvalid)?;
+    let decoded = if looks.escaped { decode(path).ok_or(Code::TargetInvalid)?.into() } else { Cow::Borrowed(path) };
+    if looks.escaped && decoded.iter().any(|byte| matches!(byte, ..b' ' | 0x7f | b'\\')) {
         return Err(Code::TargetInvalid.into());
     }
-    let decoded = decode(path).ok_or(Code::TargetInvalid)?;
-    if decoded.iter().any(|byte| matches!(byte, ..b' ' | 0x7f | b'\\')) || segments(&decoded).any(is_dots) {
+    if (looks.escaped || looks.dotted) && segments(&decoded).any(is_dots) {
         return Err(Code::TargetInvalid.into());
     }
-    let special = path.iter().any(|byte| matches!(byte, b'%' | b';')) || path.windows(2).any(|pair| pair == b"//");
-    Ok(special.then(|| normal(&decoded)))
+    Ok((looks.escaped || looks.special).then(|| normal(&decoded)))
 }
 
-fn forbidden(byte: u8) -> bool {
-    byte <= b' ' || matches!(byte, 0x7f | b'\\' | b'#')
+/// What one look at every byte tells: most paths need no second.
+#[derive(Default)]
+struct Looks {
+    /// There is a `%`.
+    escaped: bool,
+    /// There is a `;` or `//`.
+    special: bool,
+    /// A segment begins with a dot.
+    dotted: bool,
+}
+
+/// `None` where a byte is forbidden.
+fn look(path: &[u8]) -> Option<Looks> {
+    let (mut looks, mut before) = (Looks::default(), 0);
+    for byte in path {
+        match byte {
+            ..=b' ' | 0x7f | b'\\' | b'#' => return None,
+            b'%' => looks.escaped = true,
+            b';' => looks.special = true,
+            b'/' => looks.special |= before == b'/',
+            b'.' => looks.dotted |= before == b'/',
+            _ => {}
+        }
+        before = *byte;
+    }
+    Some(looks)
 }
 
 /// **Threat:** `/..;/admin` is `/admin` to a servlet container.

@@ -63,7 +63,15 @@ fn nowhere(limits: limits::Connection) -> Connection {
         http2: false,
         signing_hosts: None,
     };
-    Connection { listener: Arc::new(listener), peer: None, port: 0, server_name: None, subject: None, handshake: None }
+    Connection {
+        listener: Arc::new(listener),
+        peer: None,
+        shown: None,
+        port: 0,
+        server_name: None,
+        subject: None,
+        handshake: None,
+    }
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ impl<S: Serve> Link<S> {
         let connection = Rc::new(Connection {
             listener: Arc::clone(&door.listener),
             peer: peer.map(|peer| peer.ip()),
+            shown: peer.map(|peer| peer.ip().to_canonical().to_string().into()),
             port: peer.map_or(0, |peer| peer.port()),
             server_name: handshake.as_ref().and_then(|handshake| handshake.server_name().cloned()),
             subject: handshake.as_ref().and_then(|handshake| handshake.subject().cloned()),

@@ -17,7 +17,7 @@ use super::lasting::Graceful;
 use super::reply::Sending;
 use crate::policy::limits;
 use crate::proxy::exchange::{Answer, Arriving, Broken, Piece, Receiving, Tunnel};
-use crate::proxy::http::{self, Bounds, Handover};
+use crate::proxy::http::{Bounds, Handover, arrived, refused};
 use crate::proxy::http1::{Body, Form, Framing, Reader, Refused, Request, Stream};
 use crate::reject::{Code, Rejection};
 
@@ -102,19 +102,19 @@ where
         if !lane.stream.borrow_mut().ahead().is_empty() {
             desk.activity.beat();
         }
-        let arrived = lane.head(&limits, first).await?;
+        let head = lane.head(&limits, first).await?;
         first = false;
         let in_flight = desk.activity.begin();
-        let (exchange, form, handover) = match arrived {
+        let (exchange, form, handover) = match head {
             Arrived::Nothing => return lane.close().await,
-            Arrived::Refused(refused) => {
-                let form = Form { head: refused.method == "HEAD", old: false, keep: false, trailers: false };
-                (http::refused(refused, Rc::clone(&desk.connection)), form, None)
+            Arrived::Refused(why) => {
+                let form = Form { head: why.method == "HEAD", old: false, keep: false, trailers: false };
+                (refused(why, Rc::clone(&desk.connection)), form, None)
             }
             Arrived::Request(request) => {
                 let form = form(&request);
                 let body = lane.receive(&request);
-                let (exchange, handover) = http::arrived(request, body, Rc::clone(&desk.connection));
+                let (exchange, handover) = arrived(request, body, Rc::clone(&desk.connection));
                 (exchange, form, handover)
             }
         };
@@ -153,19 +153,19 @@ impl<I: AsyncRead + AsyncWrite + Unpin + 'static> Lane<I> {
     /// The next head. At rest a connection that shall finish does, once it has had its first request.
     async fn head(&self, limits: &limits::Connection, first: bool) -> io::Result<Arrived> {
         let (mut reader, bounds) = (Reader::default(), Bounds::from(limits));
-        let refused = |rejection, ahead: &[u8]| Arrived::Refused(Refused::new(rejection, ahead));
+        let no = |rejection, ahead: &[u8]| Arrived::Refused(Refused::new(rejection, ahead));
         poll_fn(|cx| {
             let stream = &mut *self.stream.borrow_mut();
             loop {
                 match reader.take(stream.ahead(), &bounds) {
                     Ok(Some(request)) => return Poll::Ready(Ok(Arrived::Request(request))),
                     Ok(None) => {}
-                    Err(rejection) => return Poll::Ready(Ok(refused(rejection, stream.ahead()))),
+                    Err(rejection) => return Poll::Ready(Ok(no(rejection, stream.ahead()))),
                 }
                 let begun = reader.has_begun(stream.ahead());
                 self.will.waiting.set(begun);
                 if self.will.late.replace(false) {
-                    return Poll::Ready(Ok(refused(Code::HeadTimeout.into(), stream.ahead())));
+                    return Poll::Ready(Ok(no(Code::HeadTimeout.into(), stream.ahead())));
                 }
                 if self.ended.get() && !begun {
                     return Poll::Ready(Ok(Arrived::Nothing));
@@ -173,7 +173,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin + 'static> Lane<I> {
                 match stream.poll_fill(cx)? {
                     Poll::Ready(0) if begun => {
                         let early = Rejection::from(Code::BadRequest).because("the head ended early");
-                        return Poll::Ready(Ok(refused(early, stream.ahead())));
+                        return Poll::Ready(Ok(no(early, stream.ahead())));
                     }
                     Poll::Ready(0) => return Poll::Ready(Ok(Arrived::Nothing)),
                     Poll::Ready(_) => {}

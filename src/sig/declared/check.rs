@@ -18,8 +18,8 @@ use crate::sig::json::Json;
 use crate::sig::key::Key;
 use crate::sig::mac::{Algorithm, Mac};
 use crate::sig::message::{Fields, Head};
-use crate::sig::permit::Permit;
-use crate::sig::ring::{Candidates, Prepared, Primitive};
+use crate::sig::permit::{Macs, Permit};
+use crate::sig::ring::{Candidates, Primitive, Trials};
 use crate::sig::time::Moment;
 
 /// Evidence was read and found well-formed and fresh; whether it is true shows at [`Check::close`].
@@ -47,7 +47,7 @@ enum Stage {
     /// MACs under way.
     Fed(lanes::Lanes),
     /// The head was signed, and the signature holds.
-    Held(Arc<Key>, Vec<Bytes>),
+    Held(Arc<Key>, Macs),
     /// Everything happens at the end.
     Waiting,
 }
@@ -184,7 +184,7 @@ impl Check {
         Ok(Stage::Fed(lanes))
     }
 
-    fn keys(&self) -> Result<Vec<Arc<Prepared>>, Rejection> {
+    fn keys(&self) -> Result<Trials, Rejection> {
         let most = self.macs.checked_div(self.scheme.contents.len()).unwrap_or(1).max(1);
         self.keys.trials(self.claims.key_id.as_deref(), self.now, most)
     }
@@ -196,7 +196,7 @@ impl Check {
     }
 
     /// Under [`Need::Whole`]: the evidence in the body, and every MAC, at once.
-    fn judge_whole(&mut self, seen: Seen<'_>) -> Result<(Arc<Key>, Vec<Bytes>), Rejection> {
+    fn judge_whole(&mut self, seen: Seen<'_>) -> Result<(Arc<Key>, Macs), Rejection> {
         let scope = self.scope(seen).ok_or(Code::SignatureInvalid)?;
         let claims = claims::read(scope, self.now, Place::Body)?;
         self.claims = claims;
@@ -235,7 +235,7 @@ impl Check {
         })
     }
 
-    fn permit(self, key: Arc<Key>, macs: Vec<Bytes>, payload: Option<Bytes>) -> Permit {
+    fn permit(self, key: Arc<Key>, macs: Macs, payload: Option<Bytes>) -> Permit {
         let stamp = self.claims.stamp.filter(|_| self.scheme.stamp_covered);
         let field = self.scheme.parts.timestamp.as_ref();
         // The digest of a token is the same for every request: it names none.
@@ -246,7 +246,7 @@ impl Check {
             stamp,
             fresh_until: stamp.zip(field).map(|(stamp, field)| field.bounds.end(stamp, field.format)),
             nonce: self.claims.nonce.filter(|_| self.scheme.nonce_covered),
-            macs: if names { macs } else { Vec::new() },
+            macs: if names { macs } else { Macs::new() },
             sets: Vec::new(),
             payload,
         }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::parts::{Declared, SignatureField};
 use super::scope::{Scope, Seen, Twice, split};
 use crate::reject::{Code, Rejection};
+use crate::sig::encoding::Tag;
 use crate::sig::message::{Fields, Head, Method};
 use crate::sig::params::Params;
 use crate::sig::template::Source;
@@ -21,7 +23,7 @@ const MOST: usize = 16;
 /// A decoded signature of the right length, and the one key that may have made it.
 #[derive(Clone, Debug)]
 pub(in crate::sig) struct Candidate {
-    pub(in crate::sig) mac: Vec<u8>,
+    pub(in crate::sig) mac: Tag,
     pub(in crate::sig) key: Option<Arc<str>>,
 }
 
@@ -33,7 +35,7 @@ pub(in crate::sig) struct Claims {
     pub(in crate::sig) stamp: Option<Moment>,
     pub(in crate::sig) nonce: Option<Bytes>,
     pub(in crate::sig) key_id: Option<Bytes>,
-    pub(in crate::sig) candidates: Vec<Candidate>,
+    pub(in crate::sig) candidates: Candidates,
 }
 
 impl Declared {
@@ -53,6 +55,15 @@ pub(in crate::sig) enum Place {
     /// The body.
     Body,
 }
+
+/// Nearly always one.
+pub(in crate::sig) type Candidates = SmallVec<[Candidate; 1]>;
+
+/// The texts at a signature's place; nearly always one.
+type Texts = SmallVec<[Bytes; 1]>;
+
+/// The places of signatures that are read together; nearly always one.
+type Places<'a> = SmallVec<[&'a SignatureField; 1]>;
 
 /// Reads what sits in one part of the message, beside what `scope` knows already.
 /// Presence first (an empty value is no evidence), then the stamp and its time, then the spelling of the signature: that order is what services that check by
@@ -83,7 +94,7 @@ pub(in crate::sig) fn key_id(scope: Scope<'_>) -> Option<Bytes> {
 }
 
 /// The signature alone, out of what followed the body.
-pub(in crate::sig) fn behind(scheme: &Declared, trailers: &Fields) -> Result<Vec<Candidate>, Rejection> {
+pub(in crate::sig) fn behind(scheme: &Declared, trailers: &Fields) -> Result<Candidates, Rejection> {
     let head = Head {
         method: Method::GET,
         target: Bytes::new(),
@@ -92,8 +103,8 @@ pub(in crate::sig) fn behind(scheme: &Declared, trailers: &Fields) -> Result<Vec
         fields: trailers.clone(),
     };
     let scope = Scope { scheme, head: &head, public_url: None, claims: &Claims::default(), seen: Seen::Nothing };
-    let mut candidates = Vec::new();
-    let fields: Vec<_> = scheme.parts.signatures.iter().collect();
+    let mut candidates = Candidates::new();
+    let fields: Places<'_> = scheme.parts.signatures.iter().collect();
     decode_all(scheme, &fields, &signature_texts_of(scope, &fields)?, &mut candidates)?;
     Ok(candidates)
 }
@@ -106,7 +117,7 @@ fn read_fields(scope: Scope<'_>, place: Place, now: Moment, mut claims: Claims) 
         _ => source.in_body() == in_body,
     };
     let signed = |field: &&SignatureField| place != Place::HeadAlone && here(&field.source);
-    let fields: Vec<_> = parts.signatures.iter().filter(signed).collect();
+    let fields: Places<'_> = parts.signatures.iter().filter(signed).collect();
     let texts = signature_texts_of(scope, &fields)?;
     let stamp_field = parts.timestamp.as_ref().filter(|field| here(&field.source));
     if let Some(field) = stamp_field {
@@ -132,14 +143,14 @@ fn read_fields(scope: Scope<'_>, place: Place, now: Moment, mut claims: Claims) 
 }
 
 /// What stands at each place of a signature; something has to.
-fn signature_texts_of(scope: Scope<'_>, fields: &[&SignatureField]) -> Result<Vec<Vec<Bytes>>, Rejection> {
-    let texts = fields.iter().map(|field| signature_texts(scope, field)).collect::<Result<Vec<_>, _>>()?;
+fn signature_texts_of(scope: Scope<'_>, fields: &[&SignatureField]) -> Result<SmallVec<[Texts; 1]>, Rejection> {
+    let texts = fields.iter().map(|field| signature_texts(scope, field)).collect::<Result<SmallVec<[_; 1]>, _>>()?;
     let nothing = !fields.is_empty() && texts.iter().flatten().all(Bytes::is_empty);
     if nothing { Err(missing()) } else { Ok(texts) }
 }
 
 /// The texts at a signature's place: one, or all where the scheme allows several.
-fn signature_texts(scope: Scope<'_>, field: &SignatureField) -> Result<Vec<Bytes>, Rejection> {
+fn signature_texts(scope: Scope<'_>, field: &SignatureField) -> Result<Texts, Rejection> {
     if field.list.is_some() || scope.scheme.is_repeated(&field.source) {
         let found = scope.all(&field.source).into_iter().map(|text| Bytes::copy_from_slice(&text));
         return found.map(bounded).collect();
@@ -150,8 +161,8 @@ fn signature_texts(scope: Scope<'_>, field: &SignatureField) -> Result<Vec<Bytes
 fn decode_all(
     scheme: &Declared,
     fields: &[&SignatureField],
-    texts: &[Vec<Bytes>],
-    candidates: &mut Vec<Candidate>,
+    texts: &[Texts],
+    candidates: &mut Candidates,
 ) -> Result<(), Rejection> {
     for (field, found) in fields.iter().zip(texts) {
         decode(scheme, field, found, candidates)?;
@@ -163,13 +174,13 @@ fn decode(
     scheme: &Declared,
     field: &SignatureField,
     texts: &[Bytes],
-    candidates: &mut Vec<Candidate>,
+    candidates: &mut Candidates,
 ) -> Result<(), Rejection> {
     let several = field.list.is_some() || scheme.is_repeated(&field.source);
     let separator = field.list.as_deref();
-    let members = texts.iter().flat_map(|text| match separator {
-        Some(separator) => split(text, separator).collect::<Vec<_>>(),
-        None => vec![text.as_ref()],
+    let members = texts.iter().flat_map(|text| {
+        let alone = separator.is_none().then_some(text.as_ref());
+        alone.into_iter().chain(separator.into_iter().flat_map(|separator| split(text, separator)))
     });
     for (place, member) in members.enumerate() {
         if place >= MOST {
@@ -178,8 +189,8 @@ fn decode(
         let member = if field.trim { member.trim_ascii() } else { member };
         let text = member.strip_prefix(field.prefix.as_ref());
         let decoded = text.and_then(|text| match field.encoding {
-            Some(encoding) => encoding.decode(text, field.any_case),
-            None => Some(text.to_vec()),
+            Some(encoding) => encoding.decode_tag(text, field.any_case),
+            None => Some(Tag::from_slice(text)),
         });
         match decoded.and_then(|signature| scheme.parts.primitive.claim(signature)) {
             Some(mac) => candidates.push(Candidate { mac, key: field.key.clone() }),

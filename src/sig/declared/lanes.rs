@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::claims::Candidate;
@@ -11,16 +12,18 @@ use super::scope::{Scope, Seen};
 use crate::reject::{Code, Rejection};
 use crate::sig::key::Key;
 use crate::sig::mac::Mac;
+use crate::sig::permit::Macs;
 use crate::sig::ring::Prepared;
 
 /// A key and the raw MAC it makes.
 type Tried = (Arc<Prepared>, Vec<u8>);
 
-/// MACs under way.
+/// MACs under way: nearly always one key and one message.
 pub(in crate::sig) struct Lanes {
+    /// A lane is large: moved about within a check it would cost more than its place on the heap.
     lanes: Vec<Lane>,
     /// What follows the body, per message.
-    tails: Vec<Vec<Tail>>,
+    tails: SmallVec<[Vec<Tail>; 1]>,
 }
 
 struct Lane {
@@ -42,7 +45,7 @@ impl Lanes {
     /// Feeds everything before the body and keeps what comes after it. With the whole body at hand nothing is left over.
     pub(in crate::sig) fn open(scope: Scope<'_>, keys: &[Arc<Prepared>]) -> Result<Self, Rejection> {
         let contents = &scope.scheme.contents;
-        let mut all = Self { lanes: Vec::with_capacity(keys.len()), tails: Vec::with_capacity(contents.len()) };
+        let mut all = Self { lanes: Vec::with_capacity(keys.len()), tails: SmallVec::new() };
         for (content, steps) in contents.iter().enumerate() {
             let lane =
                 |key: &Arc<Prepared>| Lane { key: Arc::clone(key), content, mac: key.mac.clone(), takes_body: false };
@@ -69,7 +72,7 @@ impl Lanes {
     }
 
     /// Feeds what follows the body; the raw MAC of every lane.
-    pub(in crate::sig) fn finish(mut self, scope: Option<Scope<'_>>) -> Result<Vec<Tried>, Rejection> {
+    pub(in crate::sig) fn finish(mut self, scope: Option<Scope<'_>>) -> Result<SmallVec<[Tried; 1]>, Rejection> {
         for lane in &mut self.lanes {
             for tail in self.tails.get(lane.content).into_iter().flatten() {
                 match tail {
@@ -87,9 +90,9 @@ impl Lanes {
         self,
         scope: Option<Scope<'_>>,
         candidates: &[Candidate],
-    ) -> Result<(Arc<Key>, Vec<Bytes>), Rejection> {
+    ) -> Result<(Arc<Key>, Macs), Rejection> {
         let mut winner: Option<Arc<Key>> = None;
-        let mut macs = Vec::new();
+        let mut macs = Macs::new();
         for (prepared, mac) in self.finish(scope)? {
             let mut held = Choice::from(0);
             for candidate in candidates {

@@ -10,6 +10,7 @@ use super::parts::Step;
 use super::scope::{Scope, Seen};
 use crate::reject::{Code, Rejection};
 use crate::sig::key::Key;
+use crate::sig::permit::Macs;
 use crate::sig::ring::Prepared;
 
 /// The key that one of the candidates is a signature under, and what names the request in the replay memory: a digest of message and key, for every key and
@@ -21,7 +22,7 @@ pub(in crate::sig) fn judge(
     keys: &[Arc<Prepared>],
     candidates: &[Candidate],
     most: usize,
-) -> Result<(Arc<Key>, Vec<Bytes>), Rejection> {
+) -> Result<(Arc<Key>, Macs), Rejection> {
     let contents = scope.scheme.contents.iter();
     let messages = contents.map(|steps| message(scope, steps)).collect::<Result<Vec<_>, _>>()?;
     let tried = || keys.iter().flat_map(|key| messages.iter().map(move |message| (key, message)));
@@ -30,7 +31,7 @@ pub(in crate::sig) fn judge(
         digest.update(message);
         Bytes::from(digest.finish())
     });
-    let names: Vec<Bytes> = names.collect();
+    let names: Macs = names.collect();
     let trials = tried().flat_map(|(key, message)| candidates.iter().map(move |one| (key, message, one)));
     let mut held = trials.take(most.max(1)).filter(|(key, message, one)| holds(key, message, one));
     let winner = held.find_map(|(key, ..)| key.key.clone());

@@ -134,7 +134,7 @@ impl Check {
             stamp: reading.stamp,
             fresh_until: reading.fresh_until,
             nonce: reading.nonce,
-            macs,
+            macs: macs.into(),
             sets: reading.sets,
             payload: None,
         })
