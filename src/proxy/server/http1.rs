@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -118,7 +118,7 @@ where
                 (exchange, form, handover)
             }
         };
-        let answer = lane.watched(Box::pin(desk.answer(exchange))).await?;
+        let answer = lane.watched(pin!(desk.answer(exchange))).await?;
         if let (101, Some(handover)) = (answer.status, handover) {
             lane.send(&desk, answer, form).await?;
             drop(in_flight);
@@ -199,8 +199,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin + 'static> Lane<I> {
     }
 
     /// The answer, unless the client is gone before it is there: then nobody works for it any longer.
-    async fn watched(&self, answering: Pin<Box<impl Future<Output = Answer>>>) -> io::Result<Answer> {
-        let mut answering = answering;
+    async fn watched(&self, mut answering: Pin<&mut impl Future<Output = Answer>>) -> io::Result<Answer> {
         poll_fn(|cx| match answering.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Ok(answer)),
             Poll::Pending => self.poll_gone(cx).map(Err),
