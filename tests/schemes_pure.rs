@@ -191,6 +191,36 @@ fn signing_overwrites_what_the_client_sent() {
 }
 
 #[test]
+fn signing_says_what_the_scheme_requires_of_a_header() {
+    let declared = |optional: &str| {
+        let require = format!("require: [{{value: \"{{header:X-Version}}\", equals: v1{optional}}}]");
+        scheme(
+            "own",
+            &format!(
+                "algorithm: sha256\nsignature: {{header: X-S, encoding: hex}}\nmessage: \"{{body}}\"\n{require}\n"
+            ),
+        )
+    };
+    for (optional, sent, said) in [
+        ("", None, Some("v1")),
+        ("", Some("v2"), Some("v1")),
+        (", if_present: true", None, None),
+        (", if_present: true", Some("v2"), Some("v1")),
+        (", if_present: true", Some("v1"), Some("v1")),
+    ] {
+        let scheme = declared(optional);
+        let seal = Seal::new(Arc::clone(&scheme), ring(&["k1"]), With::Newest);
+        let mut head = head();
+        if let Some(sent) = sent {
+            head.fields.append("x-version", sent);
+        }
+        seal.start(&mut head, SITE, NOW, [0; 16]).unwrap().finish(&mut head, None).unwrap();
+        assert_eq!(head.fields.one("x-version"), Ok(said.map(Bytes::from).as_ref()), "{optional} {sent:?}");
+        assert_eq!(refused(verify(&scheme, &["k1"], &head, b"", NOW)), None, "{optional} {sent:?}");
+    }
+}
+
+#[test]
 fn a_double_signed_request_has_the_same_macs_when_one_signature_is_dropped() {
     let yaml = grammar().into_iter().find(|(known, _)| known == "stripe").unwrap().1;
     let scheme = scheme("stripe", &yaml);

@@ -10,7 +10,7 @@ use crate::sig::mac::Algorithm;
 use crate::sig::params::ParamList;
 use crate::sig::ring::Primitive;
 use crate::sig::stamp::{Bounds, Format};
-use crate::sig::template::{Source, Template, Value};
+use crate::sig::template::{Input, Part, Source, Template, Value};
 
 /// A declaration whose words are understood; [`crate::sig::scheme::Scheme::new`] checks that they make sense together.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -192,6 +192,30 @@ pub struct Requirement {
     pub test: Test,
     /// Passes when the value's sources are absent.
     pub if_present: bool,
+}
+
+impl Requirement {
+    /// The header that is looked at, where it is nothing else.
+    pub(in crate::sig) fn header(&self) -> Option<&Bytes> {
+        match self.value.0.as_slice() {
+            [Part::Value(Value { input: Input::Source(Source::Header(names)), filters, .. })] if filters.is_empty() => {
+                names.first()
+            }
+            _ => None,
+        }
+    }
+
+    /// What it has to say, where that is always the same.
+    pub(in crate::sig) fn literal(&self) -> Option<Bytes> {
+        match &self.test {
+            Test::Equals(Template(parts)) => match parts.as_slice() {
+                [] => Some(Bytes::new()),
+                [Part::Literal(text)] => Some(text.clone()),
+                _ => None,
+            },
+            Test::Not(_) => None,
+        }
+    }
 }
 
 /// How a required value is compared.

@@ -42,6 +42,7 @@ impl Signing {
         let id = id.ok_or_else(|| Rejection::from(Code::SigningFailed).because("no key may sign now"))?;
         let stamp = stamp(scheme, &terms)?;
         clear(scheme, head);
+        meet(scheme, head);
         let mut claims = Claims::default();
         claim(scheme, head, &mut claims, (stamp, terms.entropy, &id));
         let mut signing = Self {
@@ -145,6 +146,19 @@ pub(in crate::sig) fn clear(scheme: &Declared, head: &mut Head) {
             }
             Source::Query(name) => remove_query(head, name),
             Source::Cookie(_) | Source::Param(_) | Source::Form(_) | Source::Json(_) => {}
+        }
+    }
+}
+
+/// Sets headers that have to say one thing beside the signature, where they say another or are missing.
+fn meet(scheme: &Declared, head: &mut Head) {
+    for requirement in &scheme.parts.require {
+        let (Some(name), Some(value)) = (requirement.header(), requirement.literal()) else { continue };
+        let said = head.fields.iter().filter(|field| field.name == *name).map(|field| &field.value);
+        let said: Vec<_> = said.collect();
+        let met = if said.is_empty() { requirement.if_present } else { said.iter().all(|text| **text == value) };
+        if !met {
+            head.fields.set(name.clone(), value);
         }
     }
 }
