@@ -68,8 +68,12 @@ enum State {
     Empty,
     One(Bytes),
     Several(BytesMut),
-    Spooled(tokio::fs::File, u64),
+    /// The file, how long the body is so far, and what is not yet written of it.
+    Spooled(tokio::fs::File, u64, BytesMut),
 }
+
+/// **Threat:** a write is a journey to another thread and back: so many bytes are gathered for one, however small the pieces are that come.
+const GATHER: usize = 64 << 10;
 
 impl<'a> Holding<'a> {
     /// Nothing yet. Above `threshold` bytes it goes to disk.
@@ -111,7 +115,7 @@ impl<'a> Holding<'a> {
         let file = tokio::task::spawn_blocking(move || tempfile::tempfile_in(directory)).await;
         let file =
             file.map_err(|_| disk("cannot start a spool file"))?.map_err(|_| disk("cannot create a spool file"))?;
-        self.state = State::Spooled(tokio::fs::File::from_std(file), 0);
+        self.state = State::Spooled(tokio::fs::File::from_std(file), 0, BytesMut::new());
         self.spill(so_far).await?;
         self.memory = self.store.memory.share(self.holder);
         Ok(())
@@ -119,8 +123,11 @@ impl<'a> Holding<'a> {
 
     async fn spill(&mut self, chunk: &[u8]) -> Result<(), Rejection> {
         reserve(&mut self.spool, chunk.len())?;
-        let State::Spooled(file, length) = &mut self.state else { return Err(disk("no spool file")) };
-        file.write_all(chunk).await.map_err(|_| disk("cannot write to the spool file"))?;
+        let State::Spooled(file, length, pending) = &mut self.state else { return Err(disk("no spool file")) };
+        pending.extend_from_slice(chunk);
+        if pending.len() >= GATHER {
+            write(file, pending).await?;
+        }
         *length = length.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
         Ok(())
     }
@@ -131,13 +138,20 @@ impl<'a> Holding<'a> {
             State::Empty => Held::Empty,
             State::One(bytes) => Held::Memory(bytes),
             State::Several(buffer) => Held::Memory(buffer.freeze()),
-            State::Spooled(mut file, length) => {
+            State::Spooled(mut file, length, mut pending) => {
+                write(&mut file, &mut pending).await?;
                 file.flush().await.map_err(|_| disk("cannot write to the spool file"))?;
                 Held::Spooled(file, length)
             }
         };
         Ok((held, Kept { _memory: self.memory, _spool: self.spool }))
     }
+}
+
+async fn write(file: &mut tokio::fs::File, pending: &mut BytesMut) -> Result<(), Rejection> {
+    file.write_all(pending).await.map_err(|_| disk("cannot write to the spool file"))?;
+    pending.clear();
+    Ok(())
 }
 
 /// The budget that a held body occupies; dropped when its bytes are gone.
@@ -193,6 +207,24 @@ mod tests {
             }
             drop(kept);
             assert_eq!((store.memory.used(), store.spool.used()), (0, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn small_pieces_are_gathered_and_none_is_lost_on_either_side_of_a_write() {
+        for size in [GATHER - 1, GATHER, GATHER + 1, 2 * GATHER + 3] {
+            let store = store(1 << 20, 1 << 20);
+            let mut holding = Holding::new(&store, ANYBODY, 8);
+            let whole: Vec<u8> = (0..size).map(|place| u8::try_from(place % 251).unwrap()).collect();
+            for piece in whole.chunks(7) {
+                holding.add(Bytes::copy_from_slice(piece), false).await.unwrap();
+            }
+            let (held, _kept) = holding.finish().await.unwrap();
+            let Held::Spooled(mut file, length) = held else { panic!("in memory") };
+            let mut read = Vec::new();
+            file.rewind().await.unwrap();
+            file.read_to_end(&mut read).await.unwrap();
+            assert!(read == whole && length == u64::try_from(size).unwrap(), "{size}");
         }
     }
 

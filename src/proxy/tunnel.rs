@@ -86,17 +86,23 @@ impl Silence {
 
 /// Copies what was read `ahead` and what comes, until the end, an error, or silence; then says so to the other side.
 async fn copy((ahead, mut from): (Bytes, impl AsyncRead + Unpin), mut to: impl AsyncWrite + Unpin, silence: &Silence) {
-    if silence.during(to.write_all(&ahead)).await.is_none() {
+    if silence.during(pass(&mut to, &ahead)).await.is_none() {
         return;
     }
     let mut buffer = vec![0; 16 << 10];
     while let Some(read) = silence.during(from.read(&mut buffer)).await {
         let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { break };
-        if silence.during(to.write_all(chunk)).await.is_none() {
+        if silence.during(pass(&mut to, chunk)).await.is_none() {
             break;
         }
     }
     drop(to.shutdown().await);
+}
+
+/// TLS keeps what the socket did not take: without a flush the end of a message would wait for the next one.
+async fn pass(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    to.write_all(bytes).await?;
+    to.flush().await
 }
 
 /// Returns when the key that opened the tunnel is gone or expired; never for a tunnel without one.
@@ -122,6 +128,24 @@ fn still_valid(worker: &Worker, key: &Key) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_a_connection_holds_back_is_pushed_on() {
+        let silence = Silence { since: Cell::new(Instant::now()), most: Duration::from_mins(5) };
+        let (mut sender, from) = tokio::io::duplex(64);
+        let (to, mut receiver) = tokio::io::duplex(64);
+        let talk = async {
+            let mut seen = [0; 6];
+            receiver.read_exact(&mut seen[..3]).await.unwrap();
+            sender.write_all(b"def").await.unwrap();
+            receiver.read_exact(&mut seen[3..]).await.unwrap();
+            assert_eq!(&seen, b"abcdef");
+        };
+        tokio::select! {
+            () = copy((Bytes::from_static(b"abc"), from), tokio::io::BufWriter::new(to), &silence) => panic!("it ended"),
+            () = talk => {}
+        }
+    }
 
     #[test]
     fn a_tunnel_is_idle_when_neither_direction_moves() {

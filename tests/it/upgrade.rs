@@ -57,3 +57,18 @@ fn a_tunnel_ends_with_the_key_that_opened_it() {
     assert!(world.reload());
     assert!(connection.is_closed());
 }
+
+#[test]
+fn a_tunnel_counts_among_the_connections_of_its_listener() {
+    let world = World::with(|config| {
+        config
+            .public("limits: {connections: 1}")
+            .route("path: /**, verify: {scheme: timestamp-body, keys: partners}, upgrade: [websocket], upstream: app")
+    });
+    world.upstream.tunnels();
+    let mut tunnel = world.connect();
+    assert_eq!(tunnel.exchange(&knocking()).status, 101);
+    tunnel.write(b"\x81\x02hi");
+    assert_eq!(tunnel.take(4), b"\x81\x02hi");
+    assert!(world.connect().is_closed(), "there is no second place");
+}

@@ -109,11 +109,16 @@ impl Reader {
             Some(end) if end > most => Err(self.too_long()),
             None if ahead.len() > most => Err(self.too_long()),
             None => Ok(None),
-            Some(end) if self.upgrade && ahead.len() > end => {
+            Some(end) if self.upgrade && self.is_bodiless() && ahead.len() > end => {
                 Err(Rejection::from(Code::UpgradeRefused).because("bytes came before the upgrade was granted"))
             }
             Some(end) => self.complete(ahead, end).map(Some),
         }
+    }
+
+    /// What follows is not its body.
+    fn is_bodiless(&self) -> bool {
+        !self.chunked && self.length.is_none_or(|length| length == 0)
     }
 
     /// Whether a request began: an empty line is none.

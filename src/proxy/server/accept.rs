@@ -73,10 +73,7 @@ fn welcome<S: Serve>(
     let Some(door) = site.serve.door(name) else { return };
     let Some(seat) = Seat::take(live, door.listener.limits.connections) else { return };
     let site = Rc::clone(site);
-    site.connections.clone().spawn_local(async move {
-        connection::run(site, door, socket, peer).await;
-        drop(seat);
-    });
+    site.connections.clone().spawn_local(connection::run(site, door, (socket, seat), peer));
 }
 
 /// The peer was gone before we came: nothing is wrong with us.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
 
-use super::accept::Site;
+use super::accept::{Seat, Site};
 use super::io::{Guarded, Socket};
 use super::lasting::Lasting;
 use super::watch::{Activity, Pulse};
@@ -18,10 +18,15 @@ use crate::proxy::tls::Handshake;
 use crate::reject::Code;
 
 /// Serves a connection until it ends, however it ends: nobody waits for an error.
-pub(super) async fn run<S: Serve>(site: Rc<Site<S>>, door: Arc<Door>, socket: Socket, peer: Option<SocketAddr>) {
+pub(super) async fn run<S: Serve>(
+    site: Rc<Site<S>>,
+    door: Arc<Door>,
+    (socket, seat): (Socket, Seat),
+    peer: Option<SocketAddr>,
+) {
     let limits = door.listener.limits;
     let pulse = Pulse::new(Instant::now());
-    let socket = Guarded::new(socket, Arc::clone(&pulse), limits.write);
+    let socket = Guarded::new((socket, seat), Arc::clone(&pulse), limits.write);
     let activity = Activity::new(pulse);
     let ended = match &door.tls {
         None => plain(Link { site, door, peer, activity, handshake: None }, socket).await,

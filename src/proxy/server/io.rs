@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Sleep;
 
+use super::accept::Seat;
 use super::watch::Pulse;
 
 /// Of the 128 steps that tokio gives a task before it must wait for the others.
@@ -27,6 +28,8 @@ pub(super) enum Socket {
 /// A socket with bounds.
 pub(super) struct Guarded {
     socket: Socket,
+    /// Taken as long as the socket is open, also where it has left HTTP.
+    _seat: Seat,
     /// Read already, to be read again.
     rewound: Bytes,
     pulse: Arc<Pulse>,
@@ -37,8 +40,8 @@ pub(super) struct Guarded {
 
 impl Guarded {
     /// A socket whose peer may stop reading for at most `patience`.
-    pub(super) const fn new(socket: Socket, pulse: Arc<Pulse>, patience: Duration) -> Self {
-        Self { socket, rewound: Bytes::new(), pulse, patience, stall: None }
+    pub(super) fn new((socket, seat): (Socket, Seat), pulse: Arc<Pulse>, patience: Duration) -> Self {
+        Self { socket, _seat: seat, rewound: Bytes::new(), pulse, patience, stall: None }
     }
 
     /// Puts bytes back in front of what is still unread.

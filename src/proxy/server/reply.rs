@@ -73,6 +73,8 @@ impl Sending {
     fn put<I>(&mut self, stream: &mut Stream<I>, piece: Option<Piece>) -> io::Result<()> {
         self.full = true;
         match (&mut self.follows, piece) {
+            // An empty chunk would be the last one.
+            (_, Some(Piece::Data(data))) if data.is_empty() => {}
             (Follows::Sized(left), Some(Piece::Data(data))) => {
                 let length = u64::try_from(data.len()).map_err(io::Error::other)?;
                 *left = left.checked_sub(length).ok_or(io::ErrorKind::InvalidData)?;

@@ -143,7 +143,7 @@ fn judged(outline: &Outline, fields: Fields, asked: Asked) -> Result<Heard, Code
         return Err(Code::UpstreamInvalid);
     }
     let framing = framing(outline, &fields, asked)?;
-    let keep = framing != Framing::UntilClose && stays(outline.recent, &fields);
+    let keep = framing != Framing::UntilClose && stays(outline.recent, &fields) && !threatens(outline.status, &fields);
     Ok(Heard { status: outline.status, fields, framing, keep })
 }
 
@@ -159,6 +159,17 @@ fn framing(outline: &Outline, fields: &Fields, asked: Asked) -> Result<Framing, 
     };
     let bodiless = asked.head || matches!(outline.status, 101 | 204 | 304);
     Ok(if bodiless { Framing::Sized(0) } else { said })
+}
+
+/// **Threat:** an answer that cannot have a body and yet announces one (RFC 9112 §6.3): what may still come would be taken for the next answer on the
+/// connection, somebody else's. The length of a 304, or of an answer to HEAD, is another one's.
+fn threatens(status: u16, fields: &Fields) -> bool {
+    let length = fields.all("content-length").any(|value| value != "0");
+    match status {
+        204 => length || fields.contains("transfer-encoding"),
+        304 => fields.contains("transfer-encoding"),
+        _ => false,
+    }
 }
 
 /// A 101 must name the one protocol that was asked for.

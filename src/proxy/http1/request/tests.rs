@@ -113,4 +113,6 @@ fn bytes_before_an_upgrade_is_granted_are_refused() {
     let ask = "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
     assert_eq!(code(ask), Ok(Some(0)));
     assert_eq!(code(&format!("{ask}\u{1}")), Err(Code::UpgradeRefused));
+    let offer = "POST / HTTP/1.1\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n";
+    assert_eq!(code(&format!("{offer}ab")), Ok(Some(2)), "its own body");
 }
