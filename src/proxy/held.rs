@@ -213,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn small_pieces_are_gathered_and_none_is_lost_on_either_side_of_a_write() {
         for size in [GATHER - 1, GATHER, GATHER + 1, 2 * GATHER + 3] {
-            let store = store(1 << 20, 1 << 20);
+            let store = store(64 << 20, 64 << 20);
             let mut holding = Holding::new(&store, ANYBODY, 8);
             let whole: Vec<u8> = (0..size).map(|place| u8::try_from(place % 251).unwrap()).collect();
             for piece in whole.chunks(7) {

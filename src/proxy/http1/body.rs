@@ -118,8 +118,7 @@ fn joined(chunked: &mut Chunked, ahead: &mut BytesMut) -> Result<Option<Bytes>, 
         return Ok(Some(first));
     }
     let mut data = BytesMut::from(first);
-    // What is broken behind the data shows the next time.
-    while let Some(more) = chunked.next(ahead).unwrap_or_default() {
+    while let Ok(Some(more)) = chunked.next(ahead) {
         data.extend_from_slice(&more);
         if data.len() >= SMALL {
             break;

@@ -45,9 +45,10 @@ async fn connections<T>(
 
 #[test]
 fn a_connection_is_used_again_only_when_nothing_is_left_of_its_exchange() {
-    let cases: [(&str, &[u8], bool); 14] = [
+    let cases: [(&str, &[u8], bool); 15] = [
         ("GET", OK, true),
-        ("GET", b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", true),
+        ("GET", b"HTTP/1.1 204 No\r\n\r\n", true),
+        ("GET", b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", false),
         ("GET", b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello", false),
         ("GET", b"HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n", true),
         ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true),
