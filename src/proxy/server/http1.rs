@@ -120,6 +120,10 @@ where
         };
         let answer = lane.watched(pin!(desk.answer(exchange))).await?;
         if let (101, Some(handover)) = (answer.status, handover) {
+            // **Threat:** what came before our 101 was said to HTTP, whoever reads it now (CVE-2026-2833).
+            if !lane.stream.borrow_mut().ahead().is_empty() {
+                return Err(io::Error::other("bytes came before the upgrade was granted"));
+            }
             lane.send(&desk, answer, form).await?;
             drop(in_flight);
             return lane.hand_over(handover);
