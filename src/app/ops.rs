@@ -64,6 +64,7 @@ impl Process {
             upstream_in_flight: self.upstreams.in_flight(),
             connect_failures: self.upstreams.failures(),
             replay,
+            rates: self.rates.sweep(self.clock.age()),
             rings: Vec::new(),
             budgets: vec![("memory", fill(&self.bodies.memory)), ("spool", fill(&self.bodies.spool))],
         }

@@ -50,7 +50,7 @@ impl Process {
         self.state.readiness.reloaded(succeeded);
     }
 
-    fn install(&self, new: Generation) -> u64 {
+    fn install(&self, mut new: Generation) -> u64 {
         let number = new.number;
         let pending = self.fixed.restart_needed(&new.policy);
         for what in &pending {
@@ -59,6 +59,7 @@ impl Process {
         self.state.pending.store(Arc::new(pending));
         self.state.problems.store(Arc::default());
         self.bodies.resize(&new.policy.limits);
+        new.meters = self.rates.meters(&new.policy.pools, new.policy.limits.buckets, self.clock.age());
         self.generation.store(Arc::new(new));
         tracing::info!(generation = number, "reloaded");
         number

@@ -66,6 +66,8 @@ pub struct Process {
     pub drain: Duration,
     /// Time between readiness turning off and the listeners closing.
     pub drain_delay: Duration,
+    /// Most sources, keys or principals that one pool of token buckets tells apart.
+    pub buckets: usize,
 }
 
 impl Default for Request {
@@ -110,6 +112,7 @@ impl Default for Process {
             spool_directory: None,
             drain: Duration::from_secs(30),
             drain_delay: Duration::ZERO,
+            buckets: 100_000,
         }
     }
 }

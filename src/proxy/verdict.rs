@@ -106,9 +106,11 @@ impl Visit {
     pub fn judge(&mut self, route: &Route, check: Box<Check>, whole: Option<&[u8]>) -> Result<Admission, Rejection> {
         let observed = route.observe || check.observes();
         let whole = if check.need() == Need::Whole { whole } else { None };
+        self.ask(route, check.ring());
         match check.close(whole) {
             Ok(permit) => {
                 self.told.record.key = Some(Arc::clone(permit.key()));
+                self.allow(route, &permit)?;
                 Ok(Admission::Verified(permit))
             }
             Err(rejection) if observed => Ok(Admission::Observed(rejection)),
@@ -125,6 +127,7 @@ impl Visit {
         let judged = Some(self.told.elapsed());
         self.told.record.judged = judged;
         let Admission::Verified(permit) = admission else {
+            self.pace(route, None)?;
             self.note(&admission);
             return Ok((admission, None));
         };
@@ -137,11 +140,14 @@ impl Visit {
         };
         match process.replay.claim(&attempt, &route.replay, self.now, &self.departed).await {
             Ok(claim) => {
+                // Refused here, the claim is dropped and given back: the same request may come again.
+                self.pace(route, Some(&permit))?;
                 let admission = Admission::Verified(permit);
                 self.note(&admission);
                 Ok((admission, Some(claim)))
             }
             Err(rejection) if route.observe || permit.key().observe => {
+                self.pace(route, None)?;
                 let admission = Admission::Observed(rejection);
                 self.note(&admission);
                 Ok((admission, None))

@@ -100,6 +100,7 @@ pub(super) fn route(name: &str) -> Arc<Route> {
         connect_retries: 0,
         errors: ErrorShape::Problem,
         statuses: std::collections::BTreeMap::new(),
+        callers: crate::policy::route::Callers::default(),
         sources: Vec::new(),
         client_certificate: false,
         subject_header: None,

@@ -21,6 +21,8 @@ pub struct Gauges {
     pub connect_failures: Vec<(Arc<str>, u64)>,
     /// The replay store.
     pub replay: Replay,
+    /// The pools of token buckets.
+    pub rates: Vec<crate::rate::Reading>,
     /// Budgets of held bodies by name (`memory`, `spool`).
     pub budgets: Vec<(&'static str, Fill)>,
     /// The keyrings in force: see [`Gauges::keyrings`].

@@ -3,6 +3,8 @@
 #![expect(clippy::arithmetic_side_effects, reason = "offsets within a test's own bytes")]
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod answers_streamed;
@@ -43,6 +45,8 @@ mod paths_head;
 mod paths_observe;
 #[cfg(test)]
 mod paths_stream;
+#[cfg(test)]
+mod rates;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::super::report::Spot;
 use super::super::suggest;
 use super::super::values::{Of, Origin, Size};
 use super::guard::{self, Verified};
-use super::{Scope, answers, bounds, certificates, challenge, edits, identity, matches, replay};
+use super::{Scope, answers, bounds, callers, certificates, challenge, edits, identity, matches, replay};
 use crate::policy::limits::Request;
 use crate::policy::route::{BodyMode, ErrorShape, Forward, Guard, ReplayBy, Trailers};
 use crate::policy::routes::Match;
@@ -79,6 +79,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             connect_retries: raw.retry.get().map_or(0, |retry| retry.attempts.or(2).saturating_sub(1)),
             errors: errors(raw),
             statuses,
+            callers: callers::compile(raw, scope),
             sources: raw.sources.each().map(|(Of(net), _)| *net).collect(),
             client_certificate: raw.client_certificate.get().is_some_and(|short| demands(&short.0)),
             subject_header: identity::subject(raw),
