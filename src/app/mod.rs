@@ -19,6 +19,7 @@ use crate::policy::Policy;
 use crate::policy::listen::Address;
 use crate::proxy::bodies::Unwritable;
 use crate::proxy::held::Store;
+use crate::proxy::server::guests::Guests;
 use crate::proxy::server::{self, BindError, Door, Running};
 use crate::proxy::upstream;
 use crate::proxy::worker::Worker;
@@ -59,6 +60,8 @@ pub struct Process {
     pub bodies: Store,
     /// Counters and the audit line.
     pub telemetry: Arc<Telemetry>,
+    /// Who is connected.
+    pub guests: Arc<Guests>,
     /// Who came how often.
     pub rates: rate::Registry,
     /// Connection caps and load of upstreams.
@@ -220,6 +223,7 @@ impl Process {
             generation: Arc::new(ArcSwap::from_pointee(first)),
             replay,
             bodies,
+            guests: Arc::default(),
             rates,
             telemetry,
             upstreams: upstream::Shared::new(),

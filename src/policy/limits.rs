@@ -49,6 +49,8 @@ pub struct Connection {
     pub write: Duration,
     /// Most connections of this listener, over all workers.
     pub connections: usize,
+    /// Most connections of this listener that come from one source, an IPv4 address or a /64 of IPv6. Trusted proxies are exempt.
+    pub per_source: usize,
     /// Most concurrent HTTP/2 streams of one connection.
     pub h2_streams: u32,
 }
@@ -99,6 +101,7 @@ impl Default for Connection {
             idle: Duration::from_mins(1),
             write: Duration::from_secs(30),
             connections: 10_000,
+            per_source: 5_000,
             h2_streams: 100,
         }
     }

@@ -42,6 +42,7 @@ impl Collector for Scrape {
         let out = &mut encoder;
         Self::build_info(out)?;
         self.requests(out)?;
+        self.turned_away(out)?;
         MEASURES.chunk_by(|a, b| a.name == b.name).try_for_each(|family| self.histograms(out, family))?;
         self.keys(out)?;
         self.keyrings(out)?;
@@ -80,6 +81,12 @@ impl Scrape {
         gauges(out, "countersign_in_flight_requests", "Requests that have begun and are not over", rows)?;
         let rows = self.gauges.connections.iter().map(|(name, count)| (vec![("listener", &**name)], *count));
         gauges(out, "countersign_connections", "Open client connections", rows)
+    }
+
+    fn turned_away(&self, out: &mut DescriptorEncoder) -> Result {
+        let rows = self.gauges.turned_away.iter();
+        let rows = rows.map(|(name, reason, count)| (vec![("listener", &**name), ("reason", *reason)], *count));
+        counters(out, "countersign_connections_turned_away", "Connections closed before their first request", rows)
     }
 
     fn histograms(&self, out: &mut DescriptorEncoder, family: &[&Measure]) -> Result {

@@ -65,6 +65,7 @@ fn listener() -> Listener {
         tls: None,
         public_url: None,
         trusted: Vec::new(),
+        proxied: None,
         limits: limits::Connection::default(),
         http2: false,
         signing_hosts: None,

@@ -1,6 +1,6 @@
 //! Which keys may do what, from where.
 
-use crate::world::{NOW, OTHER, Request, SECRET, Signing, World, get, post, request};
+use crate::world::{NOW, OTHER, Request, SECRET, Signing, World, get, identity, post, request};
 
 const SIGNED: &str = "verify: {scheme: timestamp-body, keys: partners}, upstream: app";
 
@@ -108,6 +108,32 @@ fn a_route_is_for_the_listed_addresses_seen_through_trusted_proxies() {
         assert_eq!((status, code.as_str()), if passes { (200, "") } else { (403, "source_refused") }, "{chain}");
     }
     assert_eq!(world.send(get("/")).status, 403, "the proxy itself is not listed");
+}
+
+#[test]
+fn a_route_may_demand_certificate_address_and_signature_together() {
+    let mut ours = None;
+    let world = World::with(|config| {
+        let directory = config.path().parent().unwrap().to_owned();
+        ours = Some(identity(&directory, "clients"));
+        let clients = format!("clients: {{mode: optional, ca: {}}}", directory.join("clients.crt").display());
+        let route = format!("path: /**, client_certificate: true, sources: [192.0.2.0/24], {SIGNED}");
+        config.over_tls_with(&clients).public("trusted: [127.0.0.0/8]").route(&route)
+    });
+    let theirs = identity(world.directory(), "others");
+    let ask = |who, address, request| {
+        let mut connection = world.connect_tls_after(b"", who);
+        connection.ask(&from(address, request)).map(|answer| answer.refusal())
+    };
+    let (good, bad) = (post("/", "{}").signed(), post("/", "{}"));
+    let refused = |status: u16, code: &str| Some((status, code.to_owned()));
+
+    assert_eq!(ask(ours.as_ref(), "192.0.2.1", good.clone()), refused(200, ""));
+    assert_eq!(ask(None, "192.0.2.1", good.clone()), refused(403, "client_certificate_required"));
+    assert_eq!(ask(Some(&theirs), "192.0.2.1", good.clone()), None, "the handshake fails");
+    assert_eq!(ask(ours.as_ref(), "192.0.3.1", good), refused(403, "source_refused"));
+    assert_eq!(ask(ours.as_ref(), "192.0.2.1", bad), refused(401, "signature_missing"));
+    assert_eq!(world.upstream.count(), 1);
 }
 
 #[test]

@@ -46,6 +46,8 @@ mod paths_observe;
 #[cfg(test)]
 mod paths_stream;
 #[cfg(test)]
+mod proxy_protocol;
+#[cfg(test)]
 mod rates;
 #[cfg(test)]
 mod reload;
@@ -59,6 +61,8 @@ mod routing;
 mod sign;
 #[cfg(test)]
 mod sigv4;
+#[cfg(test)]
+mod sources;
 #[cfg(test)]
 mod stream;
 #[cfg(test)]

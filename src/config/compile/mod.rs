@@ -14,6 +14,7 @@ mod keyrings;
 mod listeners;
 mod matches;
 mod process;
+mod proxied;
 mod public_url;
 mod replay;
 mod routes;

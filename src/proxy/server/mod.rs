@@ -1,12 +1,15 @@
 //! Accepting connections: sockets, worker threads, and how they come to an end.
 
 mod accept;
+mod arrival;
 mod connection;
 mod detect;
+pub mod guests;
 mod http1;
 mod http2;
 mod io;
 mod lasting;
+pub mod proxied;
 mod reply;
 mod sockets;
 mod watch;
@@ -42,6 +45,11 @@ pub trait Serve: Clone + 'static {
 
     /// The wall-clock time, as answers show it.
     fn now(&self) -> Moment;
+
+    /// Who counts the connections of each source; `None` where nobody does, and no PROXY header is read.
+    fn guests(&self) -> Option<&Arc<guests::Guests>> {
+        None
+    }
 
     /// Answers one request.
     fn serve(&self, exchange: Exchange) -> impl Future<Output = Answer>;

@@ -122,6 +122,9 @@ impl Request {
 trait Wire: Read + Write + Send {}
 impl<T: Read + Write + Send> Wire for T {}
 
+/// What a TLS client shows, asks for and speaks.
+type Hello<'a> = (Option<&'a tls::Identity>, &'a str, &'a [&'a str]);
+
 /// One client connection.
 pub(crate) struct Connection {
     wire: Box<dyn Wire>,
@@ -138,8 +141,14 @@ impl Connection {
 
     /// A TLS one that trusts the certificate in `directory`.
     pub(crate) fn open_tls(address: SocketAddr, directory: &Path, server_name: &str, alpn: &[&str]) -> Self {
-        let socket = dial(address);
-        let wire = tls::client(socket.try_clone().unwrap(), directory, server_name, alpn);
+        Self::open_tls_after(b"", address, directory, (None, server_name, alpn))
+    }
+
+    /// The same, behind bytes that come before TLS, and with an identity.
+    pub(crate) fn open_tls_after(first: &[u8], address: SocketAddr, directory: &Path, tls: Hello<'_>) -> Self {
+        let mut socket = dial(address);
+        socket.write_all(first).unwrap();
+        let wire = tls::client(socket.try_clone().unwrap(), directory, tls);
         Self { wire: Box::new(wire), socket, read: Vec::new() }
     }
 
@@ -147,6 +156,12 @@ impl Connection {
     pub(crate) fn exchange(&mut self, request: &Request) -> Response {
         self.write(&request.bytes());
         self.answer_to(&request.method)
+    }
+
+    /// The same, where the connection may end instead.
+    pub(crate) fn ask(&mut self, request: &Request) -> Option<Response> {
+        self.write(&request.bytes());
+        if self.is_closed() { None } else { Some(self.answer_to(&request.method)) }
     }
 
     /// Sends bytes. What the gateway refuses to read any more is no failure of the test.

@@ -22,6 +22,7 @@ use gateway::Gateway;
 pub(crate) use keys::Keys;
 pub(crate) use response::Response;
 pub(crate) use sign::{Signing, mac};
+pub(crate) use tls::{Identity, identity};
 pub(crate) use upstream::{Seen, Upstream};
 
 /// When every test begins (2025-10-09).
@@ -100,6 +101,12 @@ impl World {
     /// A TLS connection to the listener `public` that offers `alpn`.
     pub(crate) fn connect_tls(&self, server_name: &str, alpn: &[&str]) -> Connection {
         Connection::open_tls(self.running().address("public"), self.directory.path(), server_name, alpn)
+    }
+
+    /// A TLS connection for localhost behind bytes that come before TLS, by a client with or without an identity.
+    pub(crate) fn connect_tls_after(&self, first: &[u8], identity: Option<&Identity>) -> Connection {
+        let hello = (identity, "localhost", &["http/1.1"][..]);
+        Connection::open_tls_after(first, self.running().address("public"), self.directory.path(), hello)
     }
 
     /// Sends over HTTP/2 and TLS.
