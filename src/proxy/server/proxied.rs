@@ -56,7 +56,8 @@ pub fn read(seen: &[u8]) -> Result<Progress, Malformed> {
 /// How much more may follow what is no complete header. Nothing is read beyond the end of a header of version 2.
 fn more(seen: &[u8]) -> Result<usize, Malformed> {
     if seen.starts_with(b"P") {
-        return LINE.checked_sub(seen.len()).filter(|left| *left > 0 && begins_line(seen)).ok_or(Malformed);
+        let begins = begins_line(seen) && !seen.contains(&b'\n');
+        return LINE.checked_sub(seen.len()).filter(|left| *left > 0 && begins).ok_or(Malformed);
     }
     let begins = SIGNATURE.starts_with(seen) || seen.starts_with(SIGNATURE);
     let length = match seen.get(14..FIXED) {
