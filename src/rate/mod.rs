@@ -10,9 +10,12 @@ use std::time::Duration;
 pub use self::meter::{Id, Meter};
 use crate::policy::rate::{Per, Pool};
 
+/// What a pool keeps over reloads.
+type Name = (Per, Arc<str>);
+
 /// Every pool that is in use, or that still remembers somebody, under the name that it keeps over reloads.
 #[derive(Default)]
-pub struct Registry(Mutex<HashMap<(Per, Arc<str>), Arc<Meter>>>);
+pub struct Registry(Mutex<HashMap<Name, Arc<Meter>>>);
 
 /// How a pool fares.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,7 +50,7 @@ impl Registry {
     /// Forgets full buckets, and says what is left; to be called now and then.
     pub fn sweep(&self, now: Duration) -> Vec<Reading> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = |((per, pool), meter): (&(Per, Arc<str>), &Arc<Meter>)| Reading {
+        let read = |((per, pool), meter): (&Name, &Arc<Meter>)| Reading {
             per: *per,
             pool: Arc::clone(pool),
             buckets: meter.sweep(now),

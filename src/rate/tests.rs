@@ -9,7 +9,7 @@ use crate::policy::rate::Limit;
 const FIVE: Id<'static> = Id::Caller("ring", "five");
 
 fn pool(name: &str, every: u64, burst: u32) -> Pool {
-    Pool { per: Per::Key, name: name.into(), limit: Limit { every: every * 1_000_000, burst } }
+    Pool { per: Per::Key, name: name.into(), limit: Limit { every: every.saturating_mul(1_000_000), burst } }
 }
 
 /// A meter of `burst` tokens, one of which comes every `every` milliseconds.
@@ -90,7 +90,7 @@ fn a_flood_of_addresses_neither_grows_the_table_nor_frees_anybody() {
     let spent = source("192.0.2.1");
     assert_eq!((wait(&meter, spent, at(0)), wait(&meter, spent, at(0)), wait(&meter, spent, at(0))), (0, 0, 1));
 
-    let flood = (0..5_000_u32).map(|number| IpAddr::from((0x0a00_0000 + number).to_be_bytes()));
+    let flood = (0..5_000_u32).map(|number| IpAddr::from((0x0a00_0000 | number).to_be_bytes()));
     let passed = flood.filter(|address| meter.take(Id::Source(Some(*address)), at(0)).is_ok()).count();
     // One each for the 159 that found room, and two common tokens in each of 16 places.
     assert!((150..=160 + 32).contains(&passed), "{passed}");

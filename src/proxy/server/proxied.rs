@@ -99,8 +99,8 @@ mod tests {
         [SIGNATURE, &[command, family], &length, rest].concat()
     }
 
-    fn client(text: &str) -> Option<SocketAddr> {
-        Some(text.parse().unwrap())
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
     }
 
     #[test]
@@ -108,15 +108,15 @@ mod tests {
         let six = [&[0x20, 1, 0xd, 0xb8][..], &[0; 11], &[1], &[0; 16], &[0x30, 0x39, 1, 0xbb]].concat();
         let added = [FOUR, b"\x04\x00\x03abc\xea\x00"].concat();
         for (header, expected) in [
-            (binary(0x21, 0x11, FOUR), client("192.0.2.1:12345")),
-            (binary(0x21, 0x11, &added), client("192.0.2.1:12345")),
-            (binary(0x21, 0x21, &six), client("[2001:db8::1]:12345")),
+            (binary(0x21, 0x11, FOUR), Some(address("192.0.2.1:12345"))),
+            (binary(0x21, 0x11, &added), Some(address("192.0.2.1:12345"))),
+            (binary(0x21, 0x21, &six), Some(address("[2001:db8::1]:12345"))),
             (binary(0x20, 0x00, b""), None),
             (binary(0x20, 0x11, FOUR), None),
             (binary(0x21, 0x00, b"anything"), None),
             (binary(0x21, 0x31, &[b'a'; 216]), None),
-            (b"PROXY TCP4 192.0.2.1 127.0.0.1 12345 443\r\n".to_vec(), client("192.0.2.1:12345")),
-            (b"PROXY TCP6 2001:db8::1 ::1 12345 0\r\n".to_vec(), client("[2001:db8::1]:12345")),
+            (b"PROXY TCP4 192.0.2.1 127.0.0.1 12345 443\r\n".to_vec(), Some(address("192.0.2.1:12345"))),
+            (b"PROXY TCP6 2001:db8::1 ::1 12345 0\r\n".to_vec(), Some(address("[2001:db8::1]:12345"))),
             (b"PROXY UNKNOWN\r\n".to_vec(), None),
             (b"PROXY UNKNOWN a b 1 2\r\n".to_vec(), None),
         ] {
