@@ -28,7 +28,7 @@ fn mistakes_in_rates_and_rules_are_told_with_their_place() {
         (format!("{SIGNED}, allow: [{{keys: []}}]"), "allow[0].keys", "an empty list matches nothing"),
         (format!("{SIGNED}, allow: {{sources: 10.0.0.0/33}}"), "allow.sources", "an address or network"),
         (format!("{SIGNED}, methods: [GET], allow: {{methods: [PUT]}}"), "allow.methods[0]", "does not take PUT"),
-        (format!("{SIGNED}, allow: {{key: one}}"), "allow.key", "did you mean `keys`?"),
+        (format!("{SIGNED}, allow: {{key: one, methods: [GET]}}"), "allow.key", "did you mean `keys`?"),
     ] {
         told(&route(&fields), 6, &format!("routes[0].{path}"), part);
     }

@@ -26,6 +26,7 @@ pub(super) async fn receive(
         Some(from) => {
             let introduced = timeout(listener.limits.handshake, introduce(socket, sender, from)).await;
             let Ok(Some(peer)) = introduced else {
+                tracing::debug!(listener = &*listener.name, ?sender, "closed: no PROXY header from a listed network");
                 guests.turn_away(&listener.name, Why::Proxy);
                 return None;
             };
