@@ -61,11 +61,11 @@ impl Process {
             generation: generation.number,
             loaded: generation.loaded,
             connections: connections().into_iter().map(|(name, count)| (name, wide(count))).collect(),
-            turned_away: self.guests.turned_away(),
             upstream_in_flight: self.upstreams.in_flight(),
             connect_failures: self.upstreams.failures(),
             replay,
             rates: self.rates.sweep(self.clock.age()),
+            turned_away: self.guests.turned_away(),
             rings: Vec::new(),
             budgets: vec![("memory", fill(&self.bodies.memory)), ("spool", fill(&self.bodies.spool))],
         }

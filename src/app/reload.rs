@@ -52,6 +52,7 @@ impl Process {
 
     fn install(&self, mut new: Generation) -> u64 {
         let number = new.number;
+        new.meters = self.rates.meters(&new.policy.pools, new.policy.limits.buckets, self.clock.age());
         let pending = self.fixed.restart_needed(&new.policy);
         for what in &pending {
             tracing::warn!("{what} needs a restart");
@@ -59,7 +60,6 @@ impl Process {
         self.state.pending.store(Arc::new(pending));
         self.state.problems.store(Arc::default());
         self.bodies.resize(&new.policy.limits);
-        new.meters = self.rates.meters(&new.policy.pools, new.policy.limits.buckets, self.clock.age());
         self.generation.store(Arc::new(new));
         tracing::info!(generation = number, "reloaded");
         number

@@ -46,6 +46,7 @@ impl Visit {
                 if route.forward == Forward::Payload {
                     check.keep_payload();
                 }
+                self.ask(route, check.ring());
                 self.told.record.scheme = Some(Arc::clone(check.scheme()));
                 self.told.record.skew = check.stamp().map(|stamp| self.now.millis().saturating_sub(stamp.millis()));
                 Ok(Opened::Checking(Box::new(check)))
@@ -106,11 +107,9 @@ impl Visit {
     pub fn judge(&mut self, route: &Route, check: Box<Check>, whole: Option<&[u8]>) -> Result<Admission, Rejection> {
         let observed = route.observe || check.observes();
         let whole = if check.need() == Need::Whole { whole } else { None };
-        self.ask(route, check.ring());
         match check.close(whole) {
             Ok(permit) => {
                 self.told.record.key = Some(Arc::clone(permit.key()));
-                self.allow(route, &permit)?;
                 Ok(Admission::Verified(permit))
             }
             Err(rejection) if observed => Ok(Admission::Observed(rejection)),
@@ -118,7 +117,7 @@ impl Visit {
         }
     }
 
-    /// Claims a verified request in the replay store; only authentic requests get this far.
+    /// Claims a verified request in the replay store; only authentic requests get this far, by keys that may do this, and not too often.
     pub async fn claim(
         &mut self,
         route: &Route,
@@ -131,6 +130,7 @@ impl Visit {
             self.note(&admission);
             return Ok((admission, None));
         };
+        self.allow(route, &permit)?;
         let process = &self.worker.process;
         let attempt = Attempt {
             permit: &permit,

@@ -15,8 +15,6 @@ pub struct Gauges {
     pub loaded: Moment,
     /// Open client connections by listener name.
     pub connections: Vec<(Arc<str>, u64)>,
-    /// Connections that were closed before their first request: listener, reason, count since the start.
-    pub turned_away: Vec<(Arc<str>, &'static str, u64)>,
     /// Requests in flight by upstream name.
     pub upstream_in_flight: Vec<(Arc<str>, u64)>,
     /// Failed connection attempts by upstream name, since the start.
@@ -25,6 +23,8 @@ pub struct Gauges {
     pub replay: Replay,
     /// The pools of token buckets.
     pub rates: Vec<crate::rate::Reading>,
+    /// Connections that were closed before their first request: listener, reason, count since the start.
+    pub turned_away: Vec<(Arc<str>, &'static str, u64)>,
     /// Budgets of held bodies by name (`memory`, `spool`).
     pub budgets: Vec<(&'static str, Fill)>,
     /// The keyrings in force: see [`Gauges::keyrings`].

@@ -190,11 +190,11 @@ fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
         generation: 3,
         loaded: Moment::from_secs(1),
         connections: vec![("public".into(), 1)],
-        turned_away: vec![("public".into(), "source", 1)],
         upstream_in_flight: vec![("app".into(), 1)],
         connect_failures: vec![("app".into(), 1)],
         replay: Replay { fill, claimed: 1, replayed: 1, released: 1 },
         rates: vec![Reading { per: Per::Key, pool: "/".into(), buckets: 1, capacity: 2, crowded: 3 }],
+        turned_away: vec![("public".into(), "source", 1)],
         budgets: vec![("memory", fill)],
         rings: Vec::new(),
     };

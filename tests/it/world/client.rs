@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Response, tls};
+use super::{Identity, Response, identity, tls};
 
 /// How long an answer may take before the test fails. Nothing waits this long when all is well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -122,9 +122,6 @@ impl Request {
 trait Wire: Read + Write + Send {}
 impl<T: Read + Write + Send> Wire for T {}
 
-/// What a TLS client shows, asks for and speaks.
-type Hello<'a> = (Option<&'a tls::Identity>, &'a str, &'a [&'a str]);
-
 /// One client connection.
 pub(crate) struct Connection {
     wire: Box<dyn Wire>,
@@ -141,14 +138,16 @@ impl Connection {
 
     /// A TLS one that trusts the certificate in `directory`.
     pub(crate) fn open_tls(address: SocketAddr, directory: &Path, server_name: &str, alpn: &[&str]) -> Self {
-        Self::open_tls_after(b"", address, directory, (None, server_name, alpn))
+        let socket = dial(address);
+        let wire = tls::client(socket.try_clone().unwrap(), directory, server_name, alpn);
+        Self { wire: Box::new(wire), socket, read: Vec::new() }
     }
 
-    /// The same, behind bytes that come before TLS, and with an identity.
-    pub(crate) fn open_tls_after(first: &[u8], address: SocketAddr, directory: &Path, tls: Hello<'_>) -> Self {
+    /// A TLS one for localhost behind bytes that come before it, by a client with or without an identity.
+    pub(crate) fn open_after(first: &[u8], address: SocketAddr, directory: &Path, who: Option<&Identity>) -> Self {
         let mut socket = dial(address);
         socket.write_all(first).unwrap();
-        let wire = tls::client(socket.try_clone().unwrap(), directory, tls);
+        let wire = identity::client(socket.try_clone().unwrap(), directory, who);
         Self { wire: Box::new(wire), socket, read: Vec::new() }
     }
 

@@ -4,6 +4,7 @@ mod client;
 mod config;
 mod gateway;
 mod h2;
+mod identity;
 mod keys;
 mod response;
 mod sign;
@@ -19,10 +20,10 @@ use countersign::sig::time::Moment;
 pub(crate) use client::{Connection, Request, get, post, request};
 pub(crate) use config::Config;
 use gateway::Gateway;
+pub(crate) use identity::{Identity, identity};
 pub(crate) use keys::Keys;
 pub(crate) use response::Response;
 pub(crate) use sign::{Signing, mac};
-pub(crate) use tls::{Identity, identity};
 pub(crate) use upstream::{Seen, Upstream};
 
 /// When every test begins (2025-10-09).
@@ -103,12 +104,6 @@ impl World {
         Connection::open_tls(self.running().address("public"), self.directory.path(), server_name, alpn)
     }
 
-    /// A TLS connection for localhost behind bytes that come before TLS, by a client with or without an identity.
-    pub(crate) fn connect_tls_after(&self, first: &[u8], identity: Option<&Identity>) -> Connection {
-        let hello = (identity, "localhost", &["http/1.1"][..]);
-        Connection::open_tls_after(first, self.running().address("public"), self.directory.path(), hello)
-    }
-
     /// Sends over HTTP/2 and TLS.
     pub(crate) fn send_h2(&self, request: impl Into<Request>) -> Response {
         h2::send(self.running().address("public"), self.directory.path(), &request.into())
@@ -122,6 +117,11 @@ impl World {
     /// Asks an operations listener.
     pub(crate) fn ask(&self, listener: &str, question: impl Into<Request>) -> Response {
         self.connect_to(listener).exchange(&question.into())
+    }
+
+    /// A TLS connection for localhost behind bytes that come before TLS, by a client with or without an identity.
+    pub(crate) fn connect_tls_after(&self, first: &[u8], who: Option<&Identity>) -> Connection {
+        Connection::open_after(first, self.address(), self.directory(), who)
     }
 
     /// Changes the configuration file; nothing happens until a reload.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// Writes `name.crt` and `name.key`: self-signed, for localhost, 127.0.0.1 and two more names.
@@ -16,41 +16,13 @@ pub(crate) fn write_certificate(directory: &Path, name: &str) {
     std::fs::write(directory.join(format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
 }
 
-/// A client's certificate and its key.
-pub(crate) struct Identity {
-    certificate: CertificateDer<'static>,
-    key: PrivateKeyDer<'static>,
-}
-
-/// An identity from an authority of its own, whose certificate is written to `name.crt`.
-pub(crate) fn identity(directory: &Path, name: &str) -> Identity {
-    let mut params = rcgen::CertificateParams::default();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority = rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
-    std::fs::write(directory.join(format!("{name}.crt")), authority.pem()).unwrap();
-    let key = rcgen::KeyPair::generate().unwrap();
-    let params = rcgen::CertificateParams::new(["client".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &authority).unwrap().der().clone();
-    Identity { certificate, key: PrivateKeyDer::try_from(key.serialize_der()).unwrap() }
-}
-
 /// What a client believes that was given `tls.crt` of the directory.
 pub(crate) fn trusting(directory: &Path, alpn: &[&str]) -> Arc<ClientConfig> {
-    showing(None, directory, alpn)
-}
-
-fn showing(identity: Option<&Identity>, directory: &Path, alpn: &[&str]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(directory.join("tls.crt")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let builder = builder.with_root_certificates(roots);
-    let mut config = match identity {
-        None => builder.with_no_client_auth(),
-        Some(Identity { certificate, key }) => {
-            builder.with_client_auth_cert(vec![certificate.clone()], key.clone_key()).unwrap()
-        }
-    };
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     Arc::new(config)
 }
@@ -59,8 +31,9 @@ fn showing(identity: Option<&Identity>, directory: &Path, alpn: &[&str]) -> Arc<
 pub(crate) fn client(
     socket: TcpStream,
     directory: &Path,
-    (identity, server_name, alpn): (Option<&Identity>, &str, &[&str]),
+    server_name: &str,
+    alpn: &[&str],
 ) -> StreamOwned<ClientConnection, TcpStream> {
     let name = ServerName::try_from(server_name.to_owned()).unwrap();
-    StreamOwned::new(ClientConnection::new(showing(identity, directory, alpn), name).unwrap(), socket)
+    StreamOwned::new(ClientConnection::new(trusting(directory, alpn), name).unwrap(), socket)
 }
