@@ -53,7 +53,6 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
     let answers = answers::compile(raw, &matches, scope);
     let rewrite = edits::rewrite(raw, &matches, scope);
     let statuses = edits::statuses(raw, scope);
-    let preflight = edits::preflight(raw, scope);
     let body = body_mode(raw);
     let forward = forward(raw, verified.as_ref(), scope);
     check_body(raw, body, verified.as_ref(), seal.as_ref().map(crate::policy::Seal::need), scope);
@@ -84,7 +83,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             client_certificate: raw.client_certificate.get().is_some_and(|short| demands(&short.0)),
             subject_header: identity::subject(raw),
             websocket: raw.upgrade.get().is_some_and(|many| many.iter().next().is_some()),
-            preflight,
+            preflight: edits::preflight(raw, scope),
             trailers: trailers(raw),
             challenge,
             public_url: raw.public_url.get().map(|Of(Origin(url))| url.as_str().into()),
