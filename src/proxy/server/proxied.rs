@@ -56,7 +56,7 @@ pub fn read(seen: &[u8]) -> Result<Progress, Malformed> {
 /// How much more may follow what is no complete header. Nothing is read beyond the end of a header of version 2.
 fn more(seen: &[u8]) -> Result<usize, Malformed> {
     if seen.starts_with(b"P") {
-        let begins = begins_line(seen) && !seen.contains(&b'\n');
+        let begins = begins_line(seen) && is_text(seen.strip_suffix(b"\r").unwrap_or(seen));
         return LINE.checked_sub(seen.len()).filter(|left| *left > 0 && begins).ok_or(Malformed);
     }
     let begins = SIGNATURE.starts_with(seen) || seen.starts_with(SIGNATURE);
@@ -72,6 +72,11 @@ fn begins_line(seen: &[u8]) -> bool {
     known.into_iter().any(|known| known.starts_with(seen) || seen.starts_with(known))
 }
 
+/// Printable ASCII: another line feed would be another end of the line.
+fn is_text(line: &[u8]) -> bool {
+    line.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 /// Whether a header is spelled as the text says: the parser puts up with signs, leading zeros and other words in version 1.
 fn is_strict(header: &[u8]) -> bool {
     if !header.starts_with(b"P") {
@@ -81,7 +86,7 @@ fn is_strict(header: &[u8]) -> bool {
     let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
     let is_port = |word: &[u8]| word == b"0" || !word.starts_with(b"0") && word.iter().all(u8::is_ascii_digit);
     match words.as_slice() {
-        [b"PROXY", b"UNKNOWN", ..] => true,
+        [b"PROXY", b"UNKNOWN", ..] => is_text(line),
         [b"PROXY", b"TCP4" | b"TCP6", _, _, source, destination] => is_port(source) && is_port(destination),
         _ => false,
     }
@@ -151,6 +156,8 @@ mod tests {
             b"PROXY-TCP4 192.0.2.1 127.0.0.1 1 443\r\n".to_vec(),
             b"PROXY UDP4 192.0.2.1 127.0.0.1 1 443\r\n".to_vec(),
             b"PROXY UNKNOWNS\r\n".to_vec(),
+            b"PROXY UNKNOWN a\nb\r\n".to_vec(),
+            b"PROXY UNKNOWN a\0\r\n".to_vec(),
             b"proxy TCP4 192.0.2.1 127.0.0.1 1 443\r\n".to_vec(),
             [b"PROXY UNKNOWN ", &[b'x'; 100][..]].concat(),
             binary(0x11, 0x11, FOUR),
