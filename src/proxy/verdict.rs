@@ -23,7 +23,7 @@ use crate::telemetry::record::Verdict;
 /// What is known after the head was read.
 pub enum Opened {
     /// Evidence is there and well-formed.
-    Checking(Box<Check>),
+    Checking(Check),
     /// It is not, and the route only observes.
     Observed(Rejection),
     /// Nothing is demanded.
@@ -48,7 +48,7 @@ impl Visit {
                 }
                 self.told.record.scheme = Some(Arc::clone(check.scheme()));
                 self.told.record.skew = check.stamp().map(|stamp| self.now.millis().saturating_sub(stamp.millis()));
-                Ok(Opened::Checking(Box::new(check)))
+                Ok(Opened::Checking(check))
             }
             Err(rejection) if route.observe || gate.observes(head, site, self.now) => Ok(Opened::Observed(rejection)),
             Err(rejection) => Err(rejection),
@@ -103,7 +103,7 @@ impl Visit {
     }
 
     /// Closes a check and notes what it says.
-    pub fn judge(&mut self, route: &Route, check: Box<Check>, whole: Option<&[u8]>) -> Result<Admission, Rejection> {
+    pub fn judge(&mut self, route: &Route, check: Check, whole: Option<&[u8]>) -> Result<Admission, Rejection> {
         let observed = route.observe || check.observes();
         let whole = if check.need() == Need::Whole { whole } else { None };
         match check.close(whole) {

@@ -1,5 +1,6 @@
 //! Accepting: capped, without spinning when descriptors run out, and to the last waiting connection when it ends.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -24,9 +25,34 @@ pub(super) struct Site<S> {
     /// Who answers.
     pub(super) serve: S,
     /// No new connections, no further requests.
-    pub(super) closing: CancellationToken,
+    pub(super) closing: Closing,
     /// Everything under way.
     pub(super) connections: TaskTracker,
+}
+
+/// Whether a worker ends. Looking costs nothing: it is for this thread alone.
+#[derive(Default)]
+pub(super) struct Closing {
+    has_begun: Cell<bool>,
+    waiting: CancellationToken,
+}
+
+impl Closing {
+    /// No new connections from now on.
+    pub(super) fn begin(&self) {
+        self.has_begun.set(true);
+        self.waiting.cancel();
+    }
+
+    /// Whether it has begun.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun.get()
+    }
+
+    /// Returns when it has begun; [`Closing::has_begun`] is true then.
+    pub(super) async fn begun(&self) {
+        self.waiting.cancelled().await;
+    }
 }
 
 enum Listener {
@@ -46,7 +72,7 @@ pub(super) async fn accept<S: Serve>(site: Rc<Site<S>>, listening: Listening) ->
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = site.closing.cancelled() => break,
+            () = site.closing.begun() => break,
         };
         match accepted {
             Ok((socket, peer)) => welcome(&site, &listening.name, &listening.live, (socket, peer)),

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::http1::Lane;
 use crate::proxy::exchange::{Answer, AnswerBody, Piece, Streaming};
-use crate::proxy::http1::{Follows, Form, Stream, chunk_size, last_chunk, write_answer};
+use crate::proxy::http1::{Follows, Form, Stream, Turn, chunk_size, last_chunk, write_answer};
 use crate::sig::date;
 use crate::sig::time::Moment;
 
@@ -21,6 +21,8 @@ pub(super) struct Sending {
     full: bool,
     /// The last piece was taken.
     last: bool,
+    /// Before the first write.
+    turn: Turn,
 }
 
 impl Sending {
@@ -36,7 +38,7 @@ impl Sending {
             }
             AnswerBody::Stream(_) | AnswerBody::Bytes(_) | AnswerBody::Empty => None,
         };
-        Self { last: body.is_none(), body, follows, trailers: form.trailers, full: false }
+        Self { last: body.is_none(), body, follows, trailers: form.trailers, full: false, turn: Turn::default() }
     }
 
     /// Until everything is sent: whether only the end of the connection tells so.
@@ -46,6 +48,7 @@ impl Sending {
     {
         loop {
             if self.full || self.last {
+                ready!(self.turn.poll(cx));
                 ready!(lane.stream.borrow_mut().poll_written(cx))?;
                 self.full = false;
             }
@@ -62,6 +65,7 @@ impl Sending {
                     }
                 }
                 Poll::Pending => {
+                    ready!(self.turn.poll(cx));
                     ready!(lane.stream.borrow_mut().poll_written(cx))?;
                     return lane.poll_gone(cx).map(Err);
                 }

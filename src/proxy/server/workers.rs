@@ -2,15 +2,16 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use tokio::task::LocalSet;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Serve;
-use super::accept::{self, Site};
+use super::accept::{self, Closing, Site};
 use super::sockets::Listening;
 
 /// A pod on a machine with 64 cores must not start 64 threads.
@@ -34,15 +35,27 @@ pub(super) fn spawn<S: Serve>(
     worker: Worker,
     make: impl Fn() -> S + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name(format!("worker-{place}")).spawn(move || {
-        LocalSet::new().block_on(&runtime, run(worker, &make));
-    })
+    let (report, started) = mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name(format!("worker-{place}")).spawn(move || {
+        // It never leaves its thread: tasks are queued without a lock.
+        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        let (runtime, outcome) = match runtime {
+            Ok(runtime) => (Some(runtime), Ok(())),
+            Err(cause) => (None, Err(cause)),
+        };
+        // Who started the thread waits for this.
+        let _heard = report.send(outcome);
+        if let Some(runtime) = runtime {
+            runtime.block_on(run(worker, &make));
+        }
+    })?;
+    started.recv().map_err(io::Error::other)??;
+    Ok(thread)
 }
 
 async fn run<S: Serve>(worker: Worker, make: &impl Fn() -> S) {
     let Worker { sockets, closing, ending, alive } = worker;
-    let site = Rc::new(Site { serve: make(), closing, connections: TaskTracker::new() });
+    let site = Rc::new(Site { serve: make(), closing: Closing::default(), connections: TaskTracker::new() });
     for listening in sockets {
         let task = accept::accept(Rc::clone(&site), listening);
         site.connections.spawn_local(async move {
@@ -52,8 +65,15 @@ async fn run<S: Serve>(worker: Worker, make: &impl Fn() -> S) {
         });
     }
     site.connections.close();
+    let over = async {
+        tokio::select! {
+            () = closing.cancelled() => site.closing.begin(),
+            () = site.connections.wait() => {}
+        }
+        site.connections.wait().await;
+    };
     tokio::select! {
-        () = site.connections.wait() => {}
+        () = over => {}
         () = ending.cancelled() => {}
     }
     drop(alive);
