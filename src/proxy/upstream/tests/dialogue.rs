@@ -1,6 +1,9 @@
 //! Requests and answers that cross, end early or go wrong on one HTTP/1.1 connection, and what becomes of it.
 
+use std::pin::pin;
 use std::task::Poll;
+
+use tokio::task::coop::poll_proceed;
 
 use super::*;
 
@@ -202,6 +205,25 @@ fn bytes_that_nobody_asked_for_are_the_answer_to_nothing() {
         let reply = line.send(&Admission::Public, with_body("POST", &["a"]), PATIENCE, &departed).await;
         assert_eq!((code(reply), departed.is_marked()), ((false, Code::UpstreamClosed), false));
         assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "nothing was sent");
+    });
+}
+
+#[test]
+fn a_connection_that_has_ended_is_not_taken_for_quiet_by_a_task_that_has_used_up_its_turn() {
+    worker(async {
+        let (peer, upstreams) = (Peer::new().await, upstreams());
+        let mut line = upstreams.line(&Arc::new(peer.settings()), 0).await.ok().unwrap();
+        drop(peer.accept().await);
+        line.died().await;
+        let mut line =
+            pin!(async move { line.send(&Admission::Public, get("/"), PATIENCE, &Departed::default()).await });
+        let reply = poll_fn(|cx| {
+            while let Poll::Ready(step) = poll_proceed(cx) {
+                step.made_progress();
+            }
+            line.as_mut().poll(cx).map(code)
+        });
+        assert_eq!(reply.await, (false, Code::UpstreamClosed), "nothing was sent");
     });
 }
 
