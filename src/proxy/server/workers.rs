@@ -11,7 +11,9 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Serve;
 use super::accept::{self, Site};
+use super::crew::{Crew, Inbox};
 use super::sockets::Listening;
+use super::turns::Turns;
 
 /// A pod on a machine with 64 cores must not start 64 threads.
 const MOST: usize = 4;
@@ -20,6 +22,10 @@ const MOST: usize = 4;
 pub(super) struct Worker {
     /// Its listening sockets.
     pub(super) sockets: Vec<Listening>,
+    /// Where it hands connections over.
+    pub(super) crew: Crew,
+    /// What it is handed.
+    pub(super) inbox: Inbox,
     /// Accept no more, finish what is under way.
     pub(super) closing: CancellationToken,
     /// Finish nothing.
@@ -41,16 +47,20 @@ pub(super) fn spawn<S: Serve>(
 }
 
 async fn run<S: Serve>(worker: Worker, make: &impl Fn() -> S) {
-    let Worker { sockets, closing, ending, alive } = worker;
-    let site = Rc::new(Site { serve: make(), closing, connections: TaskTracker::new() });
+    let Worker { sockets, crew, inbox, closing, ending, alive } = worker;
+    let site = Rc::new(Site { serve: make(), closing, connections: TaskTracker::new(), turns: Turns::new() });
+    site.connections.spawn_local(accept::take_over(Rc::clone(&site), inbox));
+    let crew = Rc::new(crew);
     for listening in sockets {
-        let task = accept::accept(Rc::clone(&site), listening);
+        let task = accept::accept(Rc::clone(&site), Rc::clone(&crew), listening);
         site.connections.spawn_local(async move {
             if let Err(cause) = task.await {
                 tracing::error!(%cause, "a listener is lost");
             }
         });
     }
+    // **Invariant:** only those who accept can hand over: when the last of them is done, every inbox ends.
+    drop(crew);
     site.connections.close();
     tokio::select! {
         () = site.connections.wait() => {}

@@ -14,8 +14,8 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{Acceptor, ClientHello, ResolvesServerCert};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use self::certificates::Certificates;
 use self::clients::{Memory, Settings};
@@ -34,6 +34,12 @@ struct Profile {
     settings: Settings,
     memory: Memory,
     config: Arc<ServerConfig>,
+}
+
+/// A client that said what it wants, and has no answer yet.
+pub(in crate::proxy) struct Greeted<I> {
+    tls: Arc<ServerTls>,
+    start: StartHandshake<I>,
 }
 
 /// Builds the TLS of a listener. Session memory is taken over from `old` where the client-certificate settings are the same, and is
@@ -79,17 +85,13 @@ pub(in crate::proxy) fn provider() -> &'static Arc<CryptoProvider> {
 }
 
 impl ServerTls {
-    /// Completes a handshake under the settings of the host that the client names.
-    pub(in crate::proxy) async fn accept<I>(self: &Arc<Self>, io: I) -> std::io::Result<(TlsStream<I>, Handshake)>
+    /// Hears what the client says first. Costs little, and waits for the client only.
+    pub(in crate::proxy) async fn greet<I>(self: &Arc<Self>, io: I) -> std::io::Result<Greeted<I>>
     where
         I: AsyncRead + AsyncWrite + Unpin,
     {
         let start = LazyConfigAcceptor::new(Acceptor::default(), io).await?;
-        let profile = self.profile(server_name(&start.client_hello()).as_deref());
-        let (config, settings) = (Arc::clone(&profile.config), profile.settings);
-        let stream = start.into_stream(config).await?;
-        let handshake = Handshake::new(Arc::clone(self), settings, stream.get_ref().1);
-        Ok((stream, handshake))
+        Ok(Greeted { tls: Arc::clone(self), start })
     }
 
     /// The client-certificate settings of `host` (lower-case, without port).
@@ -104,6 +106,19 @@ impl ServerTls {
     fn memory(&self, settings: Settings) -> Option<Memory> {
         let mut profiles = std::iter::once(&self.common).chain(self.hosts.values());
         profiles.find(|profile| profile.settings == settings).map(|profile| profile.memory.clone())
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Greeted<I> {
+    /// Completes the handshake under the settings of the host that the client names. The first step is the costly one: keys are agreed on
+    /// and a signature is made.
+    pub(in crate::proxy) async fn answer(self) -> std::io::Result<(TlsStream<I>, Handshake)> {
+        let Self { tls, start } = self;
+        let profile = tls.profile(server_name(&start.client_hello()).as_deref());
+        let (config, settings) = (Arc::clone(&profile.config), profile.settings);
+        let stream = start.into_stream(config).await?;
+        let handshake = Handshake::new(tls, settings, stream.get_ref().1);
+        Ok((stream, handshake))
     }
 }
 

@@ -34,7 +34,7 @@ async fn meet(server: &Arc<ServerTls>, client: &Arc<ClientConfig>, name: &str) -
         Some(Seen { leaf, kind: connection.handshake_kind()? })
     };
     let host = async {
-        let (mut stream, handshake) = server.accept(far).await.ok()?;
+        let (mut stream, handshake) = server.greet(far).await.ok()?.answer().await.ok()?;
         stream.write_all(b"ok").await.ok()?;
         stream.shutdown().await.ok()?;
         Some(handshake)
