@@ -25,6 +25,7 @@ pub mod stream;
 pub mod tls;
 pub mod told;
 pub mod tunnel;
+pub mod turn;
 pub mod upstream;
 pub mod verdict;
 pub mod verified;

@@ -18,6 +18,10 @@ use super::turns::Turns;
 /// A pod on a machine with 64 cores must not start 64 threads.
 const MOST: usize = 4;
 
+/// Threads of a worker for what would block it: spool files, names to look up, bodies that are judged in one piece. A thousand uploads
+/// that are spooled at once must not be a thousand threads.
+const ASIDE: usize = 16;
+
 /// What a worker thread is given.
 pub(super) struct Worker {
     /// Its listening sockets.
@@ -40,7 +44,7 @@ pub(super) fn spawn<S: Serve>(
     worker: Worker,
     make: impl Fn() -> S + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(ASIDE).build()?;
     std::thread::Builder::new().name(format!("worker-{place}")).spawn(move || {
         LocalSet::new().block_on(&runtime, run(worker, &make));
     })

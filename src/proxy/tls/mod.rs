@@ -8,6 +8,7 @@ mod handshake;
 mod subject;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
@@ -43,12 +44,24 @@ pub(in crate::proxy) struct Greeted<I> {
 }
 
 /// Builds the TLS of a listener. Session memory is taken over from `old` where the client-certificate settings are the same, and is
-/// forgotten where they are not: a ticket proves only what was demanded when it was issued (CVE-2025-23419).
+/// forgotten where they are not: a ticket proves only what was demanded when it was issued (CVE-2025-23419). Every worker has the same.
 pub fn server_config(tls: &listen::Tls, http2: bool, old: Option<&ServerTls>) -> Result<ServerTls, String> {
     let certificates = Arc::new(Certificates::new(&tls.certificates)?);
-    let profile = |clients: &listen::Clients| profile(tls, &certificates, clients, http2, old);
+    let mut memories = HashMap::new();
+    let mut profile = |clients: &listen::Clients| {
+        let settings = Settings::of(clients);
+        let memory = match memories.entry(settings) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(match old.and_then(|old| old.memory(settings)) {
+                Some(kept) => kept,
+                None => Memory::new()?,
+            }),
+        };
+        profile(tls, &certificates, clients, http2, memory)
+    };
+    let common = profile(&tls.clients)?;
     let hosts = tls.hosts.iter().map(|(host, clients)| Ok((Arc::clone(host), profile(clients)?)));
-    Ok(ServerTls { common: profile(&tls.clients)?, hosts: hosts.collect::<Result<_, String>>()? })
+    Ok(ServerTls { common, hosts: hosts.collect::<Result<_, String>>()? })
 }
 
 fn profile(
@@ -56,13 +69,8 @@ fn profile(
     certificates: &Arc<Certificates>,
     clients: &listen::Clients,
     http2: bool,
-    old: Option<&ServerTls>,
+    memory: &Memory,
 ) -> Result<Profile, String> {
-    let settings = Settings::of(clients);
-    let memory = match old.and_then(|old| old.memory(settings)) {
-        Some(memory) => memory,
-        None => Memory::new()?,
-    };
     let resolver: Arc<dyn ResolvesServerCert> = Arc::<Certificates>::clone(certificates);
     let all: &[_] = &[&rustls::version::TLS13, &rustls::version::TLS12];
     let versions = if tls.only_tls13 { all.get(..1).unwrap_or(all) } else { all };
@@ -75,7 +83,7 @@ fn profile(
     // Replayable by anyone who saw it (RFC 8446 §8): never accepted.
     config.max_early_data_size = 0;
     config.alpn_protocols = if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
-    Ok(Profile { settings, memory, config: Arc::new(config) })
+    Ok(Profile { settings: Settings::of(clients), memory: memory.clone(), config: Arc::new(config) })
 }
 
 /// The one set of algorithms of this process.
