@@ -11,7 +11,7 @@ use super::budget::{Holder, Share};
 use super::exchange::{Answer, AnswerBody, Exchange, Piece};
 use super::forward;
 use super::signed::{Pieces, Signed};
-use super::turn::{self, Turn};
+use super::stint::{self, Stint};
 use super::verified::{Verified, judge, unverified};
 use super::visit::{Entered, Visit};
 use crate::policy::Gate;
@@ -77,14 +77,14 @@ pub async fn verify(
         body => {
             let whole = hold((visit, entered), body).await?;
             let verdict = if check.need() == Need::Whole {
-                if turn::is_long(whole.bytes.len()) {
+                if stint::is_long(whole.bytes.len()) {
                     let bytes = whole.bytes.clone();
-                    turn::aside(move || check.close(Some(&bytes)).map(drop)).await?
+                    stint::aside(move || check.close(Some(&bytes)).map(drop)).await?
                 } else {
                     check.close(Some(&whole.bytes)).map(drop)
                 }
             } else {
-                Turn::default().feed(&whole.bytes, check.cost(), |piece| check.feed(piece)).await;
+                Stint::default().feed(&whole.bytes, check.cost(), |piece| check.feed(piece)).await;
                 let trailers = whole.trailers.clone().unwrap_or_default();
                 judge(check, behind.then_some(&trailers))
             };
@@ -174,7 +174,7 @@ pub async fn seal(
                     whole.bytes = instead;
                 }
             } else {
-                Turn::default().feed(&whole.bytes, 1, |piece| signing.feed(piece)).await;
+                Stint::default().feed(&whole.bytes, 1, |piece| signing.feed(piece)).await;
                 signing.finish(&mut head, None)?;
             }
             whole.into_body()

@@ -12,7 +12,7 @@ use super::exchange::Exchange;
 use super::held::{Held, Holding};
 use super::upstream::Admission;
 use super::visit::{Entered, Visit};
-use super::{preflight, turn};
+use super::{preflight, stint};
 use crate::policy::route::{Forward, Guard, Route};
 use crate::reject::{Code, Rejection};
 use crate::replay::{Attempt, Claim};
@@ -24,7 +24,7 @@ use crate::telemetry::record::Verdict;
 /// What is known after the head was read.
 pub enum Opened {
     /// Evidence is there and well-formed.
-    Checking(Box<Check>),
+    Checking(Check),
     /// It is not, and the route only observes.
     Observed(Rejection),
     /// Nothing is demanded.
@@ -49,7 +49,7 @@ impl Visit {
                 }
                 self.told.record.scheme = Some(Arc::clone(check.scheme()));
                 self.told.record.skew = check.stamp().map(|stamp| self.now.millis().saturating_sub(stamp.millis()));
-                Ok(Opened::Checking(Box::new(check)))
+                Ok(Opened::Checking(check))
             }
             Err(rejection) if route.observe || gate.observes(head, site, self.now) => Ok(Opened::Observed(rejection)),
             Err(rejection) => Err(rejection),
@@ -97,9 +97,9 @@ impl Visit {
         };
         match opened {
             Opened::Checking(_) if body.excess.is_some() => Ok(Admission::Observed(Code::BodyTooLarge.into())),
-            Opened::Checking(check) if check.need() == Need::Whole && turn::is_long(whole.map_or(0, <[u8]>::len)) => {
+            Opened::Checking(check) if check.need() == Need::Whole && stint::is_long(whole.map_or(0, <[u8]>::len)) => {
                 let (observed, bytes) = (route.observe || check.observes(), body.held.bytes());
-                let verdict = turn::aside(move || check.close(bytes.as_deref())).await?;
+                let verdict = stint::aside(move || check.close(bytes.as_deref())).await?;
                 self.judged(observed, verdict)
             }
             Opened::Checking(check) => self.judge(route, check, whole),
@@ -109,7 +109,7 @@ impl Visit {
     }
 
     /// Closes a check and notes what it says.
-    pub fn judge(&mut self, route: &Route, check: Box<Check>, whole: Option<&[u8]>) -> Result<Admission, Rejection> {
+    pub fn judge(&mut self, route: &Route, check: Check, whole: Option<&[u8]>) -> Result<Admission, Rejection> {
         let observed = route.observe || check.observes();
         let whole = if check.need() == Need::Whole { whole } else { None };
         self.judged(observed, check.close(whole))

@@ -1,5 +1,6 @@
 //! Accepting: capped, in small batches, without spinning when descriptors run out, and to the last waiting connection when it ends.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -31,7 +32,7 @@ pub(super) struct Site<S> {
     /// Who answers.
     pub(super) serve: S,
     /// No new connections, no further requests.
-    pub(super) closing: CancellationToken,
+    pub(super) closing: Closing,
     /// Everything under way.
     pub(super) connections: TaskTracker,
     /// Who computes a handshake now.
@@ -45,6 +46,31 @@ struct Post<S> {
     listener: Listener,
     name: Arc<str>,
     tally: Arc<Tally>,
+}
+
+/// Whether a worker ends. Looking costs nothing: it is for this thread alone.
+#[derive(Default)]
+pub(super) struct Closing {
+    has_begun: Cell<bool>,
+    waiting: CancellationToken,
+}
+
+impl Closing {
+    /// No new connections from now on.
+    pub(super) fn begin(&self) {
+        self.has_begun.set(true);
+        self.waiting.cancel();
+    }
+
+    /// Whether it has begun.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun.get()
+    }
+
+    /// Returns when it has begun; [`Closing::has_begun`] is true then.
+    pub(super) async fn begun(&self) {
+        self.waiting.cancelled().await;
+    }
 }
 
 enum Listener {
@@ -73,7 +99,7 @@ pub(super) async fn accept<S: Serve>(site: Rc<Site<S>>, crew: Rc<Crew>, listenin
     loop {
         let accepted = tokio::select! {
             accepted = post.batch() => accepted,
-            () = post.site.closing.cancelled() => break,
+            () = post.site.closing.begun() => break,
         };
         if let Err(cause) = accepted {
             post.tally.failures.fetch_add(1, Ordering::Relaxed);

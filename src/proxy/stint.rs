@@ -4,8 +4,8 @@ use tokio::task::{spawn_blocking, yield_now};
 
 use crate::reject::{Code, Rejection};
 
-/// Bytes that are hashed before the worker looks at its other connections; twice as many for two MACs.
-const TURN: usize = 128 << 10;
+/// Bytes that are hashed before the worker looks at its other connections; half of them where two MACs run.
+const STINT: usize = 128 << 10;
 
 /// From this size on, bytes that must be judged in one piece (parsed, sorted, printed again) are judged on another thread: a hand-over costs
 /// less than what the others would wait.
@@ -13,9 +13,9 @@ const ASIDE: usize = 64 << 10;
 
 /// What one request has hashed since the worker looked at its others.
 #[derive(Clone, Copy, Default)]
-pub struct Turn(usize);
+pub struct Stint(usize);
 
-impl Turn {
+impl Stint {
     /// The task has waited for something: the others had their turn.
     pub fn renew(&mut self) {
         self.0 = 0;
@@ -23,9 +23,9 @@ impl Turn {
 
     /// Gives `bytes` to `feed`, which runs `macs` over them, and lets others go first in between.
     pub async fn feed(&mut self, bytes: &[u8], macs: usize, mut feed: impl FnMut(&[u8])) {
-        let step = TURN.checked_div(macs).unwrap_or(TURN).max(1);
+        let step = STINT.checked_div(macs).unwrap_or(STINT).max(1);
         for piece in bytes.chunks(step) {
-            if self.0 >= TURN {
+            if self.0 >= STINT {
                 yield_now().await;
                 self.renew();
             }
@@ -67,9 +67,9 @@ mod tests {
         });
         local
             .run_until(async move {
-                let (mut turn, body) = (Turn::default(), vec![0; 4 << 20]);
+                let (mut stint, body) = (Stint::default(), vec![0; 4 << 20]);
                 for piece in body.chunks(size) {
-                    turn.feed(piece, macs, |bytes| hashed.set(hashed.get().saturating_add(bytes.len()))).await;
+                    stint.feed(piece, macs, |bytes| hashed.set(hashed.get().saturating_add(bytes.len()))).await;
                 }
                 over.set(true);
             })
@@ -79,7 +79,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_is_there_at_once_is_hashed_in_turns_with_the_others() {
-        for (size, macs, most) in [(4 << 20, 1, TURN), (64 << 10, 1, TURN), (4 << 20, 8, TURN / 8), (7, 2, TURN)] {
+        for (size, macs, most) in [(4 << 20, 1, STINT), (64 << 10, 1, STINT), (4 << 20, 8, STINT / 8), (7, 2, STINT)] {
             assert!((1..=most).contains(&longest(size, macs).await), "{size} {macs}");
         }
     }
