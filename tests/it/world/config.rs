@@ -83,7 +83,9 @@ impl Config {
 
     /// Self-signed certificates that can be authorities, written as `NAME.crt`.
     pub(crate) fn authorities(self, names: &[&str]) -> Self {
-        names.iter().for_each(|name| tls::write_certificate(&self.directory, name));
+        for name in names {
+            tls::write_certificate(&self.directory, name);
+        }
         self
     }
 
