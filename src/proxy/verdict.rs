@@ -10,13 +10,14 @@ use super::body::{self, Intake, Received};
 use super::budget::Holder;
 use super::exchange::Exchange;
 use super::held::{Held, Holding};
-use super::preflight;
 use super::upstream::Admission;
 use super::visit::{Entered, Visit};
+use super::{preflight, stint};
 use crate::policy::route::{Forward, Guard, Route};
 use crate::reject::{Code, Rejection};
 use crate::replay::{Attempt, Claim};
 use crate::sig::check::Check;
+use crate::sig::permit::Permit;
 use crate::sig::{Need, Site};
 use crate::telemetry::record::Verdict;
 
@@ -88,7 +89,7 @@ impl Visit {
     }
 
     /// The verdict over head and body.
-    pub fn close(&mut self, route: &Route, opened: Opened, body: &Received) -> Result<Admission, Rejection> {
+    pub async fn close(&mut self, route: &Route, opened: Opened, body: &Received) -> Result<Admission, Rejection> {
         let whole = match &body.held {
             Held::Memory(bytes) => Some(&bytes[..]),
             Held::Empty => Some(&[][..]),
@@ -96,6 +97,11 @@ impl Visit {
         };
         match opened {
             Opened::Checking(_) if body.excess.is_some() => Ok(Admission::Observed(Code::BodyTooLarge.into())),
+            Opened::Checking(check) if check.need() == Need::Whole && stint::is_long(whole.map_or(0, <[u8]>::len)) => {
+                let (observed, bytes) = (route.observe || check.observes(), body.held.bytes());
+                let verdict = stint::aside(move || check.close(bytes.as_deref())).await?;
+                self.judged(observed, verdict)
+            }
             Opened::Checking(check) => self.judge(route, check, whole),
             Opened::Observed(rejection) => Ok(Admission::Observed(rejection)),
             Opened::Public => Ok(Admission::Public),
@@ -106,7 +112,11 @@ impl Visit {
     pub fn judge(&mut self, route: &Route, check: Check, whole: Option<&[u8]>) -> Result<Admission, Rejection> {
         let observed = route.observe || check.observes();
         let whole = if check.need() == Need::Whole { whole } else { None };
-        match check.close(whole) {
+        self.judged(observed, check.close(whole))
+    }
+
+    fn judged(&mut self, observed: bool, verdict: Result<Permit, Rejection>) -> Result<Admission, Rejection> {
+        match verdict {
             Ok(permit) => {
                 self.told.record.key = Some(Arc::clone(permit.key()));
                 Ok(Admission::Verified(permit))

@@ -125,8 +125,7 @@ impl Check {
         }
     }
 
-    /// How many MACs are under way: what a verdict costs.
-    #[cfg(test)]
+    /// How many MACs are under way: what a verdict costs, for each byte of the body.
     pub(crate) fn cost(&self) -> usize {
         match &self.inner {
             Inner::Declared(check) => check.cost(),

@@ -15,6 +15,10 @@ pub struct Gauges {
     pub loaded: Moment,
     /// Open client connections by listener name.
     pub connections: Vec<(Arc<str>, u64)>,
+    /// Attempts to accept a waiting connection that failed, by listener name, since the start.
+    pub accept_failures: Vec<(Arc<str>, u64)>,
+    /// Open client connections by worker.
+    pub worker_connections: Vec<u64>,
     /// Requests in flight by upstream name.
     pub upstream_in_flight: Vec<(Arc<str>, u64)>,
     /// Failed connection attempts by upstream name, since the start.

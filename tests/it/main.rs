@@ -13,6 +13,8 @@ mod catalogue;
 #[cfg(test)]
 mod challenge;
 #[cfg(test)]
+mod descriptors;
+#[cfg(test)]
 mod drf;
 #[cfg(test)]
 mod envelope;

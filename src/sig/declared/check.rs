@@ -101,7 +101,6 @@ impl Check {
         Ok(())
     }
 
-    #[cfg(test)]
     pub(in crate::sig) fn cost(&self) -> usize {
         match &self.stage {
             Stage::Fed(lanes) => lanes.count(),
