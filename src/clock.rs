@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::sig::time::Moment;
 
@@ -12,14 +12,14 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System,
+    System(Instant),
     Manual(Arc<AtomicI64>),
 }
 
 impl Clock {
     /// The system's wall clock.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(Source::System(Instant::now()))
     }
 
     /// A clock that stands still until it is set: every clone shows the same time.
@@ -30,7 +30,7 @@ impl Clock {
     /// Sets a manual clock; a system clock cannot be set and stays as it is.
     pub fn set(&self, now: Moment) {
         match &self.0 {
-            Source::System => {}
+            Source::System(_) => {}
             Source::Manual(millis) => millis.store(now.millis(), Ordering::SeqCst),
         }
     }
@@ -38,8 +38,16 @@ impl Clock {
     /// The wall-clock time. A clock before 1970 counts backwards from the epoch instead of failing.
     pub fn now(&self) -> Moment {
         match &self.0 {
-            Source::System => system_now(),
+            Source::System(_) => system_now(),
             Source::Manual(millis) => Moment::from_millis(millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Time that has passed since the clock was made, whatever is done to the wall clock. A manual clock has no other time than the one it shows.
+    pub fn age(&self) -> Duration {
+        match &self.0 {
+            Source::System(made) => made.elapsed(),
+            Source::Manual(millis) => Duration::from_millis(u64::try_from(millis.load(Ordering::SeqCst)).unwrap_or(0)),
         }
     }
 }

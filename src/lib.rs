@@ -9,6 +9,7 @@ pub mod explain;
 pub mod keys;
 pub mod policy;
 pub mod proxy;
+pub mod rate;
 pub mod reject;
 pub mod replay;
 pub mod sig;

@@ -1,6 +1,7 @@
 //! Why a request is refused: one table, from which the response, the metric label, the audit line and the manual page are printed.
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 
 /// Whose fault a refusal is; decides who is told what.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,6 +82,11 @@ reasons! {
     SourceRefused "source_refused" 403 Request "Forbidden", "This address may not use this route", "Add the address to the route's sources.";
     OriginRefused "origin_refused" 403 Request "Forbidden", "A browser page may not use this listener", "Requests with Origin, from another site or with a foreign Host are refused on a signing listener.";
     ClientCertificateRequired "client_certificate_required" 403 Request "Forbidden", "A client certificate is required", "Present a certificate signed by the configured client CA.";
+    KeyRefused "key_refused" 403 Request "Forbidden", "This key may not be used for this request", "Add the key or its principal, the method and the address to a rule of the route's allow; the audit line's note says which of them is missing.";
+    SourceRateExceeded "source_rate_exceeded" 429 Request "Too many requests", "Too many requests from this address", "Slow down and retry after the time in Retry-After; or raise rate.source of the route.";
+    KeyRateExceeded "key_rate_exceeded" 429 Request "Too many requests", "Too many requests with this key", "Slow down and retry after the time in Retry-After; or raise rate.key of the route.";
+    PrincipalRateExceeded "principal_rate_exceeded" 429 Request "Too many requests", "Too many requests by this caller", "Slow down and retry after the time in Retry-After; or raise rate.principal of the route.";
+    RouteRateExceeded "route_rate_exceeded" 429 Request "Too many requests", "Too many requests to this service", "Retry after the time in Retry-After; or raise rate.route of the route.";
     // The proof.
     SignatureMissing "signature_missing" 401 Proof "Unauthorized", "Missing HMAC headers", "Sign the request: signature and timestamp headers must both be there.";
     SignatureRepeated "signature_repeated" 401 Proof "Unauthorized", "A signature header occurs more than once", "Send each signature header once.";
@@ -120,6 +126,7 @@ reasons! {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rejection {
     code: Code,
+    retry_after: Option<NonZeroU32>,
     note: Option<Cow<'static, str>>,
 }
 
@@ -134,6 +141,17 @@ impl Rejection {
         self.note.as_deref()
     }
 
+    /// Whole seconds after which the same request may be let through, where that is known.
+    pub const fn retry_after(&self) -> Option<NonZeroU32> {
+        self.retry_after
+    }
+
+    /// The same refusal, for so many seconds.
+    #[must_use]
+    pub fn for_seconds(self, seconds: NonZeroU32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
     /// The same refusal with a note for the operator.
     #[must_use]
     pub fn because(self, note: impl Into<Cow<'static, str>>) -> Self {
@@ -143,7 +161,7 @@ impl Rejection {
 
 impl From<Code> for Rejection {
     fn from(code: Code) -> Self {
-        Self { code, note: None }
+        Self { code, retry_after: None, note: None }
     }
 }
 

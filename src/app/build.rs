@@ -11,7 +11,7 @@ use crate::proxy::server::Door;
 use crate::proxy::{tls, upstream};
 use crate::sig::time::Moment;
 
-/// The generation after `old`, or every mistake in it. Warnings that are new go to the log.
+/// The generation after `old`, still without its meters, or every mistake in it. Warnings that are new go to the log.
 pub(super) fn generation(
     source: &Path,
     loaded: Loaded,
@@ -25,7 +25,8 @@ pub(super) fn generation(
         tracing::warn!(path = warning.path, code, "{}", warning.message);
     }
     let number = old.map_or(1, |old| old.number.saturating_add(1));
-    Ok(Generation { number, loaded: now, policy, doors, warnings, watched, began })
+    let meters = Vec::new();
+    Ok(Generation { number, loaded: now, policy, meters, doors, warnings, watched, began })
 }
 
 /// Warnings that were not said before, were it of another line: a reload that changes something else is no reason to repeat them.

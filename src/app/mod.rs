@@ -19,9 +19,11 @@ use crate::policy::Policy;
 use crate::policy::listen::Address;
 use crate::proxy::bodies::Unwritable;
 use crate::proxy::held::Store;
+use crate::proxy::server::guests::Guests;
 use crate::proxy::server::{self, BindError, Door, Running};
 use crate::proxy::upstream;
 use crate::proxy::worker::Worker;
+use crate::rate::{self, Meter};
 use crate::replay;
 use crate::sig::time::Moment;
 use crate::telemetry::Telemetry;
@@ -34,6 +36,8 @@ pub struct Generation {
     pub loaded: Moment,
     /// What the configuration says.
     pub policy: Policy,
+    /// The token buckets of the policy's pools, in their order. What is in them belongs to the process.
+    pub meters: Vec<Arc<Meter>>,
     /// The listeners with their TLS, in the order of the file.
     pub doors: Vec<Arc<Door>>,
     /// Not wrong, but worth saying.
@@ -56,6 +60,10 @@ pub struct Process {
     pub bodies: Store,
     /// Counters and the audit line.
     pub telemetry: Arc<Telemetry>,
+    /// Who is connected.
+    pub guests: Arc<Guests>,
+    /// Who came how often.
+    pub rates: rate::Registry,
     /// Connection caps and load of upstreams.
     pub upstreams: Arc<upstream::Shared>,
     /// How it fares.
@@ -197,7 +205,7 @@ fn everywhere(running: &Running, operations: &admin::Running) -> Vec<(Arc<str>, 
 }
 
 impl Process {
-    fn new(source: &Path, first: Generation, clock: Clock) -> Result<Arc<Self>, StartError> {
+    fn new(source: &Path, mut first: Generation, clock: Clock) -> Result<Arc<Self>, StartError> {
         let failed = |what| move |cause| StartError::Io { what, cause };
         let operations = &first.policy.operations;
         let (replay, unread) = replay::Store::open(&operations.replay, clock.now());
@@ -205,6 +213,8 @@ impl Process {
             tracing::warn!(%cause, "no replay claims were read back");
         }
         let bodies = Store::open(&first.policy.limits)?;
+        let rates = rate::Registry::default();
+        first.meters = rates.meters(&first.policy.pools, first.policy.limits.buckets, clock.age());
         let telemetry = Telemetry::new(&operations.audit).map_err(failed("audit"))?;
         Ok(Arc::new(Self {
             started: clock.now(),
@@ -213,6 +223,8 @@ impl Process {
             generation: Arc::new(ArcSwap::from_pointee(first)),
             replay,
             bodies,
+            guests: Arc::default(),
+            rates,
             telemetry,
             upstreams: upstream::Shared::new(),
             state: State::default(),

@@ -67,6 +67,8 @@ impl Process {
             upstream_in_flight: self.upstreams.in_flight(),
             connect_failures: self.upstreams.failures(),
             replay,
+            rates: self.rates.sweep(self.clock.age()),
+            turned_away: self.guests.turned_away(),
             rings: Vec::new(),
             budgets: vec![("memory", fill(&self.bodies.memory)), ("spool", fill(&self.bodies.spool))],
         }

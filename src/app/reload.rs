@@ -50,8 +50,9 @@ impl Process {
         self.state.readiness.reloaded(succeeded);
     }
 
-    fn install(&self, new: Generation) -> u64 {
+    fn install(&self, mut new: Generation) -> u64 {
         let number = new.number;
+        new.meters = self.rates.meters(&new.policy.pools, new.policy.limits.buckets, self.clock.age());
         let pending = self.fixed.restart_needed(&new.policy);
         for what in &pending {
             tracing::warn!("{what} needs a restart");

@@ -12,6 +12,11 @@ const MAX_DEPTH: usize = 8;
 /// Settings of a route that are taken whole or not at all.
 const WHOLE: [&str; 2] = ["verify", "sign"];
 
+/// Defaults that a public route has no use for.
+const VERIFYING: [&str; 3] = ["verify", "keys", "allow"];
+/// The same within `rate`.
+const COUNTING: [&str; 2] = ["key", "principal"];
+
 /// Everything that was read.
 pub(crate) struct Sources {
     /// The effective configuration.
@@ -223,9 +228,19 @@ fn work_in_defaults(root: &mut Node, report: &Report) {
     }
 }
 
+/// A default for a route where no key is told.
+fn uncounted(default: &Entry) -> Entry {
+    let mut default = default.clone();
+    if let ("rate", Value::Map(rates)) = (default.key.as_str(), &mut default.node.value) {
+        rates.retain(|rate| !COUNTING.contains(&rate.key.as_str()));
+    }
+    default
+}
+
 fn fill(fields: &mut Vec<Entry>, defaults: &[Entry]) {
     let public = fields.iter().any(|entry| entry.key == "public");
-    for default in defaults.iter().filter(|default| !(public && matches!(default.key.as_str(), "verify" | "keys"))) {
+    for default in defaults.iter().filter(|default| !(public && VERIFYING.contains(&default.key.as_str()))) {
+        let default = &if public { uncounted(default) } else { default.clone() };
         match fields.iter_mut().find(|entry| entry.key == default.key) {
             None => fields.push(default.clone()),
             Some(own) => {

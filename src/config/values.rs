@@ -167,9 +167,57 @@ impl FromText for Status {
     }
 }
 
+/// So many in a second, a minute or an hour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Frequency {
+    /// How many.
+    pub(crate) count: u32,
+    /// Nanoseconds from one to the next, rounded up.
+    pub(crate) every: u64,
+}
+
+impl FromText for Frequency {
+    const EXPECTED: &'static str = "a rate such as `20/s`, `100/m` or `1000/h`, at most 1000000 of them";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (count, unit) = text.split_once('/')?;
+        let seconds: u64 = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => return None,
+        };
+        let digits = !count.starts_with('0') && count.bytes().all(|byte| byte.is_ascii_digit());
+        let count = count.parse::<u32>().ok().filter(|count| digits && (1..=1_000_000).contains(count))?;
+        Some(Self { count, every: seconds.saturating_mul(1_000_000_000).div_ceil(count.into()) })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_has_a_count_and_a_unit() {
+        for (text, every) in [
+            ("1/s", Some(1_000_000_000)),
+            ("3/s", Some(333_333_334)),
+            ("1000000/s", Some(1_000)),
+            ("90/m", Some(666_666_667)),
+            ("1/h", Some(3_600_000_000_000)),
+            ("0/s", None),
+            ("01/s", None),
+            ("+1/s", None),
+            ("1000001/s", None),
+            ("1/d", None),
+            ("1 / s", None),
+            ("/s", None),
+            ("10", None),
+            ("1/s/s", None),
+        ] {
+            assert_eq!(Frequency::from_text(text).map(|found| found.every), every, "{text}");
+        }
+    }
 
     #[test]
     fn sizes_and_durations_need_their_unit() {

@@ -49,6 +49,8 @@ pub struct Connection {
     pub write: Duration,
     /// Most connections of this listener, over all workers.
     pub connections: usize,
+    /// Most connections of this listener that come from one source, an IPv4 address or a /64 of IPv6. Trusted proxies are exempt.
+    pub per_source: usize,
     /// Most concurrent HTTP/2 streams of one connection.
     pub h2_streams: u32,
 }
@@ -66,6 +68,8 @@ pub struct Process {
     pub drain: Duration,
     /// Time between readiness turning off and the listeners closing.
     pub drain_delay: Duration,
+    /// Most sources, keys or principals that one pool of token buckets tells apart.
+    pub buckets: usize,
 }
 
 impl Default for Request {
@@ -97,6 +101,7 @@ impl Default for Connection {
             idle: Duration::from_mins(1),
             write: Duration::from_secs(30),
             connections: 10_000,
+            per_source: 5_000,
             h2_streams: 100,
         }
     }
@@ -110,6 +115,7 @@ impl Default for Process {
             spool_directory: None,
             drain: Duration::from_secs(30),
             drain_delay: Duration::ZERO,
+            buckets: 100_000,
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct Listener {
     pub public_url: Option<Arc<str>>,
     /// Peers whose `X-Forwarded-*` and `X-Request-Id` are believed.
     pub trusted: Vec<ipnet::IpNet>,
+    /// Who sends a PROXY header before everything else, and has to; on a unix socket whoever can open it. `None`: nobody may.
+    pub proxied: Option<Vec<ipnet::IpNet>>,
     /// Bounds of its connections.
     pub limits: limits::Connection,
     /// Whether HTTP/2 is spoken: by ALPN on TLS, with prior knowledge on a plain listener.

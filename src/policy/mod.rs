@@ -2,11 +2,13 @@
 //!
 //! **Invariant:** nothing here does I/O, logs, spawns or reads a clock; `config` and `proxy` meet nowhere else.
 
+pub mod access;
 pub mod gate;
 pub mod limits;
 pub mod lint;
 pub mod listen;
 pub mod operations;
+pub mod rate;
 pub mod route;
 pub mod routes;
 pub mod seal;
@@ -25,6 +27,8 @@ pub struct Policy {
     pub listeners: Vec<Arc<listen::Listener>>,
     /// Which rule applies.
     pub routes: Routes,
+    /// Token buckets; a route names those it takes from by their places here.
+    pub pools: Vec<rate::Pool>,
     /// Where requests go; a route names one by its place here.
     pub upstreams: Vec<Arc<upstream::Upstream>>,
     /// Every keyring that something uses, by name, for status and metrics.

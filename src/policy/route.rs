@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use ipnet::IpNet;
 
-use super::limits;
 use super::{Gate, Seal};
+use super::{access, limits, rate};
 use crate::reject::Code;
 
 /// A route of the configuration.
@@ -47,6 +47,8 @@ pub struct Route {
     pub errors: ErrorShape,
     /// Status of single codes on this route.
     pub statuses: BTreeMap<Code, u16>,
+    /// What verified callers may do, and how often anybody comes.
+    pub callers: Callers,
     /// Peers that may use it; empty: everybody.
     pub sources: Vec<IpNet>,
     /// Whether a verified client certificate is demanded.
@@ -63,6 +65,15 @@ pub struct Route {
     pub challenge: Option<Challenge>,
     /// `scheme://host[:port]` as clients see it; overrides the listener's.
     pub public_url: Option<Arc<str>>,
+}
+
+/// What verified callers may do, and how often anybody comes.
+#[derive(Clone, Default)]
+pub struct Callers {
+    /// Which keys may do what; empty: every key that verifies may do everything.
+    pub allow: Vec<access::Rule>,
+    /// Where tokens are taken.
+    pub rates: rate::Rates,
 }
 
 /// What a route demands of the upstream's answers, and how it signs them.

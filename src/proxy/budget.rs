@@ -112,7 +112,7 @@ impl Drop for Share {
 }
 
 /// One IPv6 customer owns a /64: counting single addresses would count nothing.
-fn network(address: IpAddr) -> IpAddr {
+pub(in crate::proxy) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(six) => match six.to_ipv4_mapped() {

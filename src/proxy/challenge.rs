@@ -35,6 +35,7 @@ pub fn signed(
     (head, body): (&Head, &Received),
 ) -> Result<Option<Answer>, Rejection> {
     let (Some((gate, _)), Admission::Verified(permit)) = (asked(route), admission) else { return Ok(None) };
+    visit.allow(route, permit)?;
     let body = match &body.held {
         Held::Empty => &[][..],
         Held::Memory(bytes) => bytes,

@@ -43,6 +43,7 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
     let route = &*entered.matched.route;
     let asked = Asked::of(&exchange, route);
     guard::admit(route, &exchange, &entered)?;
+    visit.pace_source(&entered)?;
     hop::strip_request(&mut exchange.head.fields, |name| guard::is_protected(route, name))?;
     guard::refuse_twins(route, &exchange.head.fields)?;
     if let Some(answer) = preflight::answer(route, &exchange.head) {

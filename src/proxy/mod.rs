@@ -15,6 +15,7 @@ pub mod hop;
 pub mod http;
 mod http1;
 pub mod journey;
+pub mod pace;
 pub mod page;
 pub mod preflight;
 pub mod request_id;

@@ -35,7 +35,8 @@ pub fn refusal(rejection: &Rejection, (route, shape): (Option<&Route>, ErrorShap
         fields.append("www-authenticate", challenge(route));
     }
     if status == 503 || status == 429 {
-        fields.append("retry-after", "1");
+        let seconds = rejection.retry_after().map_or(Bytes::from_static(b"1"), |seconds| seconds.to_string().into());
+        fields.append("retry-after", seconds);
     }
     Answer { status, fields, body: AnswerBody::Bytes(body(rejection.code(), status, shape, id)) }
 }

@@ -47,6 +47,7 @@ impl Visit {
                 if route.forward == Forward::Payload {
                     check.keep_payload();
                 }
+                self.ask(route, check.ring());
                 self.told.record.scheme = Some(Arc::clone(check.scheme()));
                 self.told.record.skew = check.stamp().map(|stamp| self.now.millis().saturating_sub(stamp.millis()));
                 Ok(Opened::Checking(check))
@@ -126,7 +127,7 @@ impl Visit {
         }
     }
 
-    /// Claims a verified request in the replay store; only authentic requests get this far.
+    /// Claims a verified request in the replay store; only authentic requests get this far, by keys that may do this, and not too often.
     pub async fn claim(
         &mut self,
         route: &Route,
@@ -135,9 +136,11 @@ impl Visit {
         let judged = Some(self.told.elapsed());
         self.told.record.judged = judged;
         let Admission::Verified(permit) = admission else {
+            self.pace(route, None)?;
             self.note(&admission);
             return Ok((admission, None));
         };
+        self.allow(route, &permit)?;
         let process = &self.worker.process;
         let attempt = Attempt {
             permit: &permit,
@@ -147,11 +150,14 @@ impl Visit {
         };
         match process.replay.claim(&attempt, &route.replay, self.now, &self.departed).await {
             Ok(claim) => {
+                // Refused here, the claim is dropped and given back: the same request may come again.
+                self.pace(route, Some(&permit))?;
                 let admission = Admission::Verified(permit);
                 self.note(&admission);
                 Ok((admission, Some(claim)))
             }
             Err(rejection) if route.observe || permit.key().observe => {
+                self.pace(route, None)?;
                 let admission = Admission::Observed(rejection);
                 self.note(&admission);
                 Ok((admission, None))

@@ -32,6 +32,8 @@ pub struct Visit {
     /// Set when a byte of it may have reached the upstream.
     pub departed: Departed,
     pub(super) told: Told,
+    /// The name of the ring that was asked, where the route counts by key.
+    pub(super) ring: Option<Arc<str>>,
     /// How it is refused.
     errors: ErrorShape,
     /// Whether the client sees where a body of unknown length ends.
@@ -55,6 +57,7 @@ impl Visit {
             now,
             departed: Departed::default(),
             told: Told::new(record(exchange, worker, now), &worker.shard),
+            ring: None,
             worker: Rc::clone(worker),
             errors: ErrorShape::Problem,
             sees_ends: exchange.sees_ends,

@@ -10,6 +10,7 @@ use arc_swap::{ArcSwap, Cache};
 use super::exchange::{Answer, Exchange};
 use super::journey;
 use super::request_id::Ids;
+use super::server::guests::Guests;
 use super::server::{Door, Serve};
 use super::upstream::Upstreams;
 use crate::app::{Generation, Process};
@@ -81,6 +82,10 @@ impl Serve for Rc<Worker> {
 
     fn now(&self) -> Moment {
         self.process.clock.now()
+    }
+
+    fn guests(&self) -> Option<&Arc<Guests>> {
+        Some(&self.process.guests)
     }
 
     async fn serve(&self, exchange: Exchange) -> Answer {

@@ -104,6 +104,14 @@ impl Check {
         }
     }
 
+    /// The name of the ring whose keys are asked; `None` where nobody has the captured ring's name.
+    pub fn ring(&self) -> Option<&Arc<str>> {
+        match &self.keys {
+            Candidates::Ring(ring) => Some(ring.ring().name()),
+            Candidates::Nobody(_) => None,
+        }
+    }
+
     /// Whether the request names a usable key that only observes.
     pub fn observes(&self) -> bool {
         self.key_id.as_ref().and_then(|id| self.keys.usable(id, self.now)).is_some_and(|key| key.observe)

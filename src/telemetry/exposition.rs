@@ -11,8 +11,9 @@ use prometheus_client::registry::Registry;
 
 use super::cells::{MEASURES, Measure};
 use super::gauges::Gauges;
-use super::process::{self, Reading};
+use super::process::{self, Reading as Metric};
 use super::totals::{RouteTotals, Sums, Totals};
+use crate::rate::Reading;
 use crate::sig::time::Moment;
 
 /// Labels of one sample.
@@ -33,7 +34,7 @@ pub(super) fn render(totals: Totals, gauges: &Gauges) -> String {
 struct Scrape {
     totals: Totals,
     gauges: Gauges,
-    process: Vec<Reading>,
+    process: Vec<Metric>,
 }
 
 impl Collector for Scrape {
@@ -41,12 +42,14 @@ impl Collector for Scrape {
         let out = &mut encoder;
         Self::build_info(out)?;
         self.requests(out)?;
+        self.turned_away(out)?;
         MEASURES.chunk_by(|a, b| a.name == b.name).try_for_each(|family| self.histograms(out, family))?;
         self.keys(out)?;
         self.keyrings(out)?;
         self.upstreams(out)?;
         self.reloads(out)?;
         self.replay(out)?;
+        self.rates(out)?;
         self.budgets(out)?;
         self.losses(out)?;
         self.process.iter().try_for_each(|reading| process_metric(out, reading))
@@ -88,6 +91,12 @@ impl Scrape {
         let rows = names.iter().zip(&self.gauges.worker_connections);
         let rows = rows.map(|(name, count)| (vec![("worker", name.as_str())], *count));
         gauges(out, "countersign_worker_connections", "Open client connections by worker", rows)
+    }
+
+    fn turned_away(&self, out: &mut DescriptorEncoder) -> Result {
+        let rows = self.gauges.turned_away.iter();
+        let rows = rows.map(|(name, reason, count)| (vec![("listener", &**name), ("reason", *reason)], *count));
+        counters(out, "countersign_connections_turned_away", "Connections closed before their first request", rows)
     }
 
     fn histograms(&self, out: &mut DescriptorEncoder, family: &[&Measure]) -> Result {
@@ -155,6 +164,19 @@ impl Scrape {
         let results = [("new", replay.claimed), ("replayed", replay.replayed), ("released", replay.released)];
         let rows = results.map(|(result, count)| (vec![("result", result)], count));
         counters(out, "countersign_replay_claims", "Claims of the replay store by result", rows)
+    }
+
+    fn rates(&self, out: &mut DescriptorEncoder) -> Result {
+        let rows = |count: fn(&Reading) -> u64| {
+            let rates = self.gauges.rates.iter();
+            rates.map(move |rate| (vec![("per", rate.per.name()), ("pool", &*rate.pool)], count(rate)))
+        };
+        let used = rows(|rate| u64::try_from(rate.buckets).unwrap_or(u64::MAX));
+        gauges(out, "countersign_rate_buckets", "Token buckets that are not full", used)?;
+        let most = rows(|rate| u64::try_from(rate.capacity).unwrap_or(u64::MAX));
+        gauges(out, "countersign_rate_capacity", "Most token buckets that are told apart", most)?;
+        let crowded = rows(|rate| rate.crowded);
+        counters(out, "countersign_rate_crowded", "Requests without room for a token bucket of their own", crowded)
     }
 
     fn budgets(&self, out: &mut DescriptorEncoder) -> Result {
@@ -230,8 +252,8 @@ fn seconds(moment: Moment) -> u64 {
     u64::try_from(moment.secs()).unwrap_or(0)
 }
 
-fn process_metric(out: &mut DescriptorEncoder, reading: &Reading) -> Result {
-    let Reading { name, help, counter, value } = reading;
+fn process_metric(out: &mut DescriptorEncoder, reading: &Metric) -> Result {
+    let Metric { name, help, counter, value } = reading;
     let kind = if *counter { MetricType::Counter } else { MetricType::Gauge };
     let mut metric = out.encode_descriptor(name, help, None, kind)?;
     if *counter { metric.encode_counter::<NoLabelSet, f64, f64>(value, None) } else { metric.encode_gauge(value) }

@@ -25,6 +25,10 @@ pub struct Gauges {
     pub connect_failures: Vec<(Arc<str>, u64)>,
     /// The replay store.
     pub replay: Replay,
+    /// The pools of token buckets.
+    pub rates: Vec<crate::rate::Reading>,
+    /// Connections that were closed before their first request: listener, reason, count since the start.
+    pub turned_away: Vec<(Arc<str>, &'static str, u64)>,
     /// Budgets of held bodies by name (`memory`, `spool`).
     pub budgets: Vec<(&'static str, Fill)>,
     /// The keyrings in force: see [`Gauges::keyrings`].

@@ -158,3 +158,15 @@ fn a_challenge_is_told_like_every_request() {
     let told = world.audit();
     assert_eq!((told.len(), &told[0]["verdict"], &told[0]["key"]), (1, &"verified".into(), &"k1".into()), "{told:?}");
 }
+
+#[test]
+fn a_key_that_may_not_use_the_route_hears_nothing() {
+    let world = world("slack", ", challenge: true, allow: {keys: [k2]}");
+    let answer = world.send(signed_with(
+        SECRET,
+        SLACK,
+        r#"{"type":"url_verification","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY"}"#,
+    ));
+    assert_eq!(answer.refusal(), (403, "key_refused".to_owned()));
+    assert!(!String::from_utf8_lossy(&answer.body).contains("3eZbrw"));
+}

@@ -3,6 +3,8 @@
 #![expect(clippy::arithmetic_side_effects, reason = "offsets within a test's own bytes")]
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod answers_streamed;
@@ -46,6 +48,10 @@ mod paths_observe;
 #[cfg(test)]
 mod paths_stream;
 #[cfg(test)]
+mod proxy_protocol;
+#[cfg(test)]
+mod rates;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod replay;
@@ -57,6 +63,8 @@ mod routing;
 mod sign;
 #[cfg(test)]
 mod sigv4;
+#[cfg(test)]
+mod sources;
 #[cfg(test)]
 mod stream;
 #[cfg(test)]

@@ -29,6 +29,7 @@ const SHELL: &[&str] = &[
     "crate::config",
     "crate::keys",
     "crate::proxy",
+    "crate::rate",
     "crate::replay",
     "crate::telemetry",
 ];

@@ -8,7 +8,7 @@ use super::super::raw::File;
 use super::super::raw::listeners as raw;
 use super::super::report::Spot;
 use super::super::values::{Of, Origin, Size};
-use super::{Scope, bounds};
+use super::{Scope, bounds, proxied};
 use crate::policy::limits::Connection;
 use crate::policy::lint::Code;
 use crate::policy::listen::{Address, Certificate, Clients, Listener, Tls};
@@ -65,6 +65,7 @@ fn listener(name: &str, raw: &raw::Listener, spot: Spot, scope: &Scope<'_>) -> O
         let message = "a plain listener can be reached from other machines";
         scope.report.warn(raw.address.spot_or(spot), Code::PlainListener, message);
     }
+    let proxied = proxied::compile(&raw.proxy_protocol, &address, scope);
     let hosts = raw
         .signing_hosts
         .get()
@@ -76,6 +77,7 @@ fn listener(name: &str, raw: &raw::Listener, spot: Spot, scope: &Scope<'_>) -> O
             tls: tls.flatten(),
             public_url: raw.public_url.get().map(|Of(Origin(url))| url.as_str().into()),
             trusted: raw.trusted.get().map(|many| many.iter().map(|(Of(net), _)| *net).collect()).unwrap_or_default(),
+            proxied,
             limits: limits(raw, scope),
             http2: raw.http2.or(true),
             signing_hosts: None,
@@ -88,7 +90,8 @@ fn listener(name: &str, raw: &raw::Listener, spot: Spot, scope: &Scope<'_>) -> O
 fn check_bounds(raw: &raw::Listener, scope: &Scope<'_>) {
     if let Some(limits) = raw.limits.get() {
         bounds::positive([&limits.head, &limits.target], scope);
-        bounds::positive([&limits.fields, &limits.connections, &limits.h2_streams], scope);
+        let counts = [&limits.fields, &limits.connections, &limits.connections_per_source, &limits.h2_streams];
+        bounds::positive(counts, scope);
     }
     if let Some(times) = raw.timeouts.get() {
         bounds::positive([&times.handshake, &times.head, &times.idle, &times.write], scope);
@@ -110,6 +113,7 @@ fn limits(raw: &raw::Listener, scope: &Scope<'_>) -> Connection {
         limits.fields_max = count(&raw.fields, limits.fields_max);
         limits.target_max = size(&raw.target, limits.target_max);
         limits.connections = count(&raw.connections, limits.connections);
+        limits.per_source = count(&raw.connections_per_source, limits.per_source);
         limits.h2_streams = raw.h2_streams.or(limits.h2_streams);
     }
     if let Some(raw) = raw.timeouts.get() {

@@ -3,6 +3,7 @@
 mod allow;
 mod answers;
 mod bounds;
+mod callers;
 mod certificates;
 mod challenge;
 pub(in crate::config) mod edits;
@@ -13,6 +14,7 @@ mod keyrings;
 mod listeners;
 mod matches;
 mod process;
+mod proxied;
 mod public_url;
 mod replay;
 mod routes;
@@ -55,7 +57,8 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
 
     let mut listeners = listeners::compile(raw, root, &scope);
     let upstreams = upstreams::compile(raw, root, &scope);
-    let routes = routes::compile(raw, root, &upstreams, &scope);
+    let mut routes = routes::compile(raw, root, &upstreams, &scope);
+    let pools = callers::pools(&mut routes, raw.routes.get().map(Vec::as_slice).unwrap_or_default(), &scope);
     signing::guard_listeners(&routes, &mut listeners, report);
     public_url::check(&routes, &listeners, report);
     schemes.check_unused();
@@ -73,6 +76,7 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
     let policy = Policy {
         listeners: listeners.into_iter().map(|listener| listener.value.into()).collect(),
         routes: Routes::new(routes.into_iter().map(|route| (route.matches, route.value.into())).collect()),
+        pools,
         upstreams: upstreams.into_iter().map(Into::into).collect(),
         keyrings: keyrings.used(),
         limits,

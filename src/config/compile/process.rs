@@ -19,6 +19,8 @@ pub(crate) fn limits(raw: &File, scope: &Scope<'_>) -> Process {
     let mut limits = Process::default();
     if let Some(raw) = raw.limits.get() {
         bounds::positive([&raw.memory], scope);
+        bounds::positive([&raw.buckets], scope);
+        limits.buckets = raw.buckets.get().map_or(limits.buckets, |most| usize::try_from(*most).unwrap_or(usize::MAX));
         limits.memory_budget = raw.memory.get().map(|Of(size)| size.0);
     }
     if let Some(raw) = raw.spool.get() {

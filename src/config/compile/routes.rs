@@ -7,7 +7,7 @@ use super::super::report::Spot;
 use super::super::suggest;
 use super::super::values::{Of, Origin, Size};
 use super::guard::{self, Verified};
-use super::{Scope, answers, bounds, certificates, challenge, edits, identity, matches, replay};
+use super::{Scope, answers, bounds, callers, certificates, challenge, edits, identity, matches, replay};
 use crate::policy::limits::Request;
 use crate::policy::route::{BodyMode, ErrorShape, Forward, Guard, ReplayBy, Trailers};
 use crate::policy::routes::Match;
@@ -53,7 +53,6 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
     let answers = answers::compile(raw, &matches, scope);
     let rewrite = edits::rewrite(raw, &matches, scope);
     let statuses = edits::statuses(raw, scope);
-    let preflight = edits::preflight(raw, scope);
     let body = body_mode(raw);
     let forward = forward(raw, verified.as_ref(), scope);
     check_body(raw, body, verified.as_ref(), seal.as_ref().map(crate::policy::Seal::need), scope);
@@ -79,11 +78,12 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             connect_retries: raw.retry.get().map_or(0, |retry| retry.attempts.or(2).saturating_sub(1)),
             errors: errors(raw),
             statuses,
+            callers: callers::compile(raw, scope),
             sources: raw.sources.each().map(|(Of(net), _)| *net).collect(),
             client_certificate: raw.client_certificate.get().is_some_and(|short| demands(&short.0)),
             subject_header: identity::subject(raw),
             websocket: raw.upgrade.get().is_some_and(|many| many.iter().next().is_some()),
-            preflight,
+            preflight: edits::preflight(raw, scope),
             trailers: trailers(raw),
             challenge,
             public_url: raw.public_url.get().map(|Of(Origin(url))| url.as_str().into()),

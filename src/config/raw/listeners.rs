@@ -17,6 +17,7 @@ pub(crate) struct Listener {
     pub(crate) tls: Field<Tls>,
     pub(crate) public_url: Field<Of<Origin>>,
     pub(crate) trusted: Field<Many<Of<IpNet>>>,
+    pub(crate) proxy_protocol: Field<ProxyProtocol>,
     pub(crate) limits: Field<Limits>,
     pub(crate) timeouts: Field<Timeouts>,
     pub(crate) http2: Field<bool>,
@@ -70,11 +71,18 @@ pub(crate) enum TlsVersion {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
+pub(crate) struct ProxyProtocol {
+    pub(crate) from: Field<Many<Of<IpNet>>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
 pub(crate) struct Limits {
     pub(crate) head: Field<Of<Size>>,
     pub(crate) fields: Field<u32>,
     pub(crate) target: Field<Of<Size>>,
     pub(crate) connections: Field<u32>,
+    pub(crate) connections_per_source: Field<u32>,
     pub(crate) h2_streams: Field<u32>,
 }
 

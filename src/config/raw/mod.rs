@@ -1,5 +1,6 @@
 //! The configuration file as it is written: one struct per mapping, one field per setting, nothing checked across them.
 
+pub(crate) mod callers;
 pub(crate) mod listeners;
 pub(crate) mod process;
 pub(crate) mod routes;

@@ -12,6 +12,7 @@ use crate::policy::listen::Address;
 #[serde(default)]
 pub(crate) struct Limits {
     pub(crate) memory: Field<Of<Size>>,
+    pub(crate) buckets: Field<u32>,
 }
 
 #[derive(Deserialize, Default)]

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::super::field::{Field, HasShort, Many, Named, Short};
 use super::super::values::{HeaderName, MethodName, Of, Origin, Size, Status};
 use super::Lint;
+use super::callers::{Rates, Rule};
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -32,6 +33,8 @@ pub(crate) struct Route {
     pub(crate) errors: Field<Errors>,
     pub(crate) statuses: Field<Named<Of<Status>>>,
     pub(crate) sources: Field<Many<Of<IpNet>>>,
+    pub(crate) allow: Field<Many<Rule>>,
+    pub(crate) rate: Field<Rates>,
     pub(crate) client_certificate: Field<Short<ClientCertificate>>,
     pub(crate) upgrade: Field<Many<Upgrade>>,
     pub(crate) preflight: Field<Preflight>,

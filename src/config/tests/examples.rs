@@ -45,6 +45,18 @@ fn five_vendors_load() {
 }
 
 #[test]
+fn limits_load() {
+    let place = Place::new();
+    let loaded = good(example(&place, include_str!("../../../docs/examples/limits.yaml")));
+    let [open, orders] = loaded.policy.routes.all() else { panic!() };
+    assert_eq!((open.callers.rates.source, orders.callers.rates.source), (Some(0), Some(0)), "one pool for both");
+    assert!(orders.callers.rates.key.is_some() && orders.callers.rates.route.is_some());
+    assert_eq!(orders.callers.allow.len(), 2);
+    let listener = &loaded.policy.listeners[0];
+    assert_eq!((listener.limits.per_source, listener.proxied.as_ref().map(Vec::len)), (100, Some(1)));
+}
+
+#[test]
 fn an_outbound_signer_loads_and_takes_only_local_hosts() {
     let place = Place::new();
     let loaded = good(example(&place, include_str!("../../../docs/examples/outbound-signer.yaml")));

@@ -155,6 +155,8 @@ fn rules() -> Vec<(Code, Option<Level>, String)> {
         (Code::ReplayOff, None, one("stripe", ", replay: {by: signature}")),
         (Code::KeepTooShort, warning, one("stripe", ", replay: {by: signature, keep: 299s}")),
         (Code::KeepTooShort, None, one("stripe", ", replay: {by: signature, keep: 300s}")),
+        (Code::AllowedNobody, warning, one("stripe", ", allow: {principals: two}")),
+        (Code::AllowedNobody, None, one("stripe", ", allow: {keys: one, principals: one}")),
         (Code::SeveralAlternatives, warning, one(both, ", replay: {by: signature, keep: 1h}")),
         (Code::SeveralAlternatives, None, one("github", ", replay: {by: signature, keep: 1h}")),
         (Code::TooManyMacs, warning, ring("{directory: keys/many}", "github")),

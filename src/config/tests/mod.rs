@@ -6,6 +6,7 @@ use super::*;
 
 mod advice;
 mod answers;
+mod callers;
 mod challenge;
 mod examples;
 mod files;

@@ -14,7 +14,21 @@ const USUAL: Duration = Duration::from_mins(15);
 /// Findings about what a route makes of its gate.
 pub(super) fn of(route: &Route, gate: &Gate) -> Vec<Said> {
     let found = [replay(route, gate), several(route, gate), window(gate), keep(route, gate), macs(route, gate)];
-    found.into_iter().flatten().collect()
+    found.into_iter().flatten().chain(nobody(route, gate)).collect()
+}
+
+/// Names in the rules of `allow` that no key has. A key may come later, so it is no mistake.
+fn nobody(route: &Route, gate: &Gate) -> Vec<Said> {
+    let rules = || route.callers.allow.iter();
+    let has_key = |id: &str| gate.rings().any(|ring| ring.by_id(id).is_some());
+    let has_principal = |name: &str| gate.rings().any(|ring| ring.keys().iter().any(|key| *key.principal == *name));
+    let keys = rules().flat_map(|rule| &rule.keys).filter(|id| !has_key(id)).map(|id| ("key", id));
+    let principals = rules().flat_map(|rule| &rule.principals).filter(|name| !has_principal(name));
+    let mut names: Vec<_> = keys.chain(principals.map(|name| ("principal", name))).collect();
+    names.sort();
+    let said =
+        |(kind, name)| Said::new(Code::AllowedNobody, format!("no keyring of the route has the {kind} `{name}`"));
+    names.into_iter().map(said).collect()
 }
 
 fn replay(route: &Route, gate: &Gate) -> Option<Said> {

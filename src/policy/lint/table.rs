@@ -81,6 +81,7 @@ codes! {
     KeepTooShort "keep_too_short" Warning "`keep` is shorter than the time a signature is good for, and is ignored", "remove `keep`";
     SeveralAlternatives "several_alternatives" Warning "each alternative has signatures of its own: dropping one leaves a request that looks new", "accept one scheme, or make sure that nobody signs a request in two ways";
     TooManyMacs "too_many_macs" Warning "more keys than the route may try: those declared first are never tried", "remove keys that are no longer used, or raise `limits.macs` of the route";
+    AllowedNobody "allowed_nobody" Warning "a rule of `allow` names a key or principal that no keyring of the route has, so nobody gets through by that name", "correct the name, or add the key";
     // Keys.
     ShortKey "short_key" Warning "a key should be as long as the hash's output, 32 bytes for SHA-256 (RFC 2104 §3); under 16 it can be guessed from one captured request", "use 32 random bytes (`countersign keygen`) where the other side lets you choose";
     LowEntropyKey "low_entropy_key" Warning "the key repeats itself, has few different bytes or holds a word of every dictionary: it can be guessed from one captured request", "use 32 random bytes (`countersign keygen`)";

@@ -35,6 +35,7 @@ fn route(name: &str) -> Arc<Route> {
         connect_retries: 0,
         errors: ErrorShape::Problem,
         statuses: BTreeMap::new(),
+        callers: crate::policy::route::Callers::default(),
         sources: Vec::new(),
         client_certificate: false,
         subject_header: None,

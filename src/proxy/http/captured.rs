@@ -59,6 +59,7 @@ fn nowhere(limits: limits::Connection) -> Connection {
         tls: None,
         public_url: None,
         trusted: Vec::new(),
+        proxied: None,
         limits,
         http2: false,
         signing_hosts: None,

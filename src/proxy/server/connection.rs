@@ -14,7 +14,7 @@ use super::io::{Guarded, Socket};
 use super::lasting::Lasting;
 use super::turns::Turns;
 use super::watch::{Activity, Pulse};
-use super::{Door, Serve, detect, http1, http2};
+use super::{Door, Serve, arrival, detect, http1, http2};
 use crate::proxy::exchange::{Answer, Connection, Exchange};
 use crate::proxy::tls::{Handshake, ServerTls};
 use crate::reject::Code;
@@ -28,7 +28,8 @@ pub(super) async fn run<S: Serve>(
 ) {
     let limits = door.listener.limits;
     let pulse = Pulse::new(Instant::now());
-    let socket = Guarded::new((socket, seat), Arc::clone(&pulse), limits.write);
+    let mut socket = Guarded::new((socket, seat), Arc::clone(&pulse), limits.write);
+    let Some(peer) = arrival::receive(&site.serve, &door, &mut socket, peer).await else { return };
     let activity = Activity::new(pulse);
     let ended = match &door.tls {
         None => plain(Link { site, door, peer, activity, handshake: None }, socket).await,

@@ -12,6 +12,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Sleep;
 
 use super::accept::Seat;
+use super::guests::Guest;
 use super::watch::Pulse;
 
 /// Of the 128 steps that tokio gives a task before it must wait for the others.
@@ -58,6 +59,8 @@ pub(super) struct Guarded {
     socket: Socket,
     /// Taken as long as the socket is open, also where it has left HTTP.
     _seat: Seat,
+    /// The same of its source.
+    guest: Option<Guest>,
     /// Read already, to be read again.
     rewound: Bytes,
     pulse: Arc<Pulse>,
@@ -69,12 +72,18 @@ pub(super) struct Guarded {
 impl Guarded {
     /// A socket whose peer may stop reading for at most `patience`.
     pub(super) fn new((socket, seat): (Socket, Seat), pulse: Arc<Pulse>, patience: Duration) -> Self {
-        Self { socket, _seat: seat, rewound: Bytes::new(), pulse, patience, stall: None }
+        Self { socket, _seat: seat, guest: None, rewound: Bytes::new(), pulse, patience, stall: None }
     }
 
     /// Puts bytes back in front of what is still unread.
     pub(super) fn rewind(&mut self, bytes: Bytes) {
-        self.rewound = bytes;
+        let unread = std::mem::take(&mut self.rewound);
+        self.rewound = if unread.is_empty() { bytes } else { [bytes, unread].concat().into() };
+    }
+
+    /// Keeps the place of its source as long as the socket is open.
+    pub(super) fn keep(&mut self, guest: Guest) {
+        self.guest = Some(guest);
     }
 
     /// Progress disarms the stall timer; no progress arms it, and its end is the connection's.

@@ -1,13 +1,16 @@
 //! Accepting connections: sockets, worker threads, and how they come to an end.
 
 mod accept;
+mod arrival;
 mod connection;
 mod crew;
 mod detect;
+pub mod guests;
 mod http1;
 mod http2;
 mod io;
 mod lasting;
+pub mod proxied;
 mod reply;
 mod sockets;
 mod spread;
@@ -47,6 +50,11 @@ pub trait Serve: Clone + 'static {
 
     /// The wall-clock time, as answers show it.
     fn now(&self) -> Moment;
+
+    /// Who counts the connections of each source; `None` where nobody does, and no PROXY header is read.
+    fn guests(&self) -> Option<&Arc<guests::Guests>> {
+        None
+    }
 
     /// Answers one request.
     fn serve(&self, exchange: Exchange) -> impl Future<Output = Answer>;

@@ -10,6 +10,7 @@ use super::super::gauges::{Fill, Replay};
 use super::super::record::Verdict;
 use super::*;
 use crate::policy::operations::AuditSink;
+use crate::policy::rate::Per;
 use crate::reject::{Code, Rejection};
 use crate::sig::key::{Key, Window};
 use crate::sig::keyring::Keyring;
@@ -194,6 +195,8 @@ fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
         upstream_in_flight: vec![("app".into(), 1)],
         connect_failures: vec![("app".into(), 1)],
         replay: Replay { fill, claimed: 1, replayed: 1, released: 1 },
+        rates: vec![Reading { per: Per::Key, pool: "/".into(), buckets: 1, capacity: 2, crowded: 3 }],
+        turned_away: vec![("public".into(), "source", 1)],
         budgets: vec![("memory", fill)],
         rings: Vec::new(),
     };

@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Response, tls};
+use super::{Identity, Response, identity, tls};
 
 /// How long an answer may take before the test fails. Nothing waits this long when all is well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -143,10 +143,24 @@ impl Connection {
         Self { wire: Box::new(wire), socket, read: Vec::new() }
     }
 
+    /// A TLS one for localhost behind bytes that come before it, by a client with or without an identity.
+    pub(crate) fn open_after(first: &[u8], address: SocketAddr, directory: &Path, who: Option<&Identity>) -> Self {
+        let mut socket = dial(address);
+        socket.write_all(first).unwrap();
+        let wire = identity::client(socket.try_clone().unwrap(), directory, who);
+        Self { wire: Box::new(wire), socket, read: Vec::new() }
+    }
+
     /// Sends a request and waits for its answer.
     pub(crate) fn exchange(&mut self, request: &Request) -> Response {
         self.write(&request.bytes());
         self.answer_to(&request.method)
+    }
+
+    /// The same, where the connection may end instead.
+    pub(crate) fn ask(&mut self, request: &Request) -> Option<Response> {
+        self.write(&request.bytes());
+        if self.is_closed() { None } else { Some(self.answer_to(&request.method)) }
     }
 
     /// Sends bytes. What the gateway refuses to read any more is no failure of the test.

@@ -4,6 +4,7 @@ mod client;
 mod config;
 mod gateway;
 mod h2;
+mod identity;
 mod keys;
 mod response;
 mod sign;
@@ -19,6 +20,7 @@ use countersign::sig::time::Moment;
 pub(crate) use client::{Connection, Request, get, post, request};
 pub(crate) use config::Config;
 use gateway::Gateway;
+pub(crate) use identity::{Identity, identity};
 pub(crate) use keys::Keys;
 pub(crate) use response::Response;
 pub(crate) use sign::{Signing, mac};
@@ -121,6 +123,11 @@ impl World {
     /// Asks an operations listener.
     pub(crate) fn ask(&self, listener: &str, question: impl Into<Request>) -> Response {
         self.connect_to(listener).exchange(&question.into())
+    }
+
+    /// A TLS connection for localhost behind bytes that come before TLS, by a client with or without an identity.
+    pub(crate) fn connect_tls_after(&self, first: &[u8], who: Option<&Identity>) -> Connection {
+        Connection::open_after(first, self.address(), self.directory(), who)
     }
 
     /// Changes the configuration file; nothing happens until a reload.

@@ -81,6 +81,7 @@ fn listener_at(address: Address, limits: limits::Connection) -> Arc<Listener> {
         tls: None,
         public_url: None,
         trusted: Vec::new(),
+        proxied: None,
         limits,
         http2: true,
         signing_hosts: None,

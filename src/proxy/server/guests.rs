@@ -1,0 +1,164 @@
+//! How many connections each source has, and whom a listener turned away. Asked once per connection, never for a request.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::policy::listen::Listener;
+use crate::proxy::budget::network;
+
+const SHARDS: usize = 16;
+
+/// A listener and a network: an IPv4 address, or a /64 of IPv6.
+type Source = (Arc<str>, IpAddr);
+
+/// The sources of every listener, over all workers. Holds as many entries as there are connections at most.
+pub struct Guests {
+    shards: [Mutex<HashMap<Source, usize>>; SHARDS],
+    /// Unknown to clients, who cannot aim at a shard.
+    hasher: RandomState,
+    turned_away: Mutex<HashMap<Arc<str>, Arc<TurnedAway>>>,
+}
+
+/// Why a connection was closed before its first request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// Its source has as many as it may.
+    Source,
+    /// It did not begin with a PROXY header, or came from where none may be sent.
+    Proxy,
+}
+
+#[derive(Default)]
+struct TurnedAway([AtomicU64; 2]);
+
+/// A connection of a source; given back when dropped.
+pub struct Guest {
+    guests: Arc<Guests>,
+    source: Source,
+}
+
+impl Default for Guests {
+    fn default() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            turned_away: Mutex::default(),
+        }
+    }
+}
+
+impl Why {
+    /// Every one, in the order of the counters.
+    const ALL: [Self; 2] = [Self::Source, Self::Proxy];
+
+    /// The metric label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Proxy => "proxy",
+        }
+    }
+}
+
+impl Guests {
+    /// A place for one more connection from `address`; `None`, counted, where it has as many as the listener gives to one source.
+    pub fn seat(self: &Arc<Self>, listener: &Listener, address: IpAddr) -> Option<Guest> {
+        let source = (Arc::clone(&listener.name), network(address));
+        let mut shard = self.shard(&source)?;
+        let held = shard.entry(source.clone()).or_default();
+        if *held >= listener.limits.per_source {
+            drop(shard);
+            self.turn_away(&listener.name, Why::Source);
+            return None;
+        }
+        *held = held.saturating_add(1);
+        drop(shard);
+        Some(Guest { guests: Arc::clone(self), source })
+    }
+
+    /// Counts a connection that was closed.
+    pub fn turn_away(&self, listener: &Arc<str>, why: Why) {
+        let mut known = lock(&self.turned_away);
+        let counters = known.entry(Arc::clone(listener)).or_default();
+        if let Some((_, counter)) = Why::ALL.iter().zip(&counters.0).find(|(one, _)| **one == why) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many were turned away, by listener and reason.
+    pub fn turned_away(&self) -> Vec<(Arc<str>, &'static str, u64)> {
+        let known = lock(&self.turned_away);
+        let counts = known.iter().flat_map(|(name, counters)| {
+            let each = Why::ALL.iter().zip(&counters.0);
+            each.map(move |(why, count)| (Arc::clone(name), why.name(), count.load(Ordering::Relaxed)))
+        });
+        let mut counts: Vec<_> = counts.collect();
+        counts.sort();
+        counts
+    }
+
+    fn shard(&self, source: &Source) -> Option<MutexGuard<'_, HashMap<Source, usize>>> {
+        let place = self.hasher.hash_one(source).rem_euclid(16);
+        usize::try_from(place).ok().and_then(|place| self.shards.get(place)).map(lock)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let Some(mut shard) = self.guests.shard(&self.source) else { return };
+        if let Some(held) = shard.get_mut(&self.source) {
+            *held = held.saturating_sub(1);
+            if *held == 0 {
+                shard.remove(&self.source);
+            }
+        }
+    }
+}
+
+/// A panic elsewhere leaves the counts as they are: no step of ours stops half-way.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::limits::Connection;
+    use crate::policy::listen::Address;
+
+    fn listener(name: &str, per_source: usize) -> Listener {
+        Listener {
+            name: name.into(),
+            address: Address::Unix("/nowhere".into()),
+            tls: None,
+            public_url: None,
+            trusted: Vec::new(),
+            proxied: None,
+            limits: Connection { per_source, ..Connection::default() },
+            http2: true,
+            signing_hosts: None,
+        }
+    }
+
+    #[test]
+    fn a_source_has_as_many_connections_as_a_listener_gives_to_one() {
+        let guests = Arc::new(Guests::default());
+        let (public, inner) = (listener("public", 2), listener("inner", 2));
+        let from = |listener: &Listener, address: &str| guests.seat(listener, address.parse().unwrap());
+        let held = [from(&public, "192.0.2.1"), from(&public, "::ffff:192.0.2.1"), from(&public, "192.0.2.2")];
+        assert!(held.iter().all(Option::is_some));
+        assert!(from(&public, "192.0.2.1").is_none());
+        assert!(from(&inner, "192.0.2.1").is_some(), "another listener counts for itself");
+        let six = [from(&public, "2001:db8::1"), from(&public, "2001:db8::2")];
+        assert!(six.iter().all(Option::is_some) && from(&public, "2001:db8::3").is_none(), "a /64 is one source");
+        assert_eq!(guests.turned_away(), [("public".into(), "proxy", 0), ("public".into(), "source", 2)]);
+
+        drop(held);
+        assert!(from(&public, "192.0.2.1").is_some());
+        drop(six);
+        assert!(guests.shards.iter().all(|shard| lock(shard).is_empty()), "nobody is remembered");
+    }
+}
