@@ -114,7 +114,8 @@ impl Check {
 
     /// Whether the request names a usable key that only observes.
     pub fn observes(&self) -> bool {
-        self.key_id.as_ref().and_then(|id| self.keys.usable(id, self.now)).is_some_and(|key| key.observe)
+        let named = self.key_id.as_ref().and_then(|id| self.keys.usable(id, self.now));
+        named.is_some_and(|(ring, place)| ring.observes(place))
     }
 
     /// The next bytes of the body, in order. Under [`Need::Head`] they only reach a covered digest; under [`Need::Whole`] nothing is fed.

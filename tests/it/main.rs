@@ -34,6 +34,8 @@ mod limits;
 mod links;
 mod malformed;
 #[cfg(test)]
+mod many_keys;
+#[cfg(test)]
 mod observe;
 #[cfg(test)]
 mod operations;
