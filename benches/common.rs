@@ -25,7 +25,16 @@ pub(crate) const CHUNK: usize = 16 << 10;
 
 /// A built-in scheme.
 pub(crate) fn scheme(name: &str) -> Arc<Scheme> {
-    let declaration: Declaration = serde_yaml::from_str(builtin(name).unwrap()).unwrap();
+    named(name, builtin(name).unwrap())
+}
+
+/// A scheme of our own.
+pub(crate) fn scheme_of(yaml: &str) -> Arc<Scheme> {
+    named("own", yaml)
+}
+
+fn named(name: &str, yaml: &str) -> Arc<Scheme> {
+    let declaration: Declaration = serde_yaml::from_str(yaml).unwrap();
     Arc::new(compile(name, &declaration).unwrap())
 }
 
@@ -57,7 +66,8 @@ pub(crate) fn signed(scheme: &Arc<Scheme>, key: usize, body: &[u8]) -> Head {
     head
 }
 
-fn ring(keys: std::ops::RangeInclusive<usize>) -> Arc<Keyring> {
+/// The keys of these numbers.
+pub(crate) fn ring(keys: std::ops::RangeInclusive<usize>) -> Arc<Keyring> {
     Arc::new(Keyring::new("ring", keys.map(key).collect()).unwrap())
 }
 

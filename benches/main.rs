@@ -5,6 +5,7 @@
 mod common;
 mod gate;
 mod head;
+mod keys;
 mod replay;
 
 fn main() {

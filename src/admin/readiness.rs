@@ -2,7 +2,6 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::sig::key::State;
 use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
 
@@ -62,7 +61,7 @@ impl Readiness {
                 "last reload failed: the configuration before it is in force, /status of the admin listener says why\n",
             );
         }
-        for ring in keyrings.iter().map(AsRef::as_ref).filter(|ring| is_empty(ring, now)) {
+        for ring in keyrings.iter().map(AsRef::as_ref).filter(|ring| ring.count_usable(now) == 0) {
             detail.extend(["keyring `", &**ring.name(), "` has no usable key\n"]);
         }
         detail
@@ -71,10 +70,6 @@ impl Readiness {
     fn standing(&self) -> MutexGuard<'_, Standing> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn is_empty(ring: &Keyring, now: Moment) -> bool {
-    ring.keys().iter().all(|key| matches!(key.state(now), State::Pending | State::Expired))
 }
 
 #[cfg(test)]

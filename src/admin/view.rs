@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Ops;
 use crate::config::Problem;
 use crate::sig::key::{Key, State};
+use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
 use crate::telemetry::KeyUse;
 use crate::telemetry::gauges::Fill;
@@ -93,10 +94,19 @@ pub(super) fn keys(ops: &Ops) -> Value {
     let (now, uses) = (ops.clock.now(), last_uses(ops.telemetry.key_uses()));
     let rings = (ops.keyrings)();
     let rings = rings.iter().map(|ring| {
-        let keys: Vec<_> = ring.keys().iter().map(|key| describe(key, uses.get(&key.id).copied(), now)).collect();
-        json!({"name": &**ring.name(), "keys": keys})
+        let listed = if ring.is_large() { used(ring, &uses) } else { (0..ring.len()).collect() };
+        let keys = listed.into_iter().filter_map(|place| ring.at(place));
+        let keys: Vec<_> = keys.map(|key| describe(&key, uses.get(&key.id).copied(), now)).collect();
+        json!({"name": &**ring.name(), "count": ring.len(), "usable": ring.count_usable(now), "keys": keys})
     });
     json!({"keyrings": rings.collect::<Vec<_>>()})
+}
+
+/// Places of the keys that were used, in order: nobody reads a list of very many, and it would take much memory.
+fn used(ring: &Keyring, uses: &HashMap<Arc<str>, (u64, Moment)>) -> Vec<usize> {
+    let mut places: Vec<_> = uses.keys().filter_map(|id| ring.place(id)).collect();
+    places.sort_unstable();
+    places
 }
 
 /// Uses by key id over all routes. Two rings with one key id share them: a key may look used when it is not, never the other way round.

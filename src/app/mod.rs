@@ -4,6 +4,7 @@ mod build;
 mod ops;
 mod poll;
 mod reload;
+mod retired;
 mod signals;
 
 use std::path::{Path, PathBuf};
@@ -74,6 +75,8 @@ pub struct Process {
     pub started: Moment,
     /// What the process was started with.
     fixed: reload::Fixed,
+    /// Generations that may still be in use.
+    retired: retired::Retired<Generation>,
     /// Held while a new generation is built: two reloads never overtake each other.
     building: Mutex<()>,
 }
@@ -229,6 +232,7 @@ impl Process {
             upstreams: upstream::Shared::new(),
             state: State::default(),
             source: source.to_owned(),
+            retired: retired::Retired::default(),
             building: Mutex::default(),
         }))
     }

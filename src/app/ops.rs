@@ -9,15 +9,16 @@ use crate::explain;
 use crate::policy::listen::Address;
 use crate::policy::upstream::{Endpoint, Upstream};
 use crate::proxy::budget::Budget;
+use crate::proxy::server::Census;
 use crate::telemetry::Gauges;
 use crate::telemetry::gauges::{Fill, Replay};
 
-/// Reads the number of open connections by listener name.
-type Connections = Box<dyn Fn() -> Vec<(Arc<str>, usize)> + Send + Sync>;
+/// Reads the counts of the accepting half.
+type Counts = Box<dyn Fn() -> Census + Send + Sync>;
 
 impl Process {
     /// Everything that operators can ask or order. `addresses` are the listeners as bound.
-    pub(super) fn ops(self: &Arc<Self>, addresses: &[(Arc<str>, Address)], connections: Connections) -> Ops {
+    pub(super) fn ops(self: &Arc<Self>, addresses: &[(Arc<str>, Address)], counts: Counts) -> Ops {
         let shared = || Arc::clone(self);
         let (gauges, status, keyrings, reload, drain) = (shared(), shared(), shared(), shared(), shared());
         let explain = shared();
@@ -26,7 +27,7 @@ impl Process {
             clock: self.clock.clone(),
             telemetry: Arc::clone(&self.telemetry),
             readiness: Arc::clone(&self.state.readiness),
-            gauges: Box::new(move || gauges.gauges(&connections)),
+            gauges: Box::new(move || gauges.gauges(&counts())),
             status: Box::new(move || status.status(&addresses)),
             keyrings: Box::new(move || keyrings.generation.load().policy.keyrings.clone()),
             reload: Box::new(move || reload.reload()),
@@ -47,7 +48,7 @@ impl Process {
         self.state.leave.cancel();
     }
 
-    fn gauges(&self, connections: &Connections) -> Gauges {
+    fn gauges(&self, census: &Census) -> Gauges {
         self.replay.sweep(self.clock.now());
         let generation = self.generation.load();
         let counters = self.replay.counters();
@@ -60,7 +61,9 @@ impl Process {
         Gauges {
             generation: generation.number,
             loaded: generation.loaded,
-            connections: connections().into_iter().map(|(name, count)| (name, wide(count))).collect(),
+            connections: census.listeners.iter().map(|(name, open, _)| (Arc::clone(name), wide(*open))).collect(),
+            accept_failures: census.listeners.iter().map(|(name, _, failed)| (Arc::clone(name), *failed)).collect(),
+            worker_connections: census.workers.iter().map(|open| wide(*open)).collect(),
             upstream_in_flight: self.upstreams.in_flight(),
             connect_failures: self.upstreams.failures(),
             replay,
@@ -97,7 +100,7 @@ impl App {
         running: &crate::proxy::server::Running,
     ) -> std::io::Result<admin::Running> {
         let operations = process.generation.load().policy.operations.clone();
-        let ops = process.ops(&running.addresses, Box::new(running.connections()));
+        let ops = process.ops(&running.addresses, Box::new(running.census()));
         admin::start(operations.health.as_ref(), operations.admin.as_ref(), ops)
     }
 }

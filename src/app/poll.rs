@@ -44,6 +44,7 @@ impl Watching {
             self.watch.failed();
         }
         process.retry();
+        process.retired.let_go();
         generation.policy.operations.poll
     }
 

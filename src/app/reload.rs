@@ -60,7 +60,7 @@ impl Process {
         self.state.pending.store(Arc::new(pending));
         self.state.problems.store(Arc::default());
         self.bodies.resize(&new.policy.limits);
-        self.generation.store(Arc::new(new));
+        self.retired.push(self.generation.swap(Arc::new(new)));
         tracing::info!(generation = number, "reloaded");
         number
     }

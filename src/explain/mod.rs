@@ -155,7 +155,9 @@ fn find(question: &mut Question<'_>) -> Result<(Matched, usize), Rejection> {
 }
 
 fn verified(question: &Question<'_>, (route, gate): (&Route, &Gate), whole: Whole<'_>) -> Explanation {
-    let doors = gate.doors(whole.site);
+    let narrow = |ring, scheme| trial::narrowed(ring, scheme, whole.head);
+    let doors = gate.doors(whole.site).into_iter();
+    let doors: Vec<_> = doors.map(|(scheme, ring)| (scheme, ring.map(|ring| narrow(ring, scheme)))).collect();
     let chosen = doors.iter().find(|(scheme, _)| scheme.is_chosen(whole.head)).or(doors.first());
     let Some((scheme, ring)) = chosen else {
         return Explanation { verdict: Verdict::Refused(Code::SignatureMissing.into()), ..nothing(question) };
@@ -234,7 +236,7 @@ fn tried(
             matches: misfit.map_or_else(|| Ok(made()), |misfit| Err(misfit.why.clone())),
         }
     };
-    ring.ring().keys().iter().rev().take(trial::MOST).map(one).collect()
+    ring.ring().keys().rev().take(trial::MOST).map(|key| one(&key)).collect()
 }
 
 fn unrouted(question: &Question<'_>, rejection: Rejection) -> Explanation {

@@ -40,10 +40,10 @@ const FIELDS: [&str; 11] = [
 const DATE: &str = "write a date or a time with zone: 2026-11-22 or 2026-11-22T10:00:00Z";
 
 /// The key that `declared` means, or `None` after saying why there is none.
-pub(super) fn key(declared: &Declared, place: &Place, findings: &mut Findings) -> Option<Key> {
-    let before = findings.problems.len();
+pub(super) fn key(declared: &Node, place: &Place, findings: &mut Findings) -> Option<Key> {
+    let before = findings.mistakes();
 
-    let fields = Fields::of(&declared.0, place, &FIELDS, findings)?;
+    let fields = Fields::of(declared, place, &FIELDS, findings)?;
     let id = fields.id(findings);
     let secret = fields.secret(id.as_deref().unwrap_or("?"), findings);
     let principal = fields.principal(findings);
@@ -53,7 +53,7 @@ pub(super) fn key(declared: &Declared, place: &Place, findings: &mut Findings) -
     let verify = fields.window("verify", outer, findings);
     let created = fields.date("created", findings);
     let observe = fields.observe(findings);
-    if findings.problems.len() > before {
+    if findings.mistakes() > before {
         return None;
     }
     let id = id?;
@@ -95,7 +95,7 @@ impl<'a> Fields<'a> {
         };
         for (index, (name, node)) in fields.iter().enumerate() {
             if !known.contains(&name.as_str()) {
-                let here = Place { at: node.at, ..place.clone() };
+                let here = Place { at: node.at.or(place.at), ..place.clone() };
                 findings.problem(&here, unknown(name), &format!("fields: {}", known.join(", ")));
             } else if fields.iter().take(index).any(|(earlier, _)| earlier == name) {
                 findings.problem(&place.field(name, Some(node)), format!("`{name}` occurs twice"), "keep one of them");

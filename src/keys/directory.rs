@@ -11,9 +11,11 @@ use std::sync::Arc;
 use super::declared;
 use super::file;
 use super::findings::{Findings, Place};
+use super::lines;
 use super::lint;
 use super::read;
 use crate::sig::key::{Key, Window};
+use crate::sig::keyring::Draft;
 use crate::sig::secret::Secret;
 
 /// A secret larger than this is a mistake.
@@ -22,9 +24,10 @@ const MAX: u64 = 64 << 10;
 const ATTEMPTS: usize = 3;
 
 /// What a directory holds.
+#[derive(Default)]
 pub(super) struct Listing {
     /// Its keys, in the order of their file names.
-    pub(super) keys: Vec<Key>,
+    pub(super) keys: Draft,
     /// Key files and who else may read them.
     pub(super) modes: Vec<(PathBuf, u32)>,
 }
@@ -37,17 +40,16 @@ pub(super) fn load(path: &Path, findings: &mut Findings) -> Listing {
         let content = generation.clone().unwrap_or_else(|| path.join("..data"));
         let listing = read_all(path, &content, &mut attempt);
         if read::generation(path) == generation {
-            findings.problems.append(&mut attempt.problems);
-            findings.warnings.append(&mut attempt.warnings);
+            findings.add(attempt);
             return listing;
         }
     }
     findings.problem(&Place::default(), "the mount changes faster than it can be read", "look at what writes to it");
-    Listing { keys: Vec::new(), modes: Vec::new() }
+    Listing::default()
 }
 
 fn read_all(path: &Path, content: &Path, findings: &mut Findings) -> Listing {
-    let mut listing = Listing { keys: Vec::new(), modes: Vec::new() };
+    let mut listing = Listing::default();
     let names = match names(content) {
         Ok(names) => names,
         Err(error) => {
@@ -81,18 +83,17 @@ fn names(content: &Path) -> io::Result<Vec<OsString>> {
 }
 
 /// Reads one file; its permission bits, if it could be read.
-fn one(path: &Path, name: &OsStr, keys: &mut Vec<Key>, findings: &mut Findings) -> Option<u32> {
-    if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-        let (mut declared, mode) = file::load(path, findings);
-        keys.append(&mut declared);
-        Some(mode)
+fn one(path: &Path, name: &OsStr, keys: &mut Draft, findings: &mut Findings) -> Option<u32> {
+    let is_key_file = |extension: &OsStr| ["yaml", "yml", lines::EXTENSION].iter().any(|known| extension == *known);
+    if path.extension().is_some_and(is_key_file) {
+        Some(file::load(path, keys, findings))
     } else {
         plain(path, name, keys, findings)
     }
 }
 
 /// A file whose name is the key id and whose content is the secret.
-fn plain(path: &Path, name: &OsStr, keys: &mut Vec<Key>, findings: &mut Findings) -> Option<u32> {
+fn plain(path: &Path, name: &OsStr, keys: &mut Draft, findings: &mut Findings) -> Option<u32> {
     let place = Place::default();
     let Some(id) = name.to_str().filter(|id| declared::id_is_plain(id)) else {
         findings.problem(&place, "the file name is not a key id", "use 1 to 128 visible ASCII characters");

@@ -1,5 +1,6 @@
 //! What is wrong with a key source, and what is worth saying, collected while it is read.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,13 +8,20 @@ use super::node::Node;
 use crate::config::Problem;
 use crate::policy::lint::Code;
 
+/// More problems, and more warnings of one kind, than these are only counted: nobody reads a million lines.
+const TOLD: usize = 100;
+
 /// Problems refuse the whole ring; warnings do not.
 pub(super) struct Findings {
     file: Arc<Path>,
     /// What refuses the ring.
-    pub(super) problems: Vec<Problem>,
+    problems: Vec<Problem>,
     /// What does not.
-    pub(super) warnings: Vec<Problem>,
+    warnings: Vec<Problem>,
+    /// Problems that are only counted.
+    more_problems: usize,
+    /// Warnings that are only counted.
+    more_warnings: BTreeMap<Code, usize>,
 }
 
 /// Where in a file: line and column, and the path of the field.
@@ -39,7 +47,13 @@ impl Place {
 impl Findings {
     /// None yet, all about `file`.
     pub(super) fn new(file: &Path) -> Self {
-        Self { file: file.into(), problems: Vec::new(), warnings: Vec::new() }
+        Self {
+            file: file.into(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            more_problems: 0,
+            more_warnings: BTreeMap::new(),
+        }
     }
 
     /// From here on, findings are about `file`.
@@ -49,14 +63,51 @@ impl Findings {
 
     /// Something that refuses the ring.
     pub(super) fn problem(&mut self, place: &Place, message: impl Into<String>, fix: &str) {
-        let problem = self.finding(place, message.into(), fix);
-        self.problems.push(problem);
+        if self.problems.len() < TOLD {
+            let problem = self.finding(place, message.into(), fix);
+            self.problems.push(problem);
+        } else {
+            self.more_problems = self.more_problems.saturating_add(1);
+        }
     }
 
     /// Something worth saying.
     pub(super) fn warning(&mut self, place: &Place, code: Code, message: impl Into<String>) {
-        let warning = self.finding(place, message.into(), code.row().fix);
-        self.warnings.push(Problem { code: Some(code), ..warning });
+        if self.warnings.iter().filter(|known| known.code == Some(code)).count() < TOLD {
+            let warning = self.finding(place, message.into(), code.row().fix);
+            self.warnings.push(Problem { code: Some(code), ..warning });
+        } else {
+            let more = self.more_warnings.entry(code).or_default();
+            *more = more.saturating_add(1);
+        }
+    }
+
+    /// How many problems there were.
+    pub(super) fn mistakes(&self) -> usize {
+        self.problems.len().saturating_add(self.more_problems)
+    }
+
+    /// Problems and warnings, those that were only counted as one.
+    pub(super) fn told(mut self) -> (Vec<Problem>, Vec<Problem>) {
+        let more = std::mem::take(&mut self.more_problems);
+        if more > 0 {
+            let message = format!("{more} more mistakes in this ring are not listed");
+            let problem = self.finding(&Place::default(), message, "mend those that are listed, and look again");
+            self.problems.push(problem);
+        }
+        for (code, more) in std::mem::take(&mut self.more_warnings) {
+            let message = format!("the same holds of {more} more keys of this ring");
+            let warning = self.finding(&Place::default(), message, code.row().fix);
+            self.warnings.push(Problem { code: Some(code), ..warning });
+        }
+        (self.problems, self.warnings)
+    }
+
+    /// What `other` found, after what was found here.
+    pub(super) fn add(&mut self, other: Self) {
+        let (problems, warnings) = other.told();
+        self.problems.extend(problems);
+        self.warnings.extend(warnings);
     }
 
     fn finding(&self, place: &Place, message: String, fix: &str) -> Problem {

@@ -42,7 +42,8 @@ mod tests {
     fn said(text: &[u8]) -> (usize, usize) {
         let mut findings = Findings::new(Path::new("f"));
         secret(text, "k", &Place::default(), &mut findings);
-        (findings.problems.len(), findings.warnings.len())
+        let (problems, warnings) = findings.told();
+        (problems.len(), warnings.len())
     }
 
     #[test]

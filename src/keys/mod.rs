@@ -5,6 +5,7 @@ pub(crate) mod declared;
 mod directory;
 mod file;
 mod findings;
+mod lines;
 mod lint;
 mod node;
 pub(crate) mod read;
@@ -20,13 +21,13 @@ use self::findings::{Findings, Place};
 use crate::config::Problem;
 use crate::policy::lint::Code;
 use crate::sig::key::{Key, Window};
-use crate::sig::keyring::{Keyring, KeyringError};
+use crate::sig::keyring::{Draft, Keyring, KeyringError};
 use crate::sig::secret::Secret;
 
 /// A key source as configured.
 #[derive(Clone)]
 pub enum Source {
-    /// A YAML key file: a list of keys under `keys:`.
+    /// A key file: YAML with a list of keys under `keys:`, or one key per line as JSON where its name ends in `.jsonl`.
     File(PathBuf),
     /// One file per key, named by its id: the Kubernetes Secret mount, or a plain directory.
     Directory(PathBuf),
@@ -60,25 +61,25 @@ pub fn load_with(
     let path = source.path();
     let mut findings = Findings::new(path.unwrap_or(Path::new("")));
     let keys = source.keys(environment, &mut findings);
-    let ring = if findings.problems.is_empty() { ring(name, keys, &mut findings) } else { None };
+    let ring = if findings.mistakes() == 0 { ring(name, keys, &mut findings) } else { None };
+    let (problems, warnings) = findings.told();
     match ring {
-        Some(ring) if findings.problems.is_empty() => Ok(LoadedRing {
-            ring,
-            warnings: findings.warnings,
-            watched: path.into_iter().map(Path::to_owned).collect(),
-        }),
-        _ => Err(findings.problems),
+        Some(ring) if problems.is_empty() => {
+            Ok(LoadedRing { ring, warnings, watched: path.into_iter().map(Path::to_owned).collect() })
+        }
+        _ => Err(problems),
     }
 }
 
-fn ring(name: &str, keys: Vec<Key>, findings: &mut Findings) -> Option<Keyring> {
-    match Keyring::new(name, keys) {
+fn ring(name: &str, keys: Draft, findings: &mut Findings) -> Option<Keyring> {
+    match keys.finish(name) {
         Ok(ring) => Some(ring),
         Err(error) => {
             let fix = match &error {
                 KeyringError::Empty(_) => "add a key; `countersign keygen` makes one",
                 KeyringError::Duplicate(_) => "give every key of a ring an id of its own",
                 KeyringError::EmptySecret(_) => "make a secret with `countersign keygen`",
+                KeyringError::TooMany(_) => "give each kind of client a ring of its own",
             };
             findings.problem(&Place::default(), error.to_string(), fix);
             None
@@ -95,23 +96,25 @@ impl Source {
         }
     }
 
-    fn keys(&self, environment: &dyn Fn(&str) -> Option<OsString>, findings: &mut Findings) -> Vec<Key> {
+    fn keys(&self, environment: &dyn Fn(&str) -> Option<OsString>, findings: &mut Findings) -> Draft {
+        let mut keys = Draft::default();
         match self {
             Self::File(path) => {
-                let (keys, mode) = file::load(path, findings);
+                let mode = file::load(path, &mut keys, findings);
                 exposure(&[(path.clone(), mode)], findings);
-                keys
             }
             Self::Directory(path) => {
                 let listing = directory::load(path, findings);
                 exposure(&listing.modes, findings);
-                listing.keys
+                keys = listing.keys;
             }
             Self::Env(variables) => {
-                variables.iter().filter_map(|(id, name)| variable(id, name, environment, findings)).collect()
+                let found = variables.iter().filter_map(|(id, name)| variable(id, name, environment, findings));
+                found.for_each(|key| keys.push(key));
             }
-            Self::Inline(declared) => inline(declared, findings),
+            Self::Inline(declared) => inline(declared, &mut keys, findings),
         }
+        keys
     }
 }
 
@@ -158,10 +161,13 @@ fn variable(
     })
 }
 
-fn inline(declared: &[Declared], findings: &mut Findings) -> Vec<Key> {
+fn inline(declared: &[Declared], keys: &mut Draft, findings: &mut Findings) {
     let list = Place::default().field("keys", None);
-    let keys = declared.iter().enumerate();
-    keys.filter_map(|(index, one)| declared::key(one, &list.item(index, &one.0), findings)).collect()
+    for (index, Declared(node)) in declared.iter().enumerate() {
+        if let Some(key) = declared::key(node, &list.item(index, node), findings) {
+            keys.push(key);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A small tree of YAML with places, read leniently so that every mistake in it can be told at once.
 
+use std::marker::PhantomData;
+
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Spanned;
@@ -47,13 +49,33 @@ impl<'de> Deserialize<'de> for Node {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Tree)
+        deserializer.deserialize_any(Tree(PhantomData::<Node>))
     }
 }
 
-struct Tree;
+/// A value of a format that does not say where it stands.
+pub(super) struct Unplaced(pub(super) Node);
 
-impl<'de> Visitor<'de> for Tree {
+impl<'de> Deserialize<'de> for Unplaced {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = deserializer.deserialize_any(Tree(PhantomData::<Self>))?;
+        Ok(Self(Node { at: None, value }))
+    }
+}
+
+impl From<Unplaced> for Node {
+    fn from(Unplaced(node): Unplaced) -> Self {
+        node
+    }
+}
+
+/// As what `serde_json` passes on a number whose digits it keeps.
+const JSON_NUMBER: &str = "$serde_json::private::Number";
+
+/// A tree whose values are read as `N`.
+struct Tree<N>(PhantomData<N>);
+
+impl<'de, N: Deserialize<'de> + Into<Node>> Visitor<'de> for Tree<N> {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -110,8 +132,8 @@ impl<'de> Visitor<'de> for Tree {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
+        while let Some(item) = items.next_element::<N>()? {
+            list.push(item.into());
         }
         Ok(Value::List(list))
     }
@@ -119,7 +141,11 @@ impl<'de> Visitor<'de> for Tree {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
         while let Some(name) = fields.next_key::<String>()? {
-            map.push((name, fields.next_value()?));
+            let value = fields.next_value::<N>()?.into();
+            if name == JSON_NUMBER {
+                return Ok(Value::Other("a number"));
+            }
+            map.push((name, value));
         }
         Ok(Value::Map(map))
     }

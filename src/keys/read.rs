@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
+/// How much is read at once of a file that is not held whole.
+const PIECE: usize = 256 << 10;
+
 /// What was read, and who else may read it.
 pub(crate) struct Content {
     pub(crate) bytes: Zeroizing<Vec<u8>>,
@@ -43,21 +46,58 @@ impl From<io::Error> for ReadError {
 
 /// The whole of a regular file of at most `max` bytes, following symbolic links. Never blocks on a FIFO, socket or device.
 pub(crate) fn regular(path: &Path, max: u64) -> Result<Content, ReadError> {
-    // Opening a device can do something; looking at it first cannot. The look after opening is the one that counts.
-    ordinary(&std::fs::metadata(path)?)?;
-    let file = open(path)?;
-    let before = file.metadata()?;
-    ordinary(&before)?;
-    if before.len() > max {
-        return Err(ReadError::TooLarge(max));
+    let opened = Opened::new(path, max)?;
+    let bytes = bounded(&opened.file, opened.before.len(), max)?;
+    opened.settled(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+    Ok(Content { bytes, mode: opened.mode() })
+}
+
+/// The same piece by piece; returns the permission bits. An error takes back what was given out before.
+pub(crate) fn pieces(path: &Path, max: u64, take: &mut dyn FnMut(&[u8])) -> Result<u32, ReadError> {
+    let opened = Opened::new(path, max)?;
+    let mut buffer = Zeroizing::new(vec![0; PIECE]);
+    let (mut file, mut length) = (&opened.file, 0_u64);
+    loop {
+        let read = match file.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            other => other?,
+        };
+        length = length.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        if read == 0 || length > opened.before.len() {
+            break;
+        }
+        take(buffer.get(..read).unwrap_or_default());
     }
-    let bytes = bounded(&file, before.len(), max)?;
-    let after = file.metadata()?;
-    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    if after.len() != length || (after.mtime(), after.mtime_nsec()) != (before.mtime(), before.mtime_nsec()) {
-        return Err(ReadError::Unsettled);
+    opened.settled(length)?;
+    Ok(opened.mode())
+}
+
+/// A regular file, and what it was like when it was opened.
+struct Opened {
+    file: File,
+    before: Metadata,
+}
+
+impl Opened {
+    fn new(path: &Path, max: u64) -> Result<Self, ReadError> {
+        // Opening a device can do something; looking at it first cannot. The look after opening is the one that counts.
+        ordinary(&std::fs::metadata(path)?)?;
+        let file = open(path)?;
+        let before = file.metadata()?;
+        ordinary(&before)?;
+        if before.len() > max { Err(ReadError::TooLarge(max)) } else { Ok(Self { file, before }) }
     }
-    Ok(Content { bytes, mode: before.mode() & 0o777 })
+
+    /// Whether it is still the same after so many bytes were read of it.
+    fn settled(&self, length: u64) -> Result<(), ReadError> {
+        let (before, after) = (&self.before, self.file.metadata()?);
+        let touched = (after.mtime(), after.mtime_nsec()) != (before.mtime(), before.mtime_nsec());
+        if after.len() != length || touched { Err(ReadError::Unsettled) } else { Ok(()) }
+    }
+
+    fn mode(&self) -> u32 {
+        self.before.mode() & 0o777
+    }
 }
 
 /// What a path means at this moment, every link resolved: of a Kubernetes mount, the directory behind `..data`. `None` while it means nothing.

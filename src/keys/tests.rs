@@ -23,11 +23,11 @@ fn file(yaml: &str) -> Result<LoadedRing, Vec<Problem>> {
 }
 
 fn ids(ring: &LoadedRing) -> Vec<String> {
-    ring.ring.keys().iter().map(|key| key.id.to_string()).collect()
+    ring.ring.keys().map(|key| key.id.to_string()).collect()
 }
 
 fn secrets(ring: &LoadedRing) -> Vec<Vec<u8>> {
-    ring.ring.keys().iter().map(|key| key.secret.expose().to_vec()).collect()
+    ring.ring.keys().map(|key| key.secret.expose().to_vec()).collect()
 }
 
 /// Message and line of every problem.

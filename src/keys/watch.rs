@@ -14,7 +14,7 @@ use super::read;
 use crate::sig::time::Moment;
 
 /// Nothing larger is ever loaded.
-const MAX: u64 = 16 << 20;
+const MAX: u64 = super::lines::MAX;
 /// How often a mount may move while it is looked at.
 const ATTEMPTS: usize = 3;
 /// A file's time is taken from a clock that ticks this slowly.
@@ -181,9 +181,9 @@ fn state(path: &Path, before: &View) -> (Option<Stat>, Mark) {
     {
         return (stat, *mark);
     }
-    let mark =
-        read::regular(path, MAX).map_or(Mark::Unreadable, |content| Mark::File(Sha256::digest(&content.bytes).into()));
-    (stat, mark)
+    let mut digest = Sha256::new();
+    let read = read::pieces(path, MAX, &mut |piece| digest.update(piece));
+    (stat, read.map_or(Mark::Unreadable, |_| Mark::File(digest.finalize().into())))
 }
 
 impl Stat {

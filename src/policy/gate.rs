@@ -167,7 +167,7 @@ impl Gate {
     pub fn macs(&self) -> usize {
         self.doors
             .iter()
-            .flat_map(|door| door.keys.rings().map(|ring| door.scheme.trials(ring.ring().keys().len())))
+            .flat_map(|door| door.keys.rings().map(|ring| door.scheme.trials(ring.ring().len())))
             .max()
             .unwrap_or(0)
     }

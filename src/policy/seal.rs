@@ -112,9 +112,7 @@ impl Seal {
         // What a client signed for another member would be believed in place of ours.
         self.pens().for_each(|pen| pen.scheme.clear(head));
         let most = if self.with == With::All && scheme.facts().carries_list { usize::MAX } else { 1 };
-        let mut keys = ring.signers(terms.now);
-        keys.truncate(most);
-        Signing::start(scheme, keys, head, terms)
+        Signing::start(scheme, ring.signers(terms.now, most), head, terms)
     }
 
     fn pens(&self) -> impl Iterator<Item = &Pen> {

@@ -11,6 +11,7 @@ use super::budget::{Holder, Share};
 use super::exchange::{Answer, AnswerBody, Exchange, Piece};
 use super::forward;
 use super::signed::{Pieces, Signed};
+use super::stint::{self, Stint};
 use super::verified::{Verified, judge, unverified};
 use super::visit::{Entered, Visit};
 use crate::policy::Gate;
@@ -76,9 +77,14 @@ pub async fn verify(
         body => {
             let whole = hold((visit, entered), body).await?;
             let verdict = if check.need() == Need::Whole {
-                check.close(Some(&whole.bytes)).map(drop)
+                if stint::is_long(whole.bytes.len()) {
+                    let bytes = whole.bytes.clone();
+                    stint::aside(move || check.close(Some(&bytes)).map(drop)).await?
+                } else {
+                    check.close(Some(&whole.bytes)).map(drop)
+                }
             } else {
-                check.feed(&whole.bytes);
+                Stint::default().feed(&whole.bytes, check.cost(), |piece| check.feed(piece)).await;
                 let trailers = whole.trailers.clone().unwrap_or_default();
                 judge(check, behind.then_some(&trailers))
             };
@@ -168,7 +174,7 @@ pub async fn seal(
                     whole.bytes = instead;
                 }
             } else {
-                signing.feed(&whole.bytes);
+                Stint::default().feed(&whole.bytes, 1, |piece| signing.feed(piece)).await;
                 signing.finish(&mut head, None)?;
             }
             whole.into_body()

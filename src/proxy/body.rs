@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::exchange::{Exchange, Receiving};
 use super::held::{Held, Holding, Kept};
+use super::stint::Stint;
 use crate::policy::limits;
 use crate::policy::route::Trailers;
 use crate::reject::{Code, Rejection};
@@ -28,6 +29,7 @@ pub struct Intake<'a> {
     limits: &'a limits::Request,
     trailers: Trailers,
     pace: Pace,
+    stint: Stint,
 }
 
 /// How much came, and how long the client let us wait for it. What the upstream or the disk takes is not the client's fault.
@@ -50,7 +52,7 @@ pub struct Received {
 impl<'a> Intake<'a> {
     /// Nothing is read before the first [`Intake::chunk`].
     pub fn new(receiving: &'a mut Receiving, limits: &'a limits::Request, trailers: Trailers) -> Self {
-        Self { receiving, limits, trailers, pace: Pace::default() }
+        Self { receiving, limits, trailers, pace: Pace::default(), stint: Stint::default() }
     }
 
     /// Most bytes the route takes.
@@ -78,6 +80,11 @@ impl<'a> Intake<'a> {
         }
     }
 
+    /// Feeds what arrived; where much of it is there at once, the worker's other connections get their turn in between.
+    pub async fn feed(&mut self, check: &mut Check, chunk: &[u8]) {
+        self.stint.feed(chunk, check.cost(), |piece| check.feed(piece)).await;
+    }
+
     /// Whether trailers came after the body.
     pub fn saw_trailers(&self) -> bool {
         self.receiving.saw_trailers()
@@ -97,6 +104,7 @@ impl<'a> Intake<'a> {
         }
         let began = Instant::now();
         let arrived = timeout(patience, arrival).await;
+        self.stint.renew();
         self.pace.waited = self.pace.waited.saturating_add(began.elapsed());
         let late = |_| Rejection::from(Code::BodyTimeout).because("it paused, or was slower than the minimum rate");
         Ok(arrived.map_err(late)?.map_err(|_| Code::BodyIncomplete)?)
@@ -157,7 +165,7 @@ pub async fn receive(
         if let Some(check) = check.as_deref_mut()
             && check.need() != Need::Whole
         {
-            check.feed(&chunk);
+            intake.feed(check, &chunk).await;
         }
         if keep {
             let last = intake.is_end();

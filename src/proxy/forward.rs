@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::body::Received;
 use super::exchange::{Answer, Exchange};
 use super::held::Held;
+use super::stint::Stint;
 use super::upstream::{Admission, Failure, Outgoing, Patience, Reply};
 use super::visit::{Entered, Visit};
 use super::{answer, client, guard, request_id, tunnel};
@@ -241,7 +242,7 @@ async fn seal(
         (_, Need::Head) | (Held::Empty, Need::Feed) => None,
         (_, Need::Whole) => Some(plain.ok_or(Code::BodyTooLarge)?),
         (Held::Memory(bytes), Need::Feed) => {
-            signing.feed(bytes);
+            Stint::default().feed(bytes, 1, |piece| signing.feed(piece)).await;
             None
         }
         (Held::Spooled(file, _), Need::Feed) => {

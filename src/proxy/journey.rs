@@ -63,7 +63,7 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
         return sealed((visit, &entered), asked, reply).await;
     }
     let body = visit.receive(&entered, &mut opened, &mut exchange).await?;
-    let admission = visit.close(route, opened, &body)?;
+    let admission = visit.close(route, opened, &body).await?;
     if let Some(answer) = challenge::signed(visit, route, &admission, (&exchange.head, &body))? {
         return Ok(answer);
     }

@@ -22,6 +22,7 @@ pub mod request_id;
 pub mod respond;
 pub mod server;
 pub mod signed;
+pub mod stint;
 pub mod stream;
 pub mod tls;
 pub mod told;

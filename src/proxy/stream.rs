@@ -69,7 +69,7 @@ async fn relay(
             return Err(Code::BodyTooLarge.into());
         }
         if let Some(check) = check.as_deref_mut() {
-            check.feed(&chunk);
+            intake.feed(check, &chunk).await;
         }
         outflow.pass(chunk).await?;
     }

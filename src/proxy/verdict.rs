@@ -10,20 +10,21 @@ use super::body::{self, Intake, Received};
 use super::budget::Holder;
 use super::exchange::Exchange;
 use super::held::{Held, Holding};
-use super::preflight;
 use super::upstream::Admission;
 use super::visit::{Entered, Visit};
+use super::{preflight, stint};
 use crate::policy::route::{Forward, Guard, Route};
 use crate::reject::{Code, Rejection};
 use crate::replay::{Attempt, Claim};
 use crate::sig::check::Check;
+use crate::sig::permit::Permit;
 use crate::sig::{Need, Site};
 use crate::telemetry::record::Verdict;
 
 /// What is known after the head was read.
 pub enum Opened {
     /// Evidence is there and well-formed.
-    Checking(Box<Check>),
+    Checking(Check),
     /// It is not, and the route only observes.
     Observed(Rejection),
     /// Nothing is demanded.
@@ -49,7 +50,7 @@ impl Visit {
                 self.ask(route, check.ring());
                 self.told.record.scheme = Some(Arc::clone(check.scheme()));
                 self.told.record.skew = check.stamp().map(|stamp| self.now.millis().saturating_sub(stamp.millis()));
-                Ok(Opened::Checking(Box::new(check)))
+                Ok(Opened::Checking(check))
             }
             Err(rejection) if route.observe || gate.observes(head, site, self.now) => Ok(Opened::Observed(rejection)),
             Err(rejection) => Err(rejection),
@@ -89,7 +90,7 @@ impl Visit {
     }
 
     /// The verdict over head and body.
-    pub fn close(&mut self, route: &Route, opened: Opened, body: &Received) -> Result<Admission, Rejection> {
+    pub async fn close(&mut self, route: &Route, opened: Opened, body: &Received) -> Result<Admission, Rejection> {
         let whole = match &body.held {
             Held::Memory(bytes) => Some(&bytes[..]),
             Held::Empty => Some(&[][..]),
@@ -97,6 +98,11 @@ impl Visit {
         };
         match opened {
             Opened::Checking(_) if body.excess.is_some() => Ok(Admission::Observed(Code::BodyTooLarge.into())),
+            Opened::Checking(check) if check.need() == Need::Whole && stint::is_long(whole.map_or(0, <[u8]>::len)) => {
+                let (observed, bytes) = (route.observe || check.observes(), body.held.bytes());
+                let verdict = stint::aside(move || check.close(bytes.as_deref())).await?;
+                self.judged(observed, verdict)
+            }
             Opened::Checking(check) => self.judge(route, check, whole),
             Opened::Observed(rejection) => Ok(Admission::Observed(rejection)),
             Opened::Public => Ok(Admission::Public),
@@ -104,10 +110,14 @@ impl Visit {
     }
 
     /// Closes a check and notes what it says.
-    pub fn judge(&mut self, route: &Route, check: Box<Check>, whole: Option<&[u8]>) -> Result<Admission, Rejection> {
+    pub fn judge(&mut self, route: &Route, check: Check, whole: Option<&[u8]>) -> Result<Admission, Rejection> {
         let observed = route.observe || check.observes();
         let whole = if check.need() == Need::Whole { whole } else { None };
-        match check.close(whole) {
+        self.judged(observed, check.close(whole))
+    }
+
+    fn judged(&mut self, observed: bool, verdict: Result<Permit, Rejection>) -> Result<Admission, Rejection> {
+        match verdict {
             Ok(permit) => {
                 self.told.record.key = Some(Arc::clone(permit.key()));
                 Ok(Admission::Verified(permit))

@@ -140,8 +140,9 @@ fn one<'a>(source: &'a Source, head: &'a Head, json: Option<&'a Json>) -> Option
 
 /// Whether the token is the secret of a usable key; in constant time over all of them.
 fn is_known(token: &[u8], tokens: Option<&Arc<Keyring>>, now: Moment) -> bool {
-    let usable = tokens.into_iter().flat_map(|ring| ring.usable(now));
-    bool::from(usable.fold(Choice::from(0), |known, key| known | key.secret.expose().ct_eq(token)))
+    let Some(ring) = tokens else { return false };
+    let usable = (0..ring.len()).filter(|place| ring.verifies(*place, now)).filter_map(|place| ring.secret(place));
+    bool::from(usable.fold(Choice::from(0), |known, secret| known | secret.ct_eq(token)))
 }
 
 /// What can stand in a text or between the quotes of a JSON string and mean nothing there.

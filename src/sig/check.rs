@@ -39,10 +39,10 @@ pub struct Check {
     inner: Inner,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one lives for each request, and the shell keeps it in a box")]
+/// Large, and moved about: each lies where it was made.
 enum Inner {
-    Declared(declared::check::Check),
-    Native(native::check::Check),
+    Declared(Box<declared::check::Check>),
+    Native(Box<native::check::Check>),
 }
 
 impl Check {
@@ -55,7 +55,7 @@ impl Check {
             }
             Kind::Native(own) => {
                 let check = native::check::Check::open((own, scheme.facts()), &keys, head, terms)?;
-                (check.key_id().cloned(), check.stamp(), Inner::Native(check))
+                (check.key_id().cloned(), check.stamp(), Inner::Native(Box::new(check)))
             }
         };
         Ok(Self { scheme: Arc::clone(scheme), keys, now: terms.now, key_id, stamp, keeps: false, inner })
@@ -114,7 +114,8 @@ impl Check {
 
     /// Whether the request names a usable key that only observes.
     pub fn observes(&self) -> bool {
-        self.key_id.as_ref().and_then(|id| self.keys.usable(id, self.now)).is_some_and(|key| key.observe)
+        let named = self.key_id.as_ref().and_then(|id| self.keys.usable(id, self.now));
+        named.is_some_and(|(ring, place)| ring.observes(place))
     }
 
     /// The next bytes of the body, in order. Under [`Need::Head`] they only reach a covered digest; under [`Need::Whole`] nothing is fed.
@@ -133,8 +134,7 @@ impl Check {
         }
     }
 
-    /// How many MACs are under way: what a verdict costs.
-    #[cfg(test)]
+    /// How many MACs are under way: what a verdict costs, for each byte of the body.
     pub(crate) fn cost(&self) -> usize {
         match &self.inner {
             Inner::Declared(check) => check.cost(),

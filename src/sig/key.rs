@@ -6,7 +6,7 @@ use super::secret::Secret;
 use super::time::Moment;
 
 /// When something may be used: `from` inclusive, `until` exclusive; `None` is open.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Window {
     /// First usable moment.
     pub from: Option<Moment>,

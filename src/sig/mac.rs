@@ -80,6 +80,8 @@ macro_rules! states {
 
             /// HMAC (RFC 2104) with a key of any length.
             pub fn keyed(algorithm: Algorithm, key: &[u8]) -> Self {
+                #[cfg(test)]
+                KEYED.set(KEYED.get().saturating_add(1));
                 Self(match algorithm {
                     $(Algorithm::$plain => State::$keyed(keyed::<$mac>(key)),)+
                 })
@@ -112,6 +114,12 @@ states! {
     HmacSha3_256 Sha3_256: Sha3_256, SimpleHmac<Sha3_256>;
     HmacSha3_384 Sha3_384: Sha3_384, SimpleHmac<Sha3_384>;
     HmacSha3_512 Sha3_512: Sha3_512, SimpleHmac<Sha3_512>;
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many keyed states this thread has made.
+    pub(in crate::sig) static KEYED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 §2)")]

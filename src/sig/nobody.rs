@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::key::Key;
 use super::keyring::Keyring;
 use super::public::PublicKey;
 use super::ring::{KeyUse, Prepared, Primitive, Trials};
@@ -12,33 +13,52 @@ use super::secret::Secret;
 pub struct Nobody {
     prepared: Arc<Prepared>,
     keys: usize,
+    /// Made ready anew each time, where everybody's keys are.
+    anew: Option<(KeyUse, Arc<Key>)>,
 }
 
 impl Nobody {
     /// In the place of one key of `ring`.
     pub(crate) fn like(key_use: &KeyUse, ring: &Keyring) -> Self {
-        Self { prepared: dummy(key_use, std::iter::once(ring)), keys: 1 }
+        Self { prepared: dummy(key_use, std::iter::once(ring)), keys: 1, anew: None }
     }
 
-    /// In the place of any of `rings`: where every key is tried, as many as the largest of them has. Smaller ones are filled up to that, or the
-    /// time would tell which names there are.
+    /// In the place of any of `rings`, whose keys are made ready when they are asked for: where every key is tried, as many as the largest of them has.
+    /// Smaller ones are filled up to that, or the time would tell which names there are.
     pub(crate) fn among<'a>(key_use: &KeyUse, rings: impl Iterator<Item = &'a Keyring> + Clone) -> Self {
-        let keys = rings.clone().map(|ring| ring.keys().len()).max().unwrap_or(1);
-        Self { prepared: dummy(key_use, rings), keys }
+        let keys = rings.clone().map(Keyring::len).max().unwrap_or(1);
+        let anew = model(key_use, rings.clone()).map(|model| (key_use.clone(), model));
+        Self { prepared: dummy(key_use, rings), keys, anew }
+    }
+
+    /// In the place of one key of `ring`, whose keys are made ready when they are asked for.
+    pub(crate) fn like_one_of(key_use: &KeyUse, ring: &Keyring) -> Self {
+        Self { keys: 1, ..Self::among(key_use, std::iter::once(ring)) }
     }
 
     /// The stand-in for one key.
-    pub(in crate::sig) fn prepared(&self) -> Arc<Prepared> {
-        Arc::clone(&self.prepared)
+    pub(in crate::sig) fn stand_in(&self) -> Arc<Prepared> {
+        let anew = self.anew.as_ref().and_then(|(key_use, model)| Prepared::of_nobody(key_use, model).ok());
+        anew.unwrap_or_else(|| Arc::clone(&self.prepared))
     }
 
     /// Fills `tried` up to what everybody costs who names no key, within `most`.
     pub(in crate::sig) fn fill(&self, tried: &mut Trials, most: usize) {
         let all = self.keys.min(most).max(1);
         if tried.len() < all {
-            tried.resize_with(all, || self.prepared());
+            tried.resize_with(all, || self.stand_in());
         }
     }
+}
+
+/// A key that costs as much as any: with RSA the largest.
+fn model<'a>(key_use: &KeyUse, mut rings: impl Iterator<Item = &'a Keyring>) -> Option<Arc<Key>> {
+    let Primitive::Public(algorithm) = key_use.primitive else { return rings.find_map(|ring| ring.at(0)) };
+    let size =
+        |ring: &Keyring, place| Some(PublicKey::read(algorithm, &key_use.form, ring.secret(place)?).ok()?.size());
+    let keys = rings.flat_map(|ring| (0..ring.len()).map(move |place| (ring, place)));
+    let (ring, place) = keys.max_by_key(|(ring, place)| size(ring, *place))?;
+    ring.at(place)
 }
 
 /// **Threat:** with RSA the time grows with the key, and a signature of another length is refused at once: the stand-in has the size of the largest.
@@ -47,8 +67,8 @@ fn dummy<'a>(key_use: &KeyUse, rings: impl Iterator<Item = &'a Keyring>) -> Arc<
     Arc::new(match key_use.primitive {
         Primitive::Public(algorithm) => {
             let read = |ring: &'a Keyring| {
-                let keys = ring.keys().iter();
-                keys.filter_map(|key| PublicKey::read(algorithm, &key_use.form, key.secret.expose()).ok())
+                let secrets = (0..ring.len()).filter_map(|place| ring.secret(place));
+                secrets.filter_map(|secret| PublicKey::read(algorithm, &key_use.form, secret).ok())
             };
             let largest = rings.flat_map(read).map(|key| key.size()).max().unwrap_or_default();
             match PublicKey::of_nobody(algorithm, largest) {
@@ -67,7 +87,7 @@ mod tests {
     use super::*;
     use crate::sig::declared::parts::KeyForm;
     use crate::sig::encoding::Encoding;
-    use crate::sig::key::{Key, Window};
+    use crate::sig::key::Window;
     use crate::sig::mac::Algorithm;
     use crate::sig::public::{PublicAlgorithm, rsa_of_nobody};
 

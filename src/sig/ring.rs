@@ -57,13 +57,32 @@ pub struct PreparedRing {
 
 impl Prepared {
     fn new(key_use: &KeyUse, key: &Arc<Key>) -> Result<Arc<Self>, String> {
-        let (form, secret, owner) = (&key_use.form, key.secret.expose(), Some(Arc::clone(key)));
+        Self::owned(key_use, key, Some(Arc::clone(key)))
+    }
+
+    /// The same work with the same secret, and nobody's: whatever it makes, no permit comes of it.
+    pub(in crate::sig) fn of_nobody(key_use: &KeyUse, key: &Key) -> Result<Arc<Self>, String> {
+        Self::owned(key_use, key, None)
+    }
+
+    fn owned(key_use: &KeyUse, key: &Key, owner: Option<Arc<Key>>) -> Result<Arc<Self>, String> {
+        let (form, secret) = (&key_use.form, key.secret.expose());
         Ok(Arc::new(match key_use.primitive {
             Primitive::Public(algorithm) => Self::public(owner, PublicKey::read(algorithm, form, secret)?),
             Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) | Primitive::Token => {
                 Self::secret(key_use.primitive, owner, key_bytes(form, secret)?)
             }
         }))
+    }
+
+    /// Why `secret` cannot be used so, if it cannot.
+    fn misfit(key_use: &KeyUse, secret: &[u8]) -> Option<String> {
+        match key_use.primitive {
+            Primitive::Public(algorithm) => PublicKey::read(algorithm, &key_use.form, secret).err(),
+            Primitive::Hmac(_) | Primitive::Hash(_) | Primitive::Derived(_) | Primitive::Token => {
+                key_bytes(&key_use.form, secret).err()
+            }
+        }
     }
 
     pub(in crate::sig) fn secret(primitive: Primitive, key: Option<Arc<Key>>, bytes: Secret) -> Self {
@@ -103,33 +122,38 @@ impl Candidates {
         Ok(keys)
     }
 
-    /// The key with this id, if it may verify now.
-    pub(in crate::sig) fn usable(&self, id: &[u8], now: Moment) -> Option<&Arc<Key>> {
+    /// The ring that has a key with this id which may verify now, and the place of the key.
+    pub(in crate::sig) fn usable(&self, id: &[u8], now: Moment) -> Option<(&Keyring, usize)> {
         match self {
-            Self::Ring(ring) => ring.usable(id, now),
+            Self::Ring(ring) => ring.usable(id, now).map(|place| (&*ring.ring, place)),
             Self::Nobody(_) => None,
         }
     }
 }
 
 impl PreparedRing {
-    /// Above this many keys nothing is computed ahead: tenants are looked up, not tried.
+    /// Above this many keys nothing is computed ahead: there are too many to be tried.
     pub const MOST: usize = 4096;
+
+    /// More keys than these that do not fit are not told.
+    const TOLD: usize = 100;
 
     /// A ring whose keys are made ready when they are asked for: a tenant among many, who is silent most of the time.
     pub(crate) fn lazy(scheme: &Scheme, ring: Arc<Keyring>, nobody: Arc<Nobody>) -> Self {
         Self { ring, key_use: Arc::clone(scheme.key_use()), nobody, ahead: None }
     }
 
-    /// Every key of `ring` made ready for `scheme`. Keys that do not fit are never used: see [`PreparedRing::misfits`].
+    /// Every key of `ring` made ready for `scheme`, or of very many each when it is named. Keys that do not fit are never used: see
+    /// [`PreparedRing::misfits`].
     pub fn new(scheme: &Scheme, ring: Arc<Keyring>) -> Self {
-        let nobody = Arc::new(Nobody::like(scheme.key_use(), &ring));
-        let lazy = Self::lazy(scheme, ring, nobody);
-        if lazy.ring.keys().len() > Self::MOST {
-            return lazy;
+        let key_use = scheme.key_use();
+        if (ring.is_large() && scheme.facts().key_named) || ring.len() > Self::MOST {
+            let nobody = Arc::new(Nobody::like_one_of(key_use, &ring));
+            return Self::lazy(scheme, ring, nobody);
         }
-        let keys = lazy.ring.keys().iter().map(|key| Prepared::new(&lazy.key_use, key).ok()).collect();
-        Self { ahead: Some(keys), ..lazy }
+        let nobody = Arc::new(Nobody::like(key_use, &ring));
+        let keys = ring.keys().map(|key| Prepared::new(key_use, &key).ok()).collect();
+        Self { ahead: Some(keys), ..Self::lazy(scheme, ring, nobody) }
     }
 
     /// The ring itself.
@@ -137,67 +161,78 @@ impl PreparedRing {
         &self.ring
     }
 
-    /// The key with this id, if it may verify now.
-    pub(in crate::sig) fn usable(&self, id: &[u8], now: Moment) -> Option<&Arc<Key>> {
-        let key = std::str::from_utf8(id).ok().and_then(|id| self.ring.by_id(id));
-        key.filter(|key| key.verify.contains(now))
+    /// The place of the key with this id, if it may verify now.
+    pub(in crate::sig) fn usable(&self, id: &[u8], now: Moment) -> Option<usize> {
+        let place = std::str::from_utf8(id).ok().and_then(|id| self.ring.place(id));
+        place.filter(|place| self.ring.verifies(*place, now))
     }
 
     /// Whether the request names a usable key of this ring that only observes. One that has expired forgives nothing any more.
     pub(crate) fn observes(&self, scheme: &Scheme, head: &Head, now: Moment) -> bool {
-        scheme.claimed_key_id(head).is_some_and(|id| self.usable(&id, now).is_some_and(|key| key.observe))
+        let id = scheme.claimed_key_id(head);
+        id.and_then(|id| self.usable(&id, now)).is_some_and(|place| self.ring.observes(place))
     }
 
-    /// Keys that cannot be used with `scheme`.
+    /// Keys that cannot be used with `scheme`, the first of them.
     pub fn misfits(&self, scheme: &Scheme) -> Vec<Misfit> {
-        let why = |key: &Arc<Key>| Prepared::new(&scheme.facts().key_use, key).err();
-        let misfit = |key: &Arc<Key>, why| Misfit {
-            ring: Arc::clone(self.ring.name()),
-            key: Arc::clone(&key.id),
-            scheme: Arc::clone(scheme.name()),
-            why,
+        let misfit = |place: usize| {
+            let why = Prepared::misfit(&scheme.facts().key_use, self.ring.secret(place)?)?;
+            let (ring, scheme) = (Arc::clone(self.ring.name()), Arc::clone(scheme.name()));
+            Some(Misfit { ring, key: Arc::clone(&self.ring.at(place)?.id), scheme, why })
         };
-        self.ring.keys().iter().filter_map(|key| why(key).map(|why| misfit(key, why))).collect()
+        (0..self.ring.len()).filter_map(misfit).take(Self::TOLD).collect()
     }
 
     /// The keys to try: the named one, or every usable one, newest first, at most `most`. An unknown or unusable id gives the dummy.
     pub(in crate::sig) fn candidates(&self, id: Option<&[u8]>, now: Moment, most: usize) -> Result<Trials, Rejection> {
-        if self.ring.usable(now).next().is_none() {
+        if !self.ring.is_live(now) {
             return Err(Rejection::from(Code::KeyringEmpty).because(format!("keyring {}", self.ring.name())));
         }
         if let Some(id) = id {
-            let known = std::str::from_utf8(id).ok().and_then(|id| self.ring.place(id));
-            let ready = known.and_then(|place| self.usable_at(place, now));
-            return Ok(smallvec![ready.unwrap_or_else(|| self.nobody.prepared())]);
+            return Ok(smallvec![self.named(id, now)]);
         }
-        let places = (0..self.ring.keys().len()).rev();
-        Ok(places.filter_map(|place| self.usable_at(place, now)).take(most).collect())
+        let usable = (0..self.ring.len()).rev().filter(|place| self.ring.verifies(*place, now));
+        Ok(usable.filter_map(|place| self.at(place)).take(most).collect())
     }
 
-    fn usable_at(&self, place: usize, now: Moment) -> Option<Arc<Prepared>> {
-        let key = self.ring.keys().get(place).filter(|key| key.verify.contains(now))?;
-        self.at(place, key)
+    /// The key with this id, or what stands for it where nobody has it.
+    ///
+    /// **Threat:** where nothing is computed ahead, a known key costs a look into cold memory and the making of its state. Who names an unknown one
+    /// has to wait as long: another key of the ring is fetched and made ready in its place, the same one for each id, and it can win nothing.
+    fn named(&self, id: &[u8], now: Moment) -> Arc<Prepared> {
+        let known = self.usable(id, now);
+        if self.ahead.is_some() || matches!(self.key_use.primitive, Primitive::Public(_)) {
+            return known.and_then(|place| self.at(place)).unwrap_or_else(|| self.nobody.stand_in());
+        }
+        let instead = self.ring.place_of_nobody(id);
+        let key = self.ring.at(known.unwrap_or(instead));
+        let ready = key.and_then(|key| match known {
+            Some(_) => Prepared::new(&self.key_use, &key).ok(),
+            None => Prepared::of_nobody(&self.key_use, &key).ok(),
+        });
+        ready.unwrap_or_else(|| self.nobody.stand_in())
     }
 
-    fn at(&self, place: usize, key: &Arc<Key>) -> Option<Arc<Prepared>> {
+    fn at(&self, place: usize) -> Option<Arc<Prepared>> {
         match &self.ahead {
             Some(ahead) => ahead.get(place).cloned().flatten(),
-            None => Prepared::new(&self.key_use, key).ok(),
+            None => Prepared::new(&self.key_use, &self.ring.at(place)?).ok(),
         }
     }
 
-    /// The keys that sign at `now`, newest first.
-    pub(crate) fn signers(&self, now: Moment) -> Vec<Arc<Prepared>> {
-        let keys = self.ring.signers(now).into_iter();
-        keys.filter_map(|key| self.ring.place(&key.id).and_then(|place| self.at(place, key))).collect()
+    /// At most `most` keys that sign at `now`, newest first.
+    pub(crate) fn signers(&self, now: Moment, most: usize) -> Vec<Arc<Prepared>> {
+        self.ring.signers(now, most).into_iter().filter_map(|place| self.at(place)).collect()
     }
 }
 
-/// Each key of `ring` with the bytes that `scheme` decodes its secret into, before any derivation; nothing where the secret is taken as it stands.
-pub fn decoded<'a>(scheme: &'a Scheme, ring: &'a Keyring) -> impl Iterator<Item = (&'a Arc<Key>, Secret)> {
+/// Places of the keys of `ring`, each with the bytes that `scheme` decodes its secret into, before any derivation; nothing where the secret is taken as it
+/// stands.
+pub fn decoded<'a>(scheme: &'a Scheme, ring: &'a Keyring) -> impl Iterator<Item = (usize, Secret)> {
     let form = Some(KeyForm { derive: None, ..scheme.facts().key_use.form.clone() });
     let form = form.filter(|form| form.encoding.is_some());
-    ring.keys().iter().filter_map(move |key| Some((key, key_bytes(form.as_ref()?, key.secret.expose()).ok()?)))
+    let places = if form.is_some() { ring.len() } else { 0 };
+    (0..places).filter_map(move |place| Some((place, key_bytes(form.as_ref()?, ring.secret(place)?).ok()?)))
 }
 
 /// An HMAC under `key`, nothing fed; `None` where the scheme makes something else of it.
@@ -205,3 +240,6 @@ pub(in crate::sig) fn keyed(key_use: &KeyUse, key: &Key) -> Option<Mac> {
     let Primitive::Hmac(algorithm) = key_use.primitive else { return None };
     key_bytes(&key_use.form, key.secret.expose()).ok().map(|bytes| Mac::keyed(algorithm, bytes.expose()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -291,7 +291,7 @@ impl Scheme {
     }
 
     /// The claimed key id, where the head holds one in a readable form.
-    pub(in crate::sig) fn claimed_key_id(&self, head: &Head) -> Option<Bytes> {
+    pub(crate) fn claimed_key_id(&self, head: &Head) -> Option<Bytes> {
         match &self.kind {
             Kind::Declared(declared) => declared.claimed_key_id(head),
             Kind::Native(native) => native.claimed_key_id(head),

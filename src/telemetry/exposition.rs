@@ -79,8 +79,18 @@ impl Scrape {
         counters(out, "countersign_responses", "Responses to clients by status class", rows)?;
         let rows = [(Vec::new(), self.totals.in_flight)];
         gauges(out, "countersign_in_flight_requests", "Requests that have begun and are not over", rows)?;
-        let rows = self.gauges.connections.iter().map(|(name, count)| (vec![("listener", &**name)], *count));
-        gauges(out, "countersign_connections", "Open client connections", rows)
+        self.connections(out)
+    }
+
+    fn connections(&self, out: &mut DescriptorEncoder) -> Result {
+        let rows = self.gauges.connections.iter().map(by_listener);
+        gauges(out, "countersign_connections", "Open client connections", rows)?;
+        let rows = self.gauges.accept_failures.iter().map(by_listener);
+        counters(out, "countersign_accept_failures", "Waiting connections that could not be accepted", rows)?;
+        let names: Vec<String> = (0..self.gauges.worker_connections.len()).map(|worker| worker.to_string()).collect();
+        let rows = names.iter().zip(&self.gauges.worker_connections);
+        let rows = rows.map(|(name, count)| (vec![("worker", name.as_str())], *count));
+        gauges(out, "countersign_worker_connections", "Open client connections by worker", rows)
     }
 
     fn turned_away(&self, out: &mut DescriptorEncoder) -> Result {
@@ -182,6 +192,10 @@ impl Scrape {
         let rows = [(Vec::new(), self.totals.trailers_dropped)];
         counters(out, "countersign_request_trailers_dropped", "Requests whose trailers were dropped", rows)
     }
+}
+
+fn by_listener((name, count): &(Arc<str>, u64)) -> (Labels<'_>, u64) {
+    (vec![("listener", &**name)], *count)
 }
 
 fn by_name((name, count): &(Arc<str>, u64)) -> (Labels<'_>, u64) {

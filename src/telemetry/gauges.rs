@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::sig::key::{Key, State};
+use crate::sig::key::Key;
 use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
 
@@ -15,6 +15,10 @@ pub struct Gauges {
     pub loaded: Moment,
     /// Open client connections by listener name.
     pub connections: Vec<(Arc<str>, u64)>,
+    /// Attempts to accept a waiting connection that failed, by listener name, since the start.
+    pub accept_failures: Vec<(Arc<str>, u64)>,
+    /// Open client connections by worker.
+    pub worker_connections: Vec<u64>,
     /// Requests in flight by upstream name.
     pub upstream_in_flight: Vec<(Arc<str>, u64)>,
     /// Failed connection attempts by upstream name, since the start.
@@ -38,7 +42,7 @@ pub struct Ring {
     pub name: Arc<str>,
     /// Keys that can verify or sign at the moment.
     pub usable: u64,
-    /// Every key.
+    /// Every key; of a large ring ([`Keyring::is_large`]) none.
     pub keys: Vec<KeyLife>,
 }
 
@@ -63,13 +67,13 @@ impl Gauges {
 
 impl Ring {
     fn of(ring: &Keyring, now: Moment) -> Self {
-        let usable = ring.keys().iter().filter(|key| matches!(key.state(now), State::Active | State::Retiring)).count();
-        let life = |key: &Arc<Key>| {
+        let life = |key: Arc<Key>| {
             let until = key.sign.until.zip(key.verify.until).map(|(sign, verify)| sign.max(verify));
             KeyLife { id: Arc::clone(&key.id), created: key.created, until }
         };
-        let usable = u64::try_from(usable).unwrap_or(u64::MAX);
-        Self { name: Arc::clone(ring.name()), usable, keys: ring.keys().iter().map(life).collect() }
+        let keys = if ring.is_large() { Vec::new() } else { ring.keys().map(life).collect() };
+        let usable = u64::try_from(ring.count_usable(now)).unwrap_or(u64::MAX);
+        Self { name: Arc::clone(ring.name()), usable, keys }
     }
 }
 

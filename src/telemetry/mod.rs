@@ -13,7 +13,7 @@ pub mod log;
 #[cfg(test)]
 mod manual;
 mod process;
-mod quick;
+pub(crate) mod quick;
 pub mod record;
 mod redact;
 mod shard;

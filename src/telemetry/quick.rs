@@ -1,17 +1,17 @@
-//! Look-ups by names that no client chooses: route, verified key, outcome. A quick hash (FNV-1a) does where nobody can make names collide.
+//! Look-ups by names that no client chooses: route, upstream, verified key, outcome. A quick hash (FNV-1a) does where nobody can make names collide.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// By a name of the configuration.
-pub(super) type Named<T> = Quick<Arc<str>, T>;
+pub(crate) type Named<T> = Quick<Arc<str>, T>;
 
 /// By something of a closed set.
-pub(super) type Quick<K, T> = HashMap<K, T, BuildHasherDefault<Fnv>>;
+pub(crate) type Quick<K, T> = HashMap<K, T, BuildHasherDefault<Fnv>>;
 
 /// FNV-1a, 64 bits.
-pub(super) struct Fnv(u64);
+pub(crate) struct Fnv(u64);
 
 impl Default for Fnv {
     fn default() -> Self {

@@ -117,3 +117,14 @@ fn an_observed_envelope_that_does_not_hold_is_forwarded_as_it_came() {
     let seen = world.upstream.next();
     assert_eq!((body(&seen), seen.header("x-countersign-verdict")), (wrapped, Some("signature_malformed")));
 }
+
+#[test]
+fn a_long_payload_is_judged_like_a_short_one() {
+    let world = unwrapping("json-envelope");
+    let payload = format!(r#"{{"a": "{}", "b": 1.5}}"#, "x".repeat(200 << 10));
+    let wrapped = format!("{{\"payload\":{payload},\"signature\":\"{}\"}}", mac(&payload));
+    let invalid = (401, "signature_invalid".to_owned());
+    assert_eq!(world.send(post("/in", wrapped.replacen("xx", "yx", 1))).refusal(), invalid);
+    assert_eq!(world.send(post("/in", &wrapped)).status, 200);
+    assert!(body(&world.upstream.next()) == payload);
+}

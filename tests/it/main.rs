@@ -15,6 +15,8 @@ mod catalogue;
 #[cfg(test)]
 mod challenge;
 #[cfg(test)]
+mod descriptors;
+#[cfg(test)]
 mod drf;
 #[cfg(test)]
 mod envelope;
@@ -31,6 +33,8 @@ mod limits;
 #[cfg(test)]
 mod links;
 mod malformed;
+#[cfg(test)]
+mod many_keys;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]

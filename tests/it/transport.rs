@@ -1,6 +1,6 @@
 //! TLS and HTTP/2 in: the same verdicts over every transport.
 
-use crate::world::{Signing, World, get, post};
+use crate::world::{Config, Signing, World, get, post};
 
 fn over_tls() -> World {
     World::with(|config| {
@@ -77,4 +77,20 @@ fn a_route_may_demand_a_client_certificate() {
     });
     let mut connection = world.connect_tls("localhost", &["http/1.1"]);
     assert_eq!(connection.exchange(&get("/")).refusal(), (403, "client_certificate_required".to_owned()));
+}
+
+#[test]
+fn a_session_goes_on_after_a_reload_of_something_else_and_not_after_one_of_the_client_authorities() {
+    let open = |config: Config| config.route("path: /**, public: true, upstream: app").authorities(&["ca", "other"]);
+    let mut world = World::with(|config| open(config).over_tls_with("clients: {mode: optional, ca: ca.crt}"));
+    let resumes = world.remembering();
+    assert_eq!([resumes(&world), resumes(&world)], [false, true]);
+
+    world.rewrite(|config| config.route("path: /more, public: true, upstream: app"));
+    assert!(world.reload() && resumes(&world));
+    let file = |name: &str| world.directory().join(name);
+    let two = [std::fs::read(file("ca.crt")).unwrap(), std::fs::read(file("other.crt")).unwrap()].concat();
+    std::fs::write(file("ca.crt"), two).unwrap();
+    assert!(world.reload());
+    assert_eq!([resumes(&world), resumes(&world)], [false, true], "one authority more");
 }

@@ -23,6 +23,9 @@ use crate::sig::time::Moment;
 /// A key older than this is worth a warning where the ring does not say otherwise.
 const MAX_AGE: Duration = Duration::from_hours(90 * 24);
 
+/// More old keys of a ring than these are only counted.
+const TOLD: usize = 100;
+
 /// The keyrings that routes can name.
 pub(crate) struct Keyrings<'a> {
     declared: BTreeMap<&'a str, &'a Field<Ring>>,
@@ -183,8 +186,14 @@ impl<'a> Keyrings<'a> {
     fn warn_of_age(&self, ring: &Keyring, max_age: Duration, spot: Spot) {
         let oldest = self.now.minus(max_age);
         let days = max_age.as_secs() / 86_400;
-        for key in ring.keys().iter().filter(|key| key.created.is_some_and(|created| created < oldest)) {
+        let mut old = ring.made_before(oldest);
+        for key in old.by_ref().take(TOLD).filter_map(|place| ring.at(place)) {
             let message = format!("key `{}` of `{}` is older than {days} days", key.id, ring.name());
+            self.report.warn(spot, Code::KeyTooOld, &message);
+        }
+        let more = old.count();
+        if more > 0 {
+            let message = format!("{more} more keys of `{}` are older than {days} days", ring.name());
             self.report.warn(spot, Code::KeyTooOld, &message);
         }
     }

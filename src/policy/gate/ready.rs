@@ -45,7 +45,7 @@ impl Ready {
 
     /// The same at `now`. **Threat:** a tenant whose keys have all expired answers like a name that nobody has, or names could be told apart.
     pub(super) fn usable(&self, site: Site<'_>, now: Moment) -> Candidates {
-        let live = |ring: &Arc<PreparedRing>| ring.ring().usable(now).next().is_some();
+        let live = |ring: &Arc<PreparedRing>| ring.ring().is_live(now);
         match self {
             Self::Ring(ring) => Candidates::Ring(Arc::clone(ring)),
             Self::Captured { nobody, .. } => match self.ring(site).filter(live) {

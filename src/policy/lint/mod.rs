@@ -15,6 +15,9 @@ pub use reach::Reach;
 pub use secret::weakness;
 pub use table::{Code, Level, Row};
 
+/// More weak keys of a ring than these are not told.
+const TOLD: usize = 100;
+
 /// Something worth saying.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
@@ -85,15 +88,13 @@ fn of_route(route: &Route, reach: &Reach) -> Vec<Said> {
 fn weak_keys(gate: &Gate) -> Vec<Said> {
     let mut said = Vec::new();
     for (scheme, ring) in gate.pairs() {
-        for (key, bytes) in crate::sig::ring::decoded(scheme, ring) {
-            let weak = weakness(bytes.expose()).filter(|_| weakness(key.secret.expose()).is_none());
-            said.extend(weak.map(|(code, why)| {
-                Said::new(
-                    code,
-                    format!("key `{}` of `{}` {why} as scheme `{}` reads it", key.id, ring.name(), scheme.name()),
-                )
-            }));
-        }
+        let weak = crate::sig::ring::decoded(scheme, ring).filter_map(|(place, bytes)| {
+            let (code, why) = weakness(bytes.expose())?;
+            let key = ring.at(place).filter(|key| weakness(key.secret.expose()).is_none())?;
+            let message = format!("key `{}` of `{}` {why} as scheme `{}` reads it", key.id, ring.name(), scheme.name());
+            Some(Said::new(code, message))
+        });
+        said.extend(weak.take(TOLD));
     }
     said
 }

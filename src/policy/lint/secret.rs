@@ -20,6 +20,9 @@ const PERIOD: usize = 8;
 const PLACEHOLDERS: [&[u8]; 8] =
     [b"changeme", b"change-me", b"change_me", b"password", b"placeholder", b"replace-me", b"letmein", b"qwerty"];
 
+/// The first letters of those: a million secrets are looked through when a large ring is loaded.
+const INITIALS: [u8; 5] = *b"cplqr";
+
 /// What is weak about key bytes, as in "key `k` has …"; `None` where nothing shows. Cheap, and never sure: it finds what people type.
 pub fn weakness(key: &[u8]) -> Option<(Code, String)> {
     let length = key.len();
@@ -37,15 +40,20 @@ pub fn weakness(key: &[u8]) -> Option<(Code, String)> {
         return Some((Code::LowEntropyKey, "repeats itself".to_owned()));
     }
     let lower = Zeroizing::new(key.to_ascii_lowercase());
-    let typed = PLACEHOLDERS.iter().any(|word| lower.windows(word.len()).any(|window| window == *word));
-    typed.then(|| (Code::LowEntropyKey, "holds a word of every dictionary".to_owned()))
+    let typed =
+        |start: usize| lower.get(start..).is_some_and(|rest| PLACEHOLDERS.iter().any(|word| rest.starts_with(word)));
+    let mut starts = lower.iter().enumerate().filter(|(_, byte)| INITIALS.contains(byte));
+    starts.any(|(start, _)| typed(start)).then(|| (Code::LowEntropyKey, "holds a word of every dictionary".to_owned()))
 }
 
 fn different(key: &[u8]) -> usize {
-    let mut sorted = Zeroizing::new(key.to_vec());
-    sorted.sort_unstable();
-    sorted.dedup();
-    sorted.len()
+    let mut seen = Zeroizing::new([false; 256]);
+    for byte in key {
+        if let Some(seen) = seen.get_mut(usize::from(*byte)) {
+            *seen = true;
+        }
+    }
+    seen.iter().filter(|seen| **seen).count()
 }
 
 fn repeats(key: &[u8], period: usize) -> bool {
@@ -55,6 +63,18 @@ fn repeats(key: &[u8], period: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_placeholder_is_found_wherever_it_stands() {
+        for word in PLACEHOLDERS {
+            assert!(word.first().is_some_and(|first| INITIALS.contains(first)));
+            for before in [0, 1, 40 - word.len()] {
+                let around = b"abdefghijkmnostuvwxyz0123456789ABDEFGHIJ";
+                let key = [&around[..before], &word.to_ascii_uppercase(), &around[before..]].concat();
+                assert_eq!(weakness(&key).map(|(code, _)| code), Some(Code::LowEntropyKey), "{}", key.escape_ascii());
+            }
+        }
+    }
 
     #[test]
     fn a_key_is_judged_on_both_sides_of_every_edge() {

@@ -10,9 +10,11 @@ mod request;
 mod response;
 mod stream;
 mod text;
+mod turn;
 
 pub(in crate::proxy) use body::{Body, Framing};
 pub(in crate::proxy) use request::{Reader, Refused, Request};
 pub(in crate::proxy) use response::{Follows, Form, chunk_size, last_chunk, write_answer};
-pub(in crate::proxy) use stream::Stream;
+pub(in crate::proxy) use stream::{SMALL, Stream};
 pub(in crate::proxy) use text::{is_plain_target, is_text, is_token, length};
+pub(in crate::proxy) use turn::Turn;

@@ -200,6 +200,9 @@ impl Reader {
         let shown = value.trim_ascii_start();
         let before = colon.saturating_add(1).saturating_add(value.len().saturating_sub(shown.len()));
         let shown = shown.trim_ascii_end();
+        if self.fields.is_empty() {
+            self.fields.reserve_exact(USUAL);
+        }
         self.fields.push((Span::at(start, 0, name), Span::at(start, before, shown)));
         self.framing(name, shown)
     }
@@ -246,6 +249,9 @@ impl Reader {
         Ok(request)
     }
 }
+
+/// Lines that most heads have room enough with.
+const USUAL: usize = 24;
 
 /// Room for the lines that the gateway adds on the way.
 const ADDED: usize = 8;

@@ -13,7 +13,7 @@ use tokio_util::io::poll_write_buf;
 const READ: usize = 64 << 10;
 
 /// Data up to this size is copied behind what leads it: one plain write is cheaper than a gathered one.
-const SMALL: usize = 4 << 10;
+pub(in crate::proxy) const SMALL: usize = 4 << 10;
 
 thread_local! {
     /// Where every read of this worker lands before it is copied into a buffer of its own size.

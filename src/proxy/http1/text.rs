@@ -46,10 +46,34 @@ pub(in crate::proxy) fn is_plain_target(target: &[u8]) -> bool {
     target.first() == Some(&b'/') && all(&PLAIN_TARGET, target)
 }
 
-/// Tab, visible characters, spaces and obs-text. Looks at every byte: that is quicker than stopping early.
-#[expect(clippy::needless_bitwise_bool, reason = "a branch for each byte costs more than looking at all of them")]
+/// Tab, visible characters, spaces and obs-text. Eight bytes at a time: nearly all of them hold nothing that needs a closer look.
 pub(in crate::proxy) fn is_text(text: &[u8]) -> bool {
-    text.iter().fold(true, |so_far, byte| so_far & ((*byte >= b' ') & (*byte != 0x7f) | (*byte == b'\t')))
+    match (text.as_chunks::<8>(), text.last_chunk::<8>()) {
+        ((words, _), Some(end)) => words.iter().chain([end]).all(|word| is_text_word(*word)),
+        ((_, few), None) => few.iter().all(|byte| is_text_byte(*byte)),
+    }
+}
+
+fn is_text_word(word: [u8; 8]) -> bool {
+    has_no_control(u64::from_ne_bytes(word)) || word.into_iter().all(is_text_byte)
+}
+
+const fn is_text_byte(byte: u8) -> bool {
+    byte >= b' ' && byte != 0x7f || byte == b'\t'
+}
+
+/// Whether no byte is below a space or DEL.
+const fn has_no_control(word: u64) -> bool {
+    const LOW: u64 = u64::from_ne_bytes([0xe0; 8]);
+    const DEL: u64 = u64::from_ne_bytes([0x7f; 8]);
+    !(has_zero(word & LOW) || has_zero(word ^ DEL))
+}
+
+/// Whether a byte is zero: only then a borrow reaches its highest bit, which was not set before.
+const fn has_zero(word: u64) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    word.wrapping_sub(ONES) & !word & HIGHS != 0
 }
 
 /// A Content-Length in its one spelling, within what any system can count.
@@ -71,6 +95,11 @@ mod tests {
             assert_eq!(is_token(&[byte]), token, "{byte}");
             let text = byte == b'\t' || (byte >= b' ' && byte != 0x7f);
             assert_eq!(is_text(&[b'a', byte, b'b']), text, "{byte}");
+            for place in 0..19 {
+                let mut long = [b'~'; 19];
+                long[place] = byte;
+                assert_eq!(is_text(&long), text, "{byte} at {place}");
+            }
             let target = byte.is_ascii_alphanumeric() || b"-._~/?=&%+:,;@!$'()*".contains(&byte);
             assert_eq!(is_plain_target(&[b'/', byte]), target, "{byte}");
         }

@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
+use tokio_rustls::server::TlsStream;
 
 use super::accept::{Seat, Site};
 use super::io::{Guarded, Socket};
 use super::lasting::Lasting;
+use super::turns::Turns;
 use super::watch::{Activity, Pulse};
 use super::{Door, Serve, arrival, detect, http1, http2};
 use crate::proxy::exchange::{Answer, Connection, Exchange};
-use crate::proxy::tls::Handshake;
+use crate::proxy::tls::{Handshake, ServerTls};
 use crate::reject::Code;
 
 /// Serves a connection until it ends, however it ends: nobody waits for an error.
@@ -31,7 +33,7 @@ pub(super) async fn run<S: Serve>(
     let activity = Activity::new(pulse);
     let ended = match &door.tls {
         None => plain(Link { site, door, peer, activity, handshake: None }, socket).await,
-        Some(tls) => match timeout(limits.handshake, tls.accept(socket)).await {
+        Some(tls) => match timeout(limits.handshake, shake(&site.turns, tls, socket)).await {
             Ok(Ok((stream, handshake))) => {
                 let http2 = handshake.http2();
                 Link { site, peer, activity, handshake: Some(handshake), door }.serve(stream, http2).await
@@ -43,6 +45,11 @@ pub(super) async fn run<S: Serve>(
     if let Err(cause) = ended {
         tracing::debug!(%cause, "connection ended");
     }
+}
+
+async fn shake(turns: &Turns, tls: &Arc<ServerTls>, socket: Guarded) -> io::Result<(TlsStream<Guarded>, Handshake)> {
+    let greeted = tls.greet(socket).await?;
+    turns.take(greeted.answer()).await
 }
 
 async fn plain<S: Serve>(link: Link<S>, mut socket: Guarded) -> io::Result<()> {

@@ -33,11 +33,12 @@ where
 {
     let service = service_fn(move |request| {
         let desk = Rc::clone(&desk);
-        async move {
+        // In a box from the start: on its way into its own task it would be copied several times.
+        Box::pin(async move {
             let in_flight = desk.activity.begin();
             let exchange = http::exchange(request, Rc::clone(&desk.connection));
             Ok::<_, Infallible>(http::response(desk.answer(exchange).await, in_flight))
-        }
+        })
     });
     Multiplexed(builder(limits).serve_connection(TokioIo::new(io), service))
 }

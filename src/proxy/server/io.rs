@@ -26,6 +26,34 @@ pub(super) enum Socket {
     Unix(UnixStream),
 }
 
+/// A socket between two runtimes.
+pub(super) enum Loose {
+    /// TCP.
+    Tcp(std::net::TcpStream),
+    /// A unix stream socket.
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Socket {
+    /// Takes leave of this thread's runtime.
+    pub(super) fn loosen(self) -> io::Result<Loose> {
+        Ok(match self {
+            Self::Tcp(stream) => Loose::Tcp(stream.into_std()?),
+            Self::Unix(stream) => Loose::Unix(stream.into_std()?),
+        })
+    }
+}
+
+impl Loose {
+    /// Joins this thread's runtime.
+    pub(super) fn settle(self) -> io::Result<Socket> {
+        Ok(match self {
+            Self::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream)?),
+            Self::Unix(stream) => Socket::Unix(UnixStream::from_std(stream)?),
+        })
+    }
+}
+
 /// A socket with bounds.
 pub(super) struct Guarded {
     socket: Socket,

@@ -1,7 +1,9 @@
 //! How long a connection lasts: until it is done, late, idle, or the server closes.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use tokio::time::Instant;
 
@@ -35,18 +37,31 @@ pub(super) struct Lasting<'a, S> {
 impl<S> Lasting<'_, S> {
     /// Drives `connection` until it is over, it is idle or late, or the server closes.
     pub(super) async fn until_done(&self, mut connection: impl Graceful) -> io::Result<()> {
-        let mut closing = pin!(self.site.closing.cancelled());
+        let mut closing = pin!(self.site.closing.begun());
         let mut finishing = false;
         let mut alarm = pin!(tokio::time::sleep(self.limits.head.min(self.limits.idle)));
+        // **Invariant:** whoever polls this task uses one waker only, so that who was asked once wakes it later, too. To ask every time costs more
+        // than everything else here.
+        let (mut asked, mut set) = (false, false);
         loop {
+            let closing = poll_fn(|cx| {
+                let quiet = std::mem::replace(&mut asked, true) && !self.site.closing.has_begun();
+                if quiet { Poll::Pending } else { closing.as_mut().poll(cx) }
+            });
+            let ringing = poll_fn(|cx| {
+                let quiet = std::mem::replace(&mut set, true) && !alarm.is_elapsed();
+                let rung = if quiet { Poll::Pending } else { alarm.as_mut().poll(cx) };
+                set = rung.is_pending();
+                rung
+            });
             tokio::select! {
                 biased;
                 ended = &mut connection => return ended,
-                () = closing.as_mut(), if !finishing => {
+                () = closing, if !finishing => {
                     finishing = true;
                     Pin::new(&mut connection).finish();
                 }
-                () = alarm.as_mut() => match self.activity.advice(Instant::now(), self.limits, self.heads) {
+                () = ringing => match self.activity.advice(Instant::now(), self.limits, self.heads) {
                     Advice::Wait(until) => alarm.as_mut().reset(until),
                     // Who has not said anything yet did not ask anything.
                     Advice::Late if finishing || !Pin::new(&mut connection).give_up() => return Ok(()),

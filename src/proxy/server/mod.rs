@@ -3,6 +3,7 @@
 mod accept;
 mod arrival;
 mod connection;
+mod crew;
 mod detect;
 pub mod guests;
 mod http1;
@@ -12,17 +13,21 @@ mod lasting;
 pub mod proxied;
 mod reply;
 mod sockets;
+mod spread;
+mod turns;
 mod watch;
 mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::sockets::Tally;
+use self::spread::Spread;
 use super::exchange::{Answer, Exchange};
 use super::tls::ServerTls;
 use crate::policy::listen::{Address, Listener};
@@ -63,7 +68,16 @@ pub struct Running {
     ending: CancellationToken,
     live: TaskTracker,
     threads: Vec<JoinHandle<()>>,
-    counts: Vec<(Arc<str>, Arc<AtomicUsize>)>,
+    tallies: Vec<(Arc<str>, Arc<Tally>)>,
+    spread: Arc<Spread>,
+}
+
+/// What the accepting half counts.
+pub struct Census {
+    /// By the listener's name: open connections, and attempts to accept one that failed since the start.
+    pub listeners: Vec<(Arc<str>, usize, u64)>,
+    /// Open connections by worker.
+    pub workers: Vec<usize>,
 }
 
 /// Binds every listener and starts `workers` threads; `make` is called once on each of them.
@@ -73,14 +87,17 @@ pub fn start<S: Serve>(
     make: impl Fn() -> S + Clone + Send + 'static,
 ) -> Result<Running, BindError> {
     let bound = sockets::bind(listeners, workers)?;
-    let sockets::Bound { addresses, workers: sets, counts } = bound;
-    let (closing, live) = (CancellationToken::new(), TaskTracker::new());
-    let mut running =
-        Running { addresses, closing, ending: CancellationToken::new(), live, threads: Vec::new(), counts };
-    for (place, sockets) in sets.into_iter().enumerate() {
+    let sockets::Bound { addresses, workers: sets, tallies } = bound;
+    let (closing, ending, live) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+    let spread = Spread::over(sets.len());
+    let mut running = Running { addresses, closing, ending, live, threads: Vec::new(), tallies, spread };
+    let crews = crew::crews(&running.spread, sets.len());
+    for (place, (sockets, (crew, inbox))) in sets.into_iter().zip(crews).enumerate() {
         let make = make.clone();
         let worker = workers::Worker {
             sockets,
+            crew,
+            inbox,
             closing: running.closing.child_token(),
             ending: running.ending.child_token(),
             alive: running.live.token(),
@@ -100,10 +117,16 @@ impl Running {
         })
     }
 
-    /// Reads the number of open connections by listener name, whenever it is called.
-    pub fn connections(&self) -> impl Fn() -> Vec<(Arc<str>, usize)> + Send + Sync + 'static {
-        let counts = self.counts.clone();
-        move || counts.iter().map(|(name, count)| (Arc::clone(name), count.load(Ordering::Relaxed))).collect()
+    /// Counts, whenever it is called.
+    pub fn census(&self) -> impl Fn() -> Census + Send + Sync + 'static {
+        let (tallies, spread) = (self.tallies.clone(), Arc::clone(&self.spread));
+        move || {
+            let count = |(name, tally): &(Arc<str>, Arc<Tally>)| {
+                let (live, failures) = (tally.live.load(Ordering::Relaxed), tally.failures.load(Ordering::Relaxed));
+                (Arc::clone(name), live, failures)
+            };
+            Census { listeners: tallies.iter().map(count).collect(), workers: spread.loads() }
+        }
     }
 
     /// Accepts what already waits, then no more; every connection ends after its requests in flight.

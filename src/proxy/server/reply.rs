@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::http1::Lane;
-use crate::proxy::exchange::{Answer, AnswerBody, Piece, Streaming};
-use crate::proxy::http1::{Follows, Form, Stream, chunk_size, last_chunk, write_answer};
+use crate::proxy::exchange::{Answer, AnswerBody, Broken, Piece, Streaming};
+use crate::proxy::http1::{Follows, Form, Stream, Turn, chunk_size, last_chunk, write_answer};
 use crate::sig::date;
 use crate::sig::time::Moment;
 
@@ -21,6 +21,9 @@ pub(super) struct Sending {
     full: bool,
     /// The last piece was taken.
     last: bool,
+    broken: Option<Broken>,
+    /// Before the first write.
+    turn: Turn,
 }
 
 impl Sending {
@@ -36,7 +39,15 @@ impl Sending {
             }
             AnswerBody::Stream(_) | AnswerBody::Bytes(_) | AnswerBody::Empty => None,
         };
-        Self { last: body.is_none(), body, follows, trailers: form.trailers, full: false }
+        Self {
+            last: body.is_none(),
+            body,
+            follows,
+            trailers: form.trailers,
+            full: false,
+            broken: None,
+            turn: Turn::default(),
+        }
     }
 
     /// Until everything is sent: whether only the end of the connection tells so.
@@ -46,22 +57,28 @@ impl Sending {
     {
         loop {
             if self.full || self.last {
+                ready!(self.turn.poll(cx));
                 ready!(lane.stream.borrow_mut().poll_written(cx))?;
                 self.full = false;
+            }
+            if let Some(broken) = self.broken {
+                return Poll::Ready(Err(io::Error::other(broken)));
             }
             let Some(body) = &mut self.body else {
                 return Poll::Ready(Ok(self.follows == Follows::UntilClose));
             };
             match body.poll_piece(cx) {
+                // What came before the end that should not be one is the client's.
+                Poll::Ready(Some(Err(broken))) => (self.full, self.broken) = (true, Some(broken)),
                 Poll::Ready(piece) => {
-                    let piece = piece.transpose().map_err(io::Error::other)?;
-                    self.put(&mut lane.stream.borrow_mut(), piece)?;
+                    self.put(&mut lane.stream.borrow_mut(), piece.and_then(Result::ok))?;
                     // Told before the last byte leaves: whoever has the whole answer finds it counted.
                     if self.last {
                         self.body = None;
                     }
                 }
                 Poll::Pending => {
+                    ready!(self.turn.poll(cx));
                     ready!(lane.stream.borrow_mut().poll_written(cx))?;
                     return lane.poll_gone(cx).map(Err);
                 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -39,8 +39,17 @@ pub(super) struct Listening {
     pub(super) name: Arc<str>,
     /// The socket, not yet with a runtime.
     pub(super) socket: Listen,
-    /// Connections of this listener, over all workers.
-    pub(super) live: Arc<AtomicUsize>,
+    /// What is counted of this listener.
+    pub(super) tally: Arc<Tally>,
+}
+
+/// Counts of one listener, over all workers.
+#[derive(Default)]
+pub(super) struct Tally {
+    /// Open connections.
+    pub(super) live: AtomicUsize,
+    /// Connections that waited and could not be accepted, mostly for want of file descriptors.
+    pub(super) failures: AtomicU64,
 }
 
 /// The two kinds of listening sockets.
@@ -57,14 +66,14 @@ pub(super) struct Bound {
     pub(super) addresses: Vec<(Arc<str>, Address)>,
     /// The sockets of each worker.
     pub(super) workers: Vec<Vec<Listening>>,
-    /// Open connections of each listener.
-    pub(super) counts: Vec<(Arc<str>, Arc<AtomicUsize>)>,
+    /// What is counted of each listener.
+    pub(super) tallies: Vec<(Arc<str>, Arc<Tally>)>,
 }
 
 /// Opens every listener for every worker, or nothing.
 pub(super) fn bind(listeners: &[Arc<Listener>], workers: usize) -> Result<Bound, BindError> {
     let workers = std::iter::repeat_with(Vec::new).take(workers).collect::<Vec<_>>();
-    let mut bound = Bound { addresses: Vec::new(), workers, counts: Vec::new() };
+    let mut bound = Bound { addresses: Vec::new(), workers, tallies: Vec::new() };
     for listener in listeners {
         let name = &listener.name;
         let (address, sockets) = open(&listener.address, bound.workers.len()).map_err(|cause| BindError::Address {
@@ -72,12 +81,12 @@ pub(super) fn bind(listeners: &[Arc<Listener>], workers: usize) -> Result<Bound,
             address: describe(&listener.address),
             cause,
         })?;
-        let live = Arc::new(AtomicUsize::new(0));
+        let tally = Arc::<Tally>::default();
         for (worker, socket) in bound.workers.iter_mut().zip(sockets) {
-            worker.push(Listening { name: Arc::clone(name), socket, live: Arc::clone(&live) });
+            worker.push(Listening { name: Arc::clone(name), socket, tally: Arc::clone(&tally) });
         }
         bound.addresses.push((Arc::clone(name), address));
-        bound.counts.push((Arc::clone(name), live));
+        bound.tallies.push((Arc::clone(name), tally));
     }
     Ok(bound)
 }

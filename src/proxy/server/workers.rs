@@ -2,24 +2,35 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use tokio::task::LocalSet;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Serve;
-use super::accept::{self, Site};
+use super::accept::{self, Closing, Site};
+use super::crew::{Crew, Inbox};
 use super::sockets::Listening;
+use super::turns::Turns;
 
 /// A pod on a machine with 64 cores must not start 64 threads.
 const MOST: usize = 4;
+
+/// Threads of a worker for what would block it: spool files, names to look up, bodies that are judged in one piece. A thousand uploads
+/// that are spooled at once must not be a thousand threads.
+const ASIDE: usize = 16;
 
 /// What a worker thread is given.
 pub(super) struct Worker {
     /// Its listening sockets.
     pub(super) sockets: Vec<Listening>,
+    /// Where it hands connections over.
+    pub(super) crew: Crew,
+    /// What it is handed.
+    pub(super) inbox: Inbox,
     /// Accept no more, finish what is under way.
     pub(super) closing: CancellationToken,
     /// Finish nothing.
@@ -34,26 +45,51 @@ pub(super) fn spawn<S: Serve>(
     worker: Worker,
     make: impl Fn() -> S + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name(format!("worker-{place}")).spawn(move || {
-        LocalSet::new().block_on(&runtime, run(worker, &make));
-    })
+    let (report, started) = mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name(format!("worker-{place}")).spawn(move || {
+        // It never leaves its thread: tasks are queued without a lock.
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.enable_all().max_blocking_threads(ASIDE).build_local(LocalOptions::default());
+        let (runtime, outcome) = match runtime {
+            Ok(runtime) => (Some(runtime), Ok(())),
+            Err(cause) => (None, Err(cause)),
+        };
+        // Who started the thread waits for this.
+        let _heard = report.send(outcome);
+        if let Some(runtime) = runtime {
+            runtime.block_on(run(worker, &make));
+        }
+    })?;
+    started.recv().map_err(io::Error::other)??;
+    Ok(thread)
 }
 
 async fn run<S: Serve>(worker: Worker, make: &impl Fn() -> S) {
-    let Worker { sockets, closing, ending, alive } = worker;
-    let site = Rc::new(Site { serve: make(), closing, connections: TaskTracker::new() });
+    let Worker { sockets, crew, inbox, closing, ending, alive } = worker;
+    let (connections, turns) = (TaskTracker::new(), Turns::new());
+    let site = Rc::new(Site { serve: make(), closing: Closing::default(), connections, turns });
+    site.connections.spawn_local(accept::take_over(Rc::clone(&site), inbox));
+    let crew = Rc::new(crew);
     for listening in sockets {
-        let task = accept::accept(Rc::clone(&site), listening);
+        let task = accept::accept(Rc::clone(&site), Rc::clone(&crew), listening);
         site.connections.spawn_local(async move {
             if let Err(cause) = task.await {
                 tracing::error!(%cause, "a listener is lost");
             }
         });
     }
+    // **Invariant:** only those who accept can hand over: when the last of them is done, every inbox ends.
+    drop(crew);
     site.connections.close();
+    let over = async {
+        tokio::select! {
+            () = closing.cancelled() => site.closing.begin(),
+            () = site.connections.wait() => {}
+        }
+        site.connections.wait().await;
+    };
     tokio::select! {
-        () = site.connections.wait() => {}
+        () = over => {}
         () = ending.cancelled() => {}
     }
     drop(alive);

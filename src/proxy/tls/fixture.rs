@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 use super::provider;
 use crate::policy::listen::{Certificate, Clients, Tls};
@@ -53,10 +53,19 @@ pub(in crate::proxy) fn settings(certificates: Vec<Certificate>, clients: Client
 
 /// A client that trusts `authority` and shows `identity`.
 pub(in crate::proxy) fn client(authority: &Authority, identity: Option<&Issued>) -> Arc<ClientConfig> {
+    client_of(rustls::DEFAULT_VERSIONS, authority, identity)
+}
+
+/// The same, which speaks `versions` only.
+pub(in crate::proxy) fn client_of(
+    versions: &[&'static SupportedProtocolVersion],
+    authority: &Authority,
+    identity: Option<&Issued>,
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.0.der().clone()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::clone(provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots);
     let config = match identity {

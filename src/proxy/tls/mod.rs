@@ -8,14 +8,15 @@ mod handshake;
 mod subject;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{Acceptor, ClientHello, ResolvesServerCert};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use self::certificates::Certificates;
 use self::clients::{Memory, Settings};
@@ -36,13 +37,31 @@ struct Profile {
     config: Arc<ServerConfig>,
 }
 
+/// A client that said what it wants, and has no answer yet.
+pub(in crate::proxy) struct Greeted<I> {
+    tls: Arc<ServerTls>,
+    start: StartHandshake<I>,
+}
+
 /// Builds the TLS of a listener. Session memory is taken over from `old` where the client-certificate settings are the same, and is
-/// forgotten where they are not: a ticket proves only what was demanded when it was issued (CVE-2025-23419).
+/// forgotten where they are not: a ticket proves only what was demanded when it was issued (CVE-2025-23419). Every worker has the same.
 pub fn server_config(tls: &listen::Tls, http2: bool, old: Option<&ServerTls>) -> Result<ServerTls, String> {
     let certificates = Arc::new(Certificates::new(&tls.certificates)?);
-    let profile = |clients: &listen::Clients| profile(tls, &certificates, clients, http2, old);
+    let mut memories = HashMap::new();
+    let mut profile = |clients: &listen::Clients| {
+        let settings = Settings::of(clients);
+        let memory = match memories.entry(settings) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(match old.and_then(|old| old.memory(settings)) {
+                Some(kept) => kept,
+                None => Memory::new()?,
+            }),
+        };
+        profile(tls, &certificates, clients, http2, memory)
+    };
+    let common = profile(&tls.clients)?;
     let hosts = tls.hosts.iter().map(|(host, clients)| Ok((Arc::clone(host), profile(clients)?)));
-    Ok(ServerTls { common: profile(&tls.clients)?, hosts: hosts.collect::<Result<_, String>>()? })
+    Ok(ServerTls { common, hosts: hosts.collect::<Result<_, String>>()? })
 }
 
 fn profile(
@@ -50,13 +69,8 @@ fn profile(
     certificates: &Arc<Certificates>,
     clients: &listen::Clients,
     http2: bool,
-    old: Option<&ServerTls>,
+    memory: &Memory,
 ) -> Result<Profile, String> {
-    let settings = Settings::of(clients);
-    let memory = match old.and_then(|old| old.memory(settings)) {
-        Some(memory) => memory,
-        None => Memory::new()?,
-    };
     let resolver: Arc<dyn ResolvesServerCert> = Arc::<Certificates>::clone(certificates);
     let all: &[_] = &[&rustls::version::TLS13, &rustls::version::TLS12];
     let versions = if tls.only_tls13 { all.get(..1).unwrap_or(all) } else { all };
@@ -69,7 +83,7 @@ fn profile(
     // Replayable by anyone who saw it (RFC 8446 §8): never accepted.
     config.max_early_data_size = 0;
     config.alpn_protocols = if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
-    Ok(Profile { settings, memory, config: Arc::new(config) })
+    Ok(Profile { settings: Settings::of(clients), memory: memory.clone(), config: Arc::new(config) })
 }
 
 /// The one set of algorithms of this process.
@@ -79,17 +93,13 @@ pub(in crate::proxy) fn provider() -> &'static Arc<CryptoProvider> {
 }
 
 impl ServerTls {
-    /// Completes a handshake under the settings of the host that the client names.
-    pub(in crate::proxy) async fn accept<I>(self: &Arc<Self>, io: I) -> std::io::Result<(TlsStream<I>, Handshake)>
+    /// Hears what the client says first. Costs little, and waits for the client only.
+    pub(in crate::proxy) async fn greet<I>(self: &Arc<Self>, io: I) -> std::io::Result<Greeted<I>>
     where
         I: AsyncRead + AsyncWrite + Unpin,
     {
         let start = LazyConfigAcceptor::new(Acceptor::default(), io).await?;
-        let profile = self.profile(server_name(&start.client_hello()).as_deref());
-        let (config, settings) = (Arc::clone(&profile.config), profile.settings);
-        let stream = start.into_stream(config).await?;
-        let handshake = Handshake::new(Arc::clone(self), settings, stream.get_ref().1);
-        Ok((stream, handshake))
+        Ok(Greeted { tls: Arc::clone(self), start })
     }
 
     /// The client-certificate settings of `host` (lower-case, without port).
@@ -104,6 +114,19 @@ impl ServerTls {
     fn memory(&self, settings: Settings) -> Option<Memory> {
         let mut profiles = std::iter::once(&self.common).chain(self.hosts.values());
         profiles.find(|profile| profile.settings == settings).map(|profile| profile.memory.clone())
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Greeted<I> {
+    /// Completes the handshake under the settings of the host that the client names. The first step is the costly one: keys are agreed on
+    /// and a signature is made.
+    pub(in crate::proxy) async fn answer(self) -> std::io::Result<(TlsStream<I>, Handshake)> {
+        let Self { tls, start } = self;
+        let profile = tls.profile(server_name(&start.client_hello()).as_deref());
+        let (config, settings) = (Arc::clone(&profile.config), profile.settings);
+        let stream = start.into_stream(config).await?;
+        let handshake = Handshake::new(tls, settings, stream.get_ref().1);
+        Ok((stream, handshake))
     }
 }
 

@@ -11,6 +11,8 @@ use super::*;
 use crate::policy::listen::{Certificate, Clients};
 use crate::sig::secret::Secret;
 
+mod resumption;
+
 fn server(settings: &listen::Tls, old: Option<&ServerTls>) -> Arc<ServerTls> {
     Arc::new(server_config(settings, true, old).unwrap())
 }
@@ -34,7 +36,7 @@ async fn meet(server: &Arc<ServerTls>, client: &Arc<ClientConfig>, name: &str) -
         Some(Seen { leaf, kind: connection.handshake_kind()? })
     };
     let host = async {
-        let (mut stream, handshake) = server.accept(far).await.ok()?;
+        let (mut stream, handshake) = server.greet(far).await.ok()?.answer().await.ok()?;
         stream.write_all(b"ok").await.ok()?;
         stream.shutdown().await.ok()?;
         Some(handshake)
@@ -104,23 +106,6 @@ async fn a_host_with_other_client_certificate_settings_is_misdirected() {
     ];
     for (handshake, authority, expected) in cases {
         assert_eq!(handshake.misdirected(authority.as_bytes()), expected, "{authority}");
-    }
-}
-
-#[tokio::test]
-async fn tickets_outlive_a_reload_only_while_the_demands_stay_the_same() {
-    let authority = Authority::new();
-    let certificate = || authority.issue("a.example").configured();
-    let optional = Clients::Optional { ca: authority.pem() };
-    let client = client(&authority, None);
-    let first = server(&settings(vec![certificate()], Clients::Ignored), None);
-    let renewed = server(&settings(vec![certificate()], Clients::Ignored), Some(&first));
-    let stricter = server(&settings(vec![certificate()], optional), Some(&renewed));
-
-    let kinds = [(&first, HandshakeKind::Full), (&renewed, HandshakeKind::Resumed), (&stricter, HandshakeKind::Full)];
-    for (place, (server, expected)) in kinds.into_iter().enumerate() {
-        let (seen, _) = meet(server, &client, "a.example").await.unwrap();
-        assert_eq!(seen.kind, expected, "{place}");
     }
 }
 

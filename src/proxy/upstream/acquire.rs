@@ -41,11 +41,15 @@ pub(super) async fn line(pool: &Rc<Pool>, retries: u32) -> Result<Line, Code> {
 
 /// One look at every address.
 async fn round(pool: &Rc<Pool>) -> Result<Wire, Code> {
-    let deadline = Instant::now().checked_add(pool.common.settings.connect).ok_or(Code::UpstreamUnreachable)?;
-    let targets = timeout_at(deadline, pool.targets()).await.map_err(|_| Code::UpstreamUnreachable)?;
+    let now = Instant::now();
+    let deadline = now.checked_add(pool.common.settings.connect).ok_or(Code::UpstreamUnreachable)?;
+    let targets = match pool.known(now) {
+        Some(targets) => targets,
+        None => timeout_at(deadline, pool.resolved()).await.map_err(|_| Code::UpstreamUnreachable)?,
+    };
     loop {
         let best = best(pool, &targets).ok_or(Code::UpstreamUnreachable)?;
-        if let Some(wire) = warm(|| pool.reuse(best)).await {
+        if let Some(wire) = warm(now, || pool.reuse(best)).await {
             return Ok(wire);
         }
         if pool.speaks_h2.get() && pool.dialing.get() {
@@ -82,12 +86,12 @@ fn turn(pool: &Pool, targets: &[Arc<Target>]) -> usize {
     pool.turn().checked_rem(targets.len()).unwrap_or(0)
 }
 
-/// Takes idle connections until one proves alive.
-async fn warm(take: impl Fn() -> Option<Wire>) -> Option<Wire> {
+/// Takes idle connections until one proves alive; `now` was lately.
+async fn warm(now: Instant, take: impl Fn() -> Option<Wire>) -> Option<Wire> {
     loop {
         let wire = take()?;
         let Wire::H1(mut line) = wire else { return Some(wire) };
-        if line.since.elapsed() < COLD {
+        if now.saturating_duration_since(line.since) < COLD {
             return Some(Wire::H1(line));
         }
         // Lets the reactor look at the sockets: a connection that the upstream has closed then says so.
@@ -109,7 +113,7 @@ async fn slot(pool: &Rc<Pool>) -> Result<Slot, Code> {
     if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
         return Ok(Slot::Free(Some(slot)));
     }
-    if let Some(wire) = warm(|| pool.reuse_any()).await {
+    if let Some(wire) = warm(Instant::now(), || pool.reuse_any()).await {
         return Ok(Slot::Reused(wire));
     }
     let _waiting = Waiting::new(pool);

@@ -14,7 +14,7 @@ use super::outflow::Outflow;
 use super::wire::H1;
 use super::wording::{self, Words};
 use crate::proxy::exchange::{Broken, Piece, Tunnel};
-use crate::proxy::http1::{Body, Framing};
+use crate::proxy::http1::{Body, Framing, Turn};
 use crate::reject::Code;
 
 /// Bytes of chunk extensions of an answer that are skipped.
@@ -26,6 +26,8 @@ pub(super) struct Dialogue {
     flow: Option<Outflow>,
     chunked: bool,
     sending: Sending,
+    /// Before the first write.
+    turn: Turn,
     asked: Asked,
     ear: Ear,
     body: Body,
@@ -64,7 +66,9 @@ impl Dialogue {
         wire.stream.io().begin();
         let body = Body::new(Framing::Sized(0), 0);
         let sending = Sending::Unsure;
-        Self { wire, flow: Some(flow), chunked, sending, asked, ear: Ear::default(), body, keep: false }
+        // What is fed is written as it comes: its verdict waits for that.
+        let turn = if flow.is_fed() { Turn::over() } else { Turn::default() };
+        Self { wire, flow: Some(flow), chunked, sending, turn, asked, ear: Ear::default(), body, keep: false }
     }
 
     /// Sends and listens at once: an answer may come before the request is complete, and after it cannot be completed any more.
@@ -155,6 +159,7 @@ impl Dialogue {
             if matches!(fed, Poll::Ready(Err(_))) {
                 return Poll::Ready(Err(self.stopped(Stop::Body)));
             }
+            ready!(self.turn.poll(cx));
             if ready!(self.wire.stream.poll_written(cx)).is_err() {
                 let touched = self.wire.stream.io().is_touched();
                 return Poll::Ready(Err(self.stopped(if touched { Stop::Wire } else { Stop::Untouched })));

@@ -17,6 +17,9 @@ const FIELDS: usize = 256;
 /// Up to this many bytes a head is looked at whenever some of it arrives, so that what is no HTTP is known soon.
 const EARLY: usize = 512;
 
+/// Room for the lines that the gateway adds.
+const ADDED: usize = 2;
+
 /// What of a request decides how its answer is read.
 #[derive(Clone, Copy)]
 pub(super) struct Asked {
@@ -117,7 +120,7 @@ fn fields(outline: &Outline, mut head: BytesMut) -> Result<Fields, Code> {
         head.get_mut(*from..*to).ok_or(Code::UpstreamInvalid)?.make_ascii_lowercase();
     }
     let head = head.freeze();
-    let mut fields = Fields::with_capacity(outline.lines.len());
+    let mut fields = Fields::with_capacity(outline.lines.len().saturating_add(ADDED));
     for Place { name, value } in &outline.lines {
         let ordered = name.0 <= name.1 && name.1 <= head.len() && value.0 <= value.1 && value.1 <= head.len();
         let (name, value) = if ordered {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::io::AsyncSeekExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::inward;
 use super::launched::{Arrived, Fault, Launched};
@@ -134,13 +134,12 @@ impl Drop for Line {
     }
 }
 
-/// Waits for an answer's head as long as the request moves, and `patience` longer.
+/// Waits for an answer's head as long as the request moves, and `patience` longer: since its last piece, or since `progress` was made.
 pub(super) async fn within<T>(
     mut answer: impl Future<Output = T> + Unpin,
     progress: &Progress,
     patience: Duration,
 ) -> Option<T> {
-    progress.last.set(Instant::now());
     loop {
         let Some(deadline) = progress.last.get().checked_add(patience) else { return Some(answer.await) };
         match timeout_at(deadline, &mut answer).await {

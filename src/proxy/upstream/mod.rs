@@ -22,7 +22,6 @@ mod wire;
 mod wording;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +33,7 @@ use crate::policy;
 use crate::reject::{Code, Rejection};
 use crate::sig::message::Head;
 use crate::sig::permit::Permit;
+use crate::telemetry::quick::Named;
 
 pub use self::line::Line;
 pub use self::provisional::Provisional;
@@ -57,7 +57,7 @@ pub struct Upstreams {
 }
 
 /// By the upstream's name.
-type Pools = HashMap<Arc<str>, Known>;
+type Pools = Named<Known>;
 
 /// A pool, and the settings that were last found to be its own.
 struct Known {

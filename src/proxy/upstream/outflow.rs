@@ -71,6 +71,11 @@ impl Outflow {
         Self { source: Source::Fed(feed), left: length, progress: Progress::new(false) }
     }
 
+    /// Whether it comes while its verdict is open.
+    pub(super) fn is_fed(&self) -> bool {
+        matches!(self.source, Source::Fed(_))
+    }
+
     /// The body as it was, if nothing of it was sent.
     pub(super) fn into_held(self) -> Held {
         match self.source {
@@ -128,7 +133,7 @@ impl Body for Outflow {
         if self.progress.stopped.get() {
             return Poll::Ready(Some(Err(given_up())));
         }
-        if self.left == Some(0) && !matches!(self.source, Source::Fed(_)) {
+        if self.left == Some(0) && !self.is_fed() {
             return Poll::Ready(None);
         }
         let Some(piece) = ready!(self.poll_source(cx)).transpose()? else {
@@ -136,7 +141,10 @@ impl Body for Outflow {
             self.progress.done.set(!short);
             return Poll::Ready(short.then(|| Err(io::Error::from(io::ErrorKind::UnexpectedEof))));
         };
-        self.progress.last.set(Instant::now());
+        // The first piece of a held body goes when it was made.
+        if !matches!(self.source, Source::Memory { sent, .. } if sent == piece.len()) {
+            self.progress.last.set(Instant::now());
+        }
         if let Some(left) = self.left {
             let left = left.checked_sub(length_of(&piece)).ok_or(io::ErrorKind::InvalidData)?;
             self.left = Some(left);

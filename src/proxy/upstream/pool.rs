@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use arc_swap::Guard;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -23,6 +24,9 @@ const MOST_IDLE: usize = 256;
 const REST: Duration = Duration::from_secs(1);
 /// With others waiting under the cap, every n-th connection that comes back is given up although this worker has a use for it.
 const FAIR: usize = 8;
+
+/// The addresses of an upstream; no counter that the workers share is touched to have them.
+type Targets = Guard<Arc<Vec<Arc<Target>>>>;
 
 /// One worker's connections to one upstream.
 pub(super) struct Pool {
@@ -174,23 +178,24 @@ impl Pool {
         self.turns.get()
     }
 
-    /// The addresses as known, renewed in the background when their time is over.
-    pub(super) async fn targets(self: &Rc<Self>) -> Arc<Vec<Arc<Target>>> {
-        let now = Instant::now();
+    /// The addresses, where they are known; renewed in the background when their time is over.
+    pub(super) fn known(&self, now: Instant) -> Option<Targets> {
         let due = self.renewal.get().is_none_or(|due| due <= now);
         if due {
             self.renewal.set(now.checked_add(self.common.settings.resolve.max(REST)));
         }
-        let known = self.common.targets.load_full();
-        if known.is_empty() {
-            resolve::renew(&self.common).await;
-            return self.common.targets.load_full();
-        }
-        if due && resolve::changes(&self.common) {
+        let known = self.common.targets.load();
+        if !known.is_empty() && due && resolve::changes(&self.common) {
             let common = Arc::clone(&self.common);
             tokio::task::spawn_local(async move { resolve::renew(&common).await });
         }
-        known
+        (!known.is_empty()).then_some(known)
+    }
+
+    /// The addresses, looked up now.
+    pub(super) async fn resolved(&self) -> Targets {
+        resolve::renew(&self.common).await;
+        self.common.targets.load()
     }
 
     /// Closes what was idle for too long or has ended, or everything idle; says when to look again.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::feed::{self, Feed};
 use super::launched::{Arrived, Fault, Launched};
@@ -147,6 +148,7 @@ impl Provisional {
                 return Err(code);
             }
         };
+        progress.last.set(Instant::now());
         match within(launched, &progress, patience.response).await {
             Some(Ok(arrived)) => line.answer(arrived, progress, patience.idle),
             Some(Err(fault)) => Err(failed(&fault, &departed)),

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Context;
@@ -11,6 +11,7 @@ use http::Request;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::task::AbortHandle;
+use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
 use super::dialogue::Dialogue;
@@ -128,7 +129,9 @@ impl H1 {
 
     /// Whether the upstream keeps the connection open and says nothing that nobody asked for. `cx` is woken when that changes.
     pub(super) fn is_quiet(&mut self, cx: &mut Context<'_>) -> bool {
-        self.stream.ahead().is_empty() && self.stream.poll_fill(cx).is_pending()
+        // A task that has used up its turn would be told that nothing came, whatever came.
+        let stream = &mut self.stream;
+        stream.ahead().is_empty() && pin!(unconstrained(poll_fn(|cx| stream.poll_fill(cx)))).poll(cx).is_pending()
     }
 
     /// Says a request on this connection.

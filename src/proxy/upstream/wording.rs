@@ -8,7 +8,7 @@ use bytes::BytesMut;
 
 use super::hearing::Asked;
 use super::outward::{self, Shape};
-use crate::proxy::http1::{is_plain_target, is_text, is_token};
+use crate::proxy::http1::{SMALL, is_plain_target, is_text, is_token};
 use crate::reject::Code;
 use crate::sig::message::Head;
 
@@ -36,7 +36,7 @@ pub(super) fn words(head: &Head, shape: Shape) -> Result<Words, Code> {
     if !is_text(&head.authority) {
         return Err(Code::HostInvalid);
     }
-    let mut text = BytesMut::with_capacity(room(head));
+    let mut text = BytesMut::with_capacity(room(head, shape));
     for part in [method.as_bytes(), b" ", &head.target, b" HTTP/1.1\r\nhost: ", &head.authority, b"\r\n"] {
         text.extend_from_slice(part);
     }
@@ -47,9 +47,12 @@ pub(super) fn words(head: &Head, shape: Shape) -> Result<Words, Code> {
     Ok(Words { head: text, chunked: shape.length.is_none(), asked })
 }
 
-fn room(head: &Head) -> usize {
+/// Also for a body that is written together with its head.
+fn room(head: &Head, shape: Shape) -> usize {
     let lines = head.fields.iter().map(|field| field.name.len().saturating_add(field.value.len()).saturating_add(4));
-    lines.fold(head.target.len().saturating_add(head.authority.len()).saturating_add(BESIDE), usize::saturating_add)
+    let body = shape.length.and_then(|length| usize::try_from(length).ok()).filter(|length| *length <= SMALL);
+    let beside = BESIDE.saturating_add(body.unwrap_or_default());
+    lines.fold(head.target.len().saturating_add(head.authority.len()).saturating_add(beside), usize::saturating_add)
 }
 
 fn lines(text: &mut BytesMut, head: &Head) -> Result<(), Code> {
@@ -145,7 +148,7 @@ mod tests {
             head.fields.append("x", "y");
         }
         let shape = Shape { length: Some(u64::MAX), upgrade: true };
-        let (room, words) = (room(&head), words(&head, shape).unwrap());
+        let (room, words) = (room(&head, shape), words(&head, shape).unwrap());
         assert!(words.head.len() <= room, "{} of {room}", words.head.len());
     }
 

@@ -59,13 +59,13 @@ impl Check {
         keys: Candidates,
         head: &Head,
         terms: Terms<'_>,
-    ) -> Result<Self, Rejection> {
+    ) -> Result<Box<Self>, Rejection> {
         let Terms { site, now, macs, answering: _, behind } = terms;
         let nothing = Claims::default();
         let scope = Scope { scheme, head, public_url: site.public_url, claims: &nothing, seen: Seen::Nothing };
         let claims = claims::read(scope, now, if behind { Place::HeadAlone } else { Place::Head })?;
         let keep = || Kept { head: head.clone(), public_url: site.public_url.map(str::to_owned) };
-        let mut check = Self {
+        let mut check = Box::new(Self {
             scheme: Arc::clone(scheme),
             now,
             macs,
@@ -77,7 +77,7 @@ impl Check {
             keeps_payload: false,
             stage: Stage::Waiting,
             claims,
-        };
+        });
         if scheme.need != Need::Whole {
             let scope = Scope { claims: &check.claims, ..scope };
             let stage = check.start(scope)?;
@@ -101,7 +101,6 @@ impl Check {
         Ok(())
     }
 
-    #[cfg(test)]
     pub(in crate::sig) fn cost(&self) -> usize {
         match &self.stage {
             Stage::Fed(lanes) => lanes.count(),
@@ -125,7 +124,7 @@ impl Check {
     }
 
     /// The verdict, in constant time over all candidate keys. `whole` is the contiguous body under [`Need::Whole`], else `None`.
-    pub(in crate::sig) fn close(mut self, whole: Option<&[u8]>) -> Result<Permit, Rejection> {
+    pub(in crate::sig) fn close(mut self: Box<Self>, whole: Option<&[u8]>) -> Result<Permit, Rejection> {
         let json = self.json(whole.unwrap_or_default())?;
         if let Some(body) = whole.filter(|_| matches!(self.stage, Stage::Waiting)) {
             self.feed(body);
@@ -235,7 +234,7 @@ impl Check {
         })
     }
 
-    fn permit(self, key: Arc<Key>, macs: Macs, payload: Option<Bytes>) -> Permit {
+    fn permit(self: Box<Self>, key: Arc<Key>, macs: Macs, payload: Option<Bytes>) -> Permit {
         let stamp = self.claims.stamp.filter(|_| self.scheme.stamp_covered);
         let field = self.scheme.parts.timestamp.as_ref();
         // The digest of a token is the same for every request: it names none.

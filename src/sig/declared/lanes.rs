@@ -66,7 +66,6 @@ impl Lanes {
         }
     }
 
-    #[cfg(test)]
     pub(in crate::sig) fn count(&self) -> usize {
         self.lanes.len()
     }

@@ -100,7 +100,6 @@ impl Check {
         reading.and_then(|reading| reading.stamp)
     }
 
-    #[cfg(test)]
     pub(in crate::sig) fn cost(&self) -> usize {
         self.lanes.len()
     }

@@ -190,6 +190,8 @@ fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
         generation: 3,
         loaded: Moment::from_secs(1),
         connections: vec![("public".into(), 1)],
+        accept_failures: vec![("public".into(), 1)],
+        worker_connections: vec![1, 0],
         upstream_in_flight: vec![("app".into(), 1)],
         connect_failures: vec![("app".into(), 1)],
         replay: Replay { fill, claimed: 1, replayed: 1, released: 1 },

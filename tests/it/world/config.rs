@@ -81,6 +81,14 @@ impl Config {
         self.public(&fields)
     }
 
+    /// Self-signed certificates that can be authorities, written as `NAME.crt`.
+    pub(crate) fn authorities(self, names: &[&str]) -> Self {
+        for name in names {
+            tls::write_certificate(&self.directory, name);
+        }
+        self
+    }
+
     /// The listener `public` as it was at first.
     pub(crate) fn without_public_settings(mut self) -> Self {
         PLAIN.clone_into(&mut self.listener);

@@ -104,6 +104,12 @@ impl World {
         Connection::open_tls(self.running().address("public"), self.directory.path(), server_name, alpn)
     }
 
+    /// A TLS client with a memory: each call connects once, and says whether it went on with an earlier session.
+    pub(crate) fn remembering(&self) -> impl Fn(&Self) -> bool + use<> {
+        let config = tls::trusting(self.directory.path(), &["http/1.1"]);
+        move |world| tls::resumes(std::net::TcpStream::connect(world.address()).unwrap(), &config)
+    }
+
     /// Sends over HTTP/2 and TLS.
     pub(crate) fn send_h2(&self, request: impl Into<Request>) -> Response {
         h2::send(self.running().address("public"), self.directory.path(), &request.into())

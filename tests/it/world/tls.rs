@@ -1,12 +1,13 @@
 //! Certificates made for one test, and a client that trusts them.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
 
 /// Writes `name.crt` and `name.key`: self-signed, for localhost, 127.0.0.1 and two more names.
 pub(crate) fn write_certificate(directory: &Path, name: &str) {
@@ -36,4 +37,13 @@ pub(crate) fn client(
 ) -> StreamOwned<ClientConnection, TcpStream> {
     let name = ServerName::try_from(server_name.to_owned()).unwrap();
     StreamOwned::new(ClientConnection::new(trusting(directory, alpn), name).unwrap(), socket)
+}
+
+/// Whether a handshake went on with a session that `config` remembers; the connection lives for one request.
+pub(crate) fn resumes(socket: TcpStream, config: &Arc<ClientConfig>) -> bool {
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = StreamOwned::new(ClientConnection::new(Arc::clone(config), name).unwrap(), socket);
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let _closed = stream.read_to_end(&mut Vec::new());
+    stream.conn.handshake_kind() == Some(HandshakeKind::Resumed)
 }

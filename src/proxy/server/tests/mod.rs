@@ -2,6 +2,7 @@
 
 mod framing;
 mod secure;
+mod spread;
 
 use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
@@ -38,6 +39,9 @@ impl Serve for Mirror {
         }
         if exchange.head.path() == b"/early" {
             return answer(401, String::new());
+        }
+        if exchange.head.path() == b"/worker" {
+            return answer(200, std::thread::current().name().unwrap_or_default().to_owned());
         }
         assert_ne!(exchange.head.path(), b"/panic");
         let mut received = 0;
@@ -85,9 +89,13 @@ fn listener_at(address: Address, limits: limits::Connection) -> Arc<Listener> {
 }
 
 fn serve(listener: &Arc<Listener>) -> Running {
+    serve_with(listener, 2)
+}
+
+fn serve_with(listener: &Arc<Listener>, workers: usize) -> Running {
     let door = Arc::new(Door { listener: Arc::clone(listener), tls: None });
     let make = move || Mirror { doors: Rc::new(RefCell::new(vec![Arc::clone(&door)])) };
-    start(&[Arc::clone(listener)], 2, make).unwrap()
+    start(&[Arc::clone(listener)], workers, make).unwrap()
 }
 
 fn connect(running: &Running) -> TcpStream {

@@ -41,11 +41,15 @@ fn door(tls: &Tls, old: Option<&Door>) -> Arc<Door> {
 }
 
 fn serve_tls(door: Arc<Door>) -> (Running, Current) {
+    serve_tls_with(door, 1)
+}
+
+fn serve_tls_with(door: Arc<Door>, workers: usize) -> (Running, Current) {
     let listener = Arc::clone(&door.listener);
     let current = Current::new(Mutex::new(door));
     let shared = Arc::clone(&current);
     let make = move || Reloading(Arc::clone(&shared), Mirror { doors: Rc::default() });
-    (start(&[listener], 1, make).unwrap(), current)
+    (start(&[listener], workers, make).unwrap(), current)
 }
 
 async fn handshake(running: &Running, client: &ClientConfig, alpn: &[u8]) -> TlsStream<tokio::net::TcpStream> {
@@ -112,4 +116,55 @@ async fn a_connection_from_before_a_stricter_reload_is_misdirected() {
     let stricter = settings(vec![certificate], Clients::Required { ca: authority.pem() });
     *current.lock().unwrap() = door(&stricter, None);
     assert_eq!(sender.send_request(request()).await.unwrap().status(), 421);
+}
+
+#[tokio::test]
+async fn a_session_goes_on_at_whichever_worker_gets_the_next_connection() {
+    let authority = Authority::new();
+    let tls = settings(vec![authority.issue("a.example").configured()], Clients::Ignored);
+    let (running, _) = serve_tls_with(door(&tls, None), 4);
+    let client = client_of(&authority, None);
+    let (mut workers, mut kept) = (Vec::new(), Vec::new());
+    for place in 0..4 {
+        let stream = handshake(&running, &client, b"http/1.1").await;
+        let kind = stream.get_ref().1.handshake_kind();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let request = http::Request::get("/worker").header("host", "a.example").body(Empty::<Bytes>::new()).unwrap();
+        let worker = sender.send_request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        assert!(!workers.contains(&worker), "every connection is at another worker");
+        assert_eq!(kind == Some(rustls::HandshakeKind::Resumed), place > 0, "{worker:?}");
+        workers.push(worker);
+        kept.push(sender);
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_handshakes_leaves_those_who_are_connected_alone_and_is_answered_whole() {
+    let authority = Authority::new();
+    let tls = settings(vec![authority.issue("a.example").configured()], Clients::Ignored);
+    let (running, _) = serve_tls(door(&tls, None));
+    let client = client_of(&authority, None);
+    let stream = TokioIo::new(handshake(&running, &client, b"http/1.1").await);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+
+    let mut silent: Vec<_> = (0..100).map(|_| connect(&running)).collect();
+    let mut fresh = ClientConfig::clone(&client);
+    fresh.resumption = rustls::client::Resumption::disabled();
+    let mut hello = rustls::ClientConnection::new(Arc::new(fresh), ServerName::try_from("a.example").unwrap()).unwrap();
+    let mut first = Vec::new();
+    hello.write_tls(&mut first).unwrap();
+    let mut flood: Vec<_> = (0..200).map(|_| connect(&running)).collect();
+    for one in &mut flood {
+        one.write_all(&first).unwrap();
+    }
+    let request = http::Request::get("/").header("host", "a.example").body(Empty::<Bytes>::new()).unwrap();
+    assert_eq!(sender.send_request(request).await.unwrap().status(), 200);
+    for one in &mut flood {
+        let mut record = [0; 3];
+        one.read_exact(&mut record).unwrap();
+        assert_eq!(record, [22, 3, 3], "an answer to its greeting");
+    }
+    assert!(silent.iter_mut().all(|one| one.write_all(b"\x16").is_ok()), "they still have their time");
 }

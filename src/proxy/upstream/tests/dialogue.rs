@@ -1,6 +1,9 @@
 //! Requests and answers that cross, end early or go wrong on one HTTP/1.1 connection, and what becomes of it.
 
+use std::pin::pin;
 use std::task::Poll;
+
+use tokio::task::coop::poll_proceed;
 
 use super::*;
 
@@ -124,7 +127,10 @@ fn an_answer_that_is_there_is_heard_although_the_request_cannot_be_completed() {
         let (outgoing, departed) =
             (Outgoing { head: head("POST", "/"), body: large, upgrade: false }, Departed::default());
         let mut sending = Box::pin(line.send(&Admission::Public, outgoing, PATIENCE, &departed));
-        assert!(nudge(&mut sending).await.is_none());
+        // The first time it lets others go first.
+        for _ in 0..2 {
+            assert!(nudge(&mut sending).await.is_none());
+        }
         read_head(&mut stream).await;
         write(&mut stream, b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno").await;
         // Unread bytes make this a reset: the next write fails.
@@ -203,6 +209,25 @@ fn bytes_that_nobody_asked_for_are_the_answer_to_nothing() {
 }
 
 #[test]
+fn a_connection_that_has_ended_is_not_taken_for_quiet_by_a_task_that_has_used_up_its_turn() {
+    worker(async {
+        let (peer, upstreams) = (Peer::new().await, upstreams());
+        let mut line = upstreams.line(&Arc::new(peer.settings()), 0).await.ok().unwrap();
+        drop(peer.accept().await);
+        line.died().await;
+        let mut line =
+            pin!(async move { line.send(&Admission::Public, get("/"), PATIENCE, &Departed::default()).await });
+        let reply = poll_fn(|cx| {
+            while let Poll::Ready(step) = poll_proceed(cx) {
+                step.made_progress();
+            }
+            line.as_mut().poll(cx).map(code)
+        });
+        assert_eq!(reply.await, (false, Code::UpstreamClosed), "nothing was sent");
+    });
+}
+
+#[test]
 fn a_small_request_and_its_body_are_one_write() {
     worker(async {
         let (peer, upstreams) = (Peer::new().await, upstreams());
@@ -210,9 +235,12 @@ fn a_small_request_and_its_body_are_one_write() {
         let stream = peer.accept().await;
         let departed = Departed::default();
         let mut sending = Box::pin(line.send(&Admission::Public, with_body("POST", &["abc"]), PATIENCE, &departed));
-        assert!(nudge(&mut sending).await.is_none());
-        stream.readable().await.unwrap();
         let mut seen = [0; 256];
+        for _ in 0..2 {
+            assert!(stream.try_read(&mut seen).is_err(), "others go first");
+            assert!(nudge(&mut sending).await.is_none());
+        }
+        stream.readable().await.unwrap();
         let length = stream.try_read(&mut seen).unwrap();
         assert_eq!(&seen[..length], b"POST / HTTP/1.1\r\nhost: app.test\r\ncontent-length: 3\r\n\r\nabc");
     });
