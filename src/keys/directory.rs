@@ -34,17 +34,30 @@ pub(super) struct Listing {
 
 /// Reads every key of the directory, all from one generation.
 pub(super) fn load(path: &Path, findings: &mut Findings) -> Listing {
+    let mut absent = None;
     for _ in 0..ATTEMPTS {
-        let generation = read::generation(path);
         let mut attempt = Findings::new(path);
-        let content = generation.clone().unwrap_or_else(|| path.join("..data"));
-        let listing = read_all(path, &content, &mut attempt);
-        if read::generation(path) == generation {
+        let Some(generation) = read::generation(path) else {
+            // Its links are followed name by name here: only what they say of themselves may be used, never keys.
+            read_all(path, &path.join("..data"), &mut attempt);
+            absent = Some(attempt);
+            continue;
+        };
+        let listing = read_all(path, &generation, &mut attempt);
+        if read::generation(path).as_ref() == Some(&generation) {
             findings.add(attempt);
             return listing;
         }
+        absent = None;
     }
-    findings.problem(&Place::default(), "the mount changes faster than it can be read", "look at what writes to it");
+    match absent.filter(Findings::refuse) {
+        Some(attempt) => findings.add(attempt),
+        None => findings.problem(
+            &Place::default(),
+            "the mount changes faster than it can be read",
+            "look at what writes to it",
+        ),
+    }
     Listing::default()
 }
 

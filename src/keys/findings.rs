@@ -56,6 +56,11 @@ impl Findings {
         }
     }
 
+    /// Whether something refuses the ring.
+    pub(super) fn refuse(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
     /// From here on, findings are about `file`.
     pub(super) fn turn_to(&mut self, file: &Path) {
         self.file = file.into();
