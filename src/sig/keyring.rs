@@ -114,7 +114,10 @@ fn few(keys: Vec<Key>) -> Result<Keys, KeyringError> {
     }
     let places = keys.iter().enumerate().map(|(place, key)| (Arc::clone(&key.id), place));
     let index = (keys.len() > LOOKED_THROUGH).then(|| places.collect());
-    Ok(Keys::Few { keys: keys.into_iter().map(Arc::new).collect(), index })
+    // Collecting would keep the room that the keys had.
+    let mut whole = Vec::with_capacity(keys.len());
+    whole.extend(keys.into_iter().map(Arc::new));
+    Ok(Keys::Few { keys: whole, index })
 }
 
 impl Keyring {

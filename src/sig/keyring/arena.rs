@@ -5,7 +5,7 @@ use zeroize::Zeroize;
 /// The first block; each of the next ones has twice the room.
 const SMALLEST: usize = 32 << 10;
 /// So many blocks are small.
-const SMALL: usize = 7;
+const SMALL: usize = 10;
 /// Any further block, unless one record is larger. So large a block is always given back to the system at once (`mallopt(3)`, `M_MMAP_THRESHOLD`).
 const LARGEST: usize = 32 << 20;
 
