@@ -1,10 +1,11 @@
 //! One HTTP/1.1 request head, line by line as it arrives: strict, in one pass, cut into slices of the buffer it came in.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::Uri;
 use memchr::memchr;
 
 use super::body::Framing;
+use super::stream::SMALL;
 use super::text::{is_plain_target, is_text, is_token, length};
 use crate::proxy::http::{Bounds, nominates};
 use crate::reject::{Code, Rejection};
@@ -238,7 +239,7 @@ impl Reader {
                 name.make_ascii_lowercase();
             }
         }
-        let head = if end == ahead.len() { std::mem::take(ahead) } else { ahead.split_to(end) }.freeze();
+        let head = head_of(ahead, end).freeze();
         let mut fields = Fields::with_capacity(self.fields.len().saturating_add(ADDED));
         for (name, value) in &self.fields {
             fields.append(name.of(&head), value.of(&head));
@@ -252,6 +253,20 @@ impl Reader {
 
 /// Lines that most heads have room enough with.
 const USUAL: usize = 24;
+
+/// Takes the head out of the buffer. It lives as long as its request: from many bytes of body it is copied, or it would keep the buffer that
+/// they came in beside the one that they are gathered in.
+fn head_of(ahead: &mut BytesMut, end: usize) -> BytesMut {
+    match ahead.len().saturating_sub(end) {
+        0 => std::mem::take(ahead),
+        1..=SMALL => ahead.split_to(end),
+        _ => {
+            let head = BytesMut::from(ahead.get(..end).unwrap_or_default());
+            ahead.advance(end);
+            head
+        }
+    }
+}
 
 /// Room for the lines that the gateway adds on the way.
 const ADDED: usize = 8;
