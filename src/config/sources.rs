@@ -10,7 +10,7 @@ use super::tree::{self, Entry, Node, Value};
 /// How deep includes may nest.
 const MAX_DEPTH: usize = 8;
 /// Settings of a route that are taken whole or not at all.
-const WHOLE: [&str; 2] = ["verify", "sign"];
+const WHOLE: [&str; 3] = ["verify", "sign", "allow"];
 
 /// Defaults that a public route has no use for.
 const VERIFYING: [&str; 3] = ["verify", "keys", "allow"];
@@ -238,7 +238,8 @@ fn uncounted(default: &Entry) -> Entry {
 }
 
 fn fill(fields: &mut Vec<Entry>, defaults: &[Entry]) {
-    let public = fields.iter().any(|entry| entry.key == "public");
+    let own = |key: &str| fields.iter().find(|entry| entry.key == key).map(|entry| &entry.node.value);
+    let public = own("verify").is_none() && own("public").is_some_and(|public| !matches!(public, Value::Bool(false)));
     for default in defaults.iter().filter(|default| !(public && VERIFYING.contains(&default.key.as_str()))) {
         let default = &if public { uncounted(default) } else { default.clone() };
         match fields.iter_mut().find(|entry| entry.key == default.key) {

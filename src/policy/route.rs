@@ -76,6 +76,13 @@ pub struct Callers {
     pub rates: rate::Rates,
 }
 
+impl Callers {
+    /// Whether it is all the same whose key verified a request. Where it is not, a key that only observes forgives nothing: anybody may name it.
+    pub fn take_anybody(&self) -> bool {
+        self.allow.is_empty() && !self.rates.ask_who()
+    }
+}
+
 /// What a route demands of the upstream's answers, and how it signs them.
 pub struct Answers {
     /// Answers that do not hold are refused; `None` believes them all.

@@ -1,7 +1,7 @@
 //! Who comes too often, and who may do what: limits and rules of a route, whatever its mode.
 //!
-//! **Invariant:** a token of a key, a principal or a route is taken only by a request that would be forwarded; whoever cannot sign, or
-//! repeats what somebody else signed, spends nobody's tokens but those of his own address.
+//! **Invariant:** a token of a key, a principal or a route is taken only by a request that nothing else refuses; whoever cannot sign, or
+//! repeats what somebody else signed where that is claimed, spends nobody's tokens but those of his own address.
 
 use std::sync::Arc;
 

@@ -1,5 +1,8 @@
 //! Hashing much without keeping the worker from its other connections.
 
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 use tokio::task::{spawn_blocking, yield_now};
 
 use crate::reject::{Code, Rejection};
@@ -40,8 +43,21 @@ pub const fn is_long(bytes: usize) -> bool {
     bytes > ASIDE
 }
 
-/// Does `work` on another thread.
+/// So many bodies of one worker are judged on other threads at once.
+const AT_ONCE: usize = 2;
+
+thread_local! {
+    static PLACES: Arc<Semaphore> = Arc::new(Semaphore::new(AT_ONCE));
+}
+
+/// Does `work` on another thread. **Threat:** what was handed over cannot be called back when its client goes: who waits has not handed over yet.
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Rejection> {
+    let place = PLACES.with(Arc::clone).acquire_owned().await.map_err(|_| Rejection::from(Code::Internal))?;
+    let work = move || {
+        let done = work();
+        drop(place);
+        done
+    };
     spawn_blocking(work).await.map_err(|_| Rejection::from(Code::Internal).because("the judgement broke off"))
 }
 

@@ -52,7 +52,9 @@ impl Visit {
                 self.told.record.skew = check.stamp().map(|stamp| self.now.millis().saturating_sub(stamp.millis()));
                 Ok(Opened::Checking(check))
             }
-            Err(rejection) if route.observe || gate.observes(head, site, self.now) => Ok(Opened::Observed(rejection)),
+            Err(rejection) if forgives(route, || gate.observes(head, site, self.now)) => {
+                Ok(Opened::Observed(rejection))
+            }
             Err(rejection) => Err(rejection),
         }
     }
@@ -99,7 +101,7 @@ impl Visit {
         match opened {
             Opened::Checking(_) if body.excess.is_some() => Ok(Admission::Observed(Code::BodyTooLarge.into())),
             Opened::Checking(check) if check.need() == Need::Whole && stint::is_long(whole.map_or(0, <[u8]>::len)) => {
-                let (observed, bytes) = (route.observe || check.observes(), body.held.bytes());
+                let (observed, bytes) = (forgives(route, || check.observes()), body.held.bytes());
                 let verdict = stint::aside(move || check.close(bytes.as_deref())).await?;
                 self.judged(observed, verdict)
             }
@@ -111,7 +113,7 @@ impl Visit {
 
     /// Closes a check and notes what it says.
     pub fn judge(&mut self, route: &Route, check: Check, whole: Option<&[u8]>) -> Result<Admission, Rejection> {
-        let observed = route.observe || check.observes();
+        let observed = forgives(route, || check.observes());
         let whole = if check.need() == Need::Whole { whole } else { None };
         self.judged(observed, check.close(whole))
     }
@@ -136,7 +138,10 @@ impl Visit {
         let judged = Some(self.told.elapsed());
         self.told.record.judged = judged;
         let Admission::Verified(permit) = admission else {
-            self.pace(route, None)?;
+            // What passes a route that verifies unsigned is anybody's: it spends nothing that callers need.
+            if route.observe || matches!(route.guard, Guard::Public | Guard::Restricted) {
+                self.pace(route, None)?;
+            }
             self.note(&admission);
             return Ok((admission, None));
         };
@@ -150,13 +155,16 @@ impl Visit {
         };
         match process.replay.claim(&attempt, &route.replay, self.now, &self.departed).await {
             Ok(claim) => {
-                // Refused here, the claim is dropped and given back: the same request may come again.
-                self.pace(route, Some(&permit))?;
+                // The same request may come again, also where it streams: then its end did not leave.
+                if let Err(rejection) = self.pace(route, Some(&permit)) {
+                    claim.give_back();
+                    return Err(rejection);
+                }
                 let admission = Admission::Verified(permit);
                 self.note(&admission);
                 Ok((admission, Some(claim)))
             }
-            Err(rejection) if route.observe || permit.key().observe => {
+            Err(rejection) if forgives(route, || permit.key().observe) => {
                 self.pace(route, None)?;
                 let admission = Admission::Observed(rejection);
                 self.note(&admission);
@@ -187,6 +195,11 @@ impl Opened {
             Self::Observed(_) | Self::Public => None,
         }
     }
+}
+
+/// Whether what is wrong with a request is told and not enforced: by the route, or by the key that it names.
+fn forgives(route: &Route, key_observes: impl FnOnce() -> bool) -> bool {
+    route.observe || route.callers.take_anybody() && key_observes()
 }
 
 fn signs_whole(route: &Route) -> bool {

@@ -164,6 +164,13 @@ fn until(attempt: &Attempt<'_>, rule: &Replay, now: Moment) -> Option<Moment> {
 }
 
 impl Claim {
+    /// The request is refused after all, and whatever left of it was incomplete: it may come again.
+    pub fn give_back(mut self) {
+        if let Some(held) = self.0.take() {
+            held.memory.release(&held.digests);
+        }
+    }
+
     /// The upstream answered with `status`: kept, or released when `release_on` says so. Only below 400 was the request taken; a
     /// repetition of another one is refused, but never told that all is well.
     pub fn settle(mut self, status: u16) {

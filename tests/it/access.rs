@@ -141,3 +141,25 @@ fn who_is_not_trusted_cannot_say_where_he_comes_from() {
     let world = World::with(|config| config.route("path: /**, public: true, sources: [192.0.2.0/24], upstream: app"));
     assert_eq!(world.send(from("192.0.2.7", get("/"))).refusal(), (403, "source_refused".to_owned()));
 }
+
+/// A key that only observes is named by whoever likes, signed or not.
+#[test]
+fn a_key_that_only_observes_forgives_nothing_where_it_matters_whose_key_it_is() {
+    let scheme =
+        "named: {algorithm: sha256, signature: {header: S, encoding: hex}, key_id: {header: K}, message: '{body}'}";
+    let ring = format!("trial: {{keys: [{{id: k1, secret: {SECRET}}}, {{id: k2, secret: {OTHER}, mode: observe}}]}}");
+    let world = World::with(|config| {
+        let route = |path: &str, more: &str| {
+            format!("path: {path}, verify: {{scheme: named, keys: trial}}, upstream: app{more}")
+        };
+        let config = config.scheme(scheme).keyring(&ring).route(&route("/open", ""));
+        let config = config.route(&route("/ruled", ", allow: [{keys: [k1]}]"));
+        config.route(&route("/paced", ", rate: {key: 100/s}"))
+    });
+    let forged = |path: &str| post(path, "{}").header("S", "0".repeat(64)).header("K", "k2");
+    assert_eq!(world.send(forged("/open")).status, 200, "observed");
+    for path in ["/ruled", "/paced"] {
+        assert_eq!(world.send(forged(path)).refusal(), (401, "signature_invalid".to_owned()), "{path}");
+    }
+    assert_eq!(world.upstream.count(), 1);
+}

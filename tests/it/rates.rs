@@ -1,6 +1,6 @@
 //! Who comes too often waits, and spends nobody else's tokens.
 
-use crate::world::{Config, NOW, OTHER, Request, Response, Signing, World, get, post};
+use crate::world::{Config, NOW, OTHER, Request, Response, Signing, World, get, post, request};
 
 /// A signed route that says `rate`, behind a proxy of this machine.
 fn limited(rate: &str) -> World {
@@ -141,12 +141,34 @@ fn observing_switches_no_limit_off() {
 fn a_stream_over_the_limit_never_becomes_a_complete_request() {
     let world = with(
         "{key: {limit: 1/m, burst: 1}}",
-        "path: /**, body: stream, verify: {scheme: timestamp-body, keys: partners}, upstream: app",
+        "path: /**, body: stream, replay: {by: signature}, verify: {scheme: timestamp-body, keys: partners}, upstream: app",
     );
     assert_eq!(world.send(signed("one").chunked()).status, 200);
     assert!(world.upstream.next().complete);
-    assert_eq!(told(&world.send(signed("two").chunked())), refused("key_rate_exceeded", 60));
+    for _ in 0..2 {
+        assert_eq!(
+            told(&world.send(signed("two").chunked())),
+            refused("key_rate_exceeded", 60),
+            "not remembered as seen"
+        );
+    }
     assert_eq!(world.upstream.count(), 1);
+}
+
+#[test]
+fn a_preflight_that_passes_takes_no_token_of_the_route() {
+    let world = with(
+        "{route: {limit: 1/m, burst: 1}}",
+        "path: /**, preflight: pass, verify: {scheme: timestamp-body, keys: partners}, upstream: app",
+    );
+    let preflight = || {
+        request("OPTIONS", "/", "").header("Origin", "https://a.test").header("Access-Control-Request-Method", "POST")
+    };
+    for _ in 0..2 {
+        assert_eq!(world.send(preflight()).status, 200);
+    }
+    assert_eq!(world.send(signed("1")).status, 200);
+    assert_eq!(told(&world.send(signed("2"))), refused("route_rate_exceeded", 60));
 }
 
 #[test]

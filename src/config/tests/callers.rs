@@ -99,6 +99,21 @@ fn a_public_route_takes_no_rule_about_keys_from_the_defaults() {
 }
 
 #[test]
+fn a_default_rule_is_dropped_by_a_public_route_only_and_never_mixed_with_another() {
+    let rules = |own: &str| {
+        let defaults = "defaults: {allow: {principals: [ops]}, rate: {key: 1/s}}\n";
+        let policy = good(Place::new().load(&(route(own) + defaults))).policy;
+        let callers = policy.routes.all()[0].callers.clone();
+        let sizes: Vec<_> = callers.allow.iter().map(|rule| (rule.keys.len(), rule.principals.len())).collect();
+        (sizes, callers.rates.ask_who())
+    };
+    assert_eq!(rules(&format!("{SIGNED}, public: false")), (vec![(0, 1)], true));
+    assert_eq!(rules(&format!("{SIGNED}, mode: observe, public: true")), (vec![(0, 1)], true));
+    assert_eq!(rules(&format!("{SIGNED}, allow: {{keys: [one]}}")), (vec![(1, 0)], true));
+    assert_eq!(rules("public: true, upstream: app"), (vec![], false));
+}
+
+#[test]
 fn a_rule_for_a_name_that_nobody_has_is_a_warning() {
     let rules = "allow: [{keys: [one, tow]}, {principals: [shop, one]}]";
     let warnings = Place::new().warnings(&route(&format!("{SIGNED}, {rules}")));

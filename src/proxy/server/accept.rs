@@ -112,8 +112,8 @@ pub(super) async fn accept<S: Serve>(site: Rc<Site<S>>, crew: Rc<Crew>, listenin
         }
     }
     tokio::task::yield_now().await;
-    while let Some(Ok(accepted)) = post.listener.waiting().await {
-        post.assign(accepted);
+    while let Some(accepted) = post.listener.waiting().await {
+        post.take(accepted)?;
         tokio::task::yield_now().await;
     }
     Ok(())

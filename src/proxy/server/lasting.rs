@@ -5,6 +5,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
+use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
 use super::accept::Site;
@@ -50,7 +51,8 @@ impl<S> Lasting<'_, S> {
             });
             let ringing = poll_fn(|cx| {
                 let quiet = std::mem::replace(&mut set, true) && !alarm.is_elapsed();
-                let rung = if quiet { Poll::Pending } else { alarm.as_mut().poll(cx) };
+                // At the end of its turn a task is told that nothing rang without being noted for later.
+                let rung = if quiet { Poll::Pending } else { pin!(unconstrained(alarm.as_mut())).poll(cx) };
                 set = rung.is_pending();
                 rung
             });
@@ -77,6 +79,59 @@ impl<S> Lasting<'_, S> {
                     }
                 },
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Context;
+    use std::time::Duration;
+
+    use tokio::task::coop::poll_proceed;
+
+    use super::super::accept::Closing;
+    use super::super::turns::Turns;
+    use super::super::watch::Pulse;
+    use super::*;
+
+    /// Uses up the whole turn of its task, so many times, and is silent from then on.
+    struct Greedy(usize);
+
+    impl Future for Greedy {
+        type Output = io::Result<()>;
+
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            while self.0 > 0 {
+                match poll_proceed(cx) {
+                    Poll::Ready(step) => step.made_progress(),
+                    Poll::Pending => self.0 -= 1,
+                }
+                if self.0 == 0 {
+                    return Poll::Pending;
+                }
+            }
+            Poll::Pending
+        }
+    }
+
+    impl Graceful for Greedy {
+        fn finish(self: Pin<&mut Self>) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_connection_ends_in_its_time_whatever_it_did_with_its_turn() {
+        let limits =
+            limits::Connection { head: Duration::from_secs(10), idle: Duration::from_mins(1), ..Default::default() };
+        let (closing, connections, turns) = (Closing::default(), tokio_util::task::TaskTracker::new(), Turns::new());
+        let site = Site { serve: (), closing, connections, turns };
+        for greed in [0, 1] {
+            let began = Instant::now();
+            let activity = Activity::new(Pulse::new(began));
+            drop(activity.begin());
+            let lasting = Lasting { site: &site, activity: &activity, limits: &limits, heads: true };
+            lasting.until_done(Greedy(greed)).await.unwrap();
+            assert_eq!(began.elapsed().as_secs(), 70, "idle, and the time of a head after that");
         }
     }
 }

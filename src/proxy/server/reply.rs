@@ -69,7 +69,9 @@ impl Sending {
             };
             match body.poll_piece(cx) {
                 // What came before the end that should not be one is the client's.
-                Poll::Ready(Some(Err(broken))) => (self.full, self.broken) = (true, Some(broken)),
+                Poll::Ready(Some(Err(broken))) => {
+                    (self.full, self.broken, self.body) = (true, Some(broken), None);
+                }
                 Poll::Ready(piece) => {
                     self.put(&mut lane.stream.borrow_mut(), piece.and_then(Result::ok))?;
                     // Told before the last byte leaves: whoever has the whole answer finds it counted.

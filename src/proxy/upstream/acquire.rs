@@ -41,7 +41,7 @@ pub(super) async fn line(pool: &Rc<Pool>, retries: u32) -> Result<Line, Code> {
 
 /// One look at every address.
 async fn round(pool: &Rc<Pool>) -> Result<Wire, Code> {
-    let now = Instant::now();
+    let mut now = Instant::now();
     let deadline = now.checked_add(pool.common.settings.connect).ok_or(Code::UpstreamUnreachable)?;
     let targets = match pool.known(now) {
         Some(targets) => targets,
@@ -54,6 +54,7 @@ async fn round(pool: &Rc<Pool>) -> Result<Wire, Code> {
         }
         if pool.speaks_h2.get() && pool.dialing.get() {
             timeout_at(deadline, pool.dialed.notified()).await.map_err(|_| Code::UpstreamUnreachable)?;
+            now = Instant::now();
             continue;
         }
         return match slot(pool).await? {

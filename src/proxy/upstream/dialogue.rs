@@ -26,7 +26,7 @@ pub(super) struct Dialogue {
     flow: Option<Outflow>,
     chunked: bool,
     sending: Sending,
-    /// Before the first write.
+    /// Before the connection is looked at.
     turn: Turn,
     asked: Asked,
     ear: Ear,
@@ -74,6 +74,8 @@ impl Dialogue {
     /// Sends and listens at once: an answer may come before the request is complete, and after it cannot be completed any more.
     pub(super) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Heard, Fault>> {
         if self.sending == Sending::Unsure {
+            // Nothing may come between the look and the first write.
+            ready!(self.turn.poll(cx));
             // It died in the pool, or speaks unasked: nothing was sent.
             if !self.wire.is_quiet(cx) {
                 return Poll::Ready(Err(self.unsent()));
@@ -84,6 +86,10 @@ impl Dialogue {
             Poll::Ready(Err(Stop::Body)) => return Poll::Ready(Err(Fault::lost(Code::Internal))),
             Poll::Ready(Err(Stop::Untouched)) => return Poll::Ready(Err(self.unsent())),
             Poll::Ready(Ok(()) | Err(Stop::Wire)) | Poll::Pending => {}
+        }
+        // What is said before a byte was written is no answer.
+        if !self.wire.stream.io().is_touched() {
+            return Poll::Pending;
         }
         loop {
             if let Some(heard) = self.ear.hear(self.wire.stream.ahead(), self.asked).map_err(Fault::lost)? {
@@ -159,7 +165,6 @@ impl Dialogue {
             if matches!(fed, Poll::Ready(Err(_))) {
                 return Poll::Ready(Err(self.stopped(Stop::Body)));
             }
-            ready!(self.turn.poll(cx));
             if ready!(self.wire.stream.poll_written(cx)).is_err() {
                 let touched = self.wire.stream.io().is_touched();
                 return Poll::Ready(Err(self.stopped(if touched { Stop::Wire } else { Stop::Untouched })));

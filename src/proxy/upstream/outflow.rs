@@ -141,10 +141,7 @@ impl Body for Outflow {
             self.progress.done.set(!short);
             return Poll::Ready(short.then(|| Err(io::Error::from(io::ErrorKind::UnexpectedEof))));
         };
-        // The first piece of a held body goes when it was made.
-        if !matches!(self.source, Source::Memory { sent, .. } if sent == piece.len()) {
-            self.progress.last.set(Instant::now());
-        }
+        self.progress.last.set(Instant::now());
         if let Some(left) = self.left {
             let left = left.checked_sub(length_of(&piece)).ok_or(io::ErrorKind::InvalidData)?;
             self.left = Some(left);
