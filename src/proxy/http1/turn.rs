@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 /// Taken once: pending, then ready for good. What a worker's connections have to say leaves together, so that the kernel wakes a peer once for all
-/// of it, and finds its own code and ours still in the caches: a fifth of what a small request costs.
+/// of it, and finds its own code and ours still in the caches: a seventh of what a small request costs.
 #[derive(Default)]
 pub(in crate::proxy) struct Turn {
     is_over: bool,
