@@ -138,8 +138,9 @@ impl Visit {
         let judged = Some(self.told.elapsed());
         self.told.record.judged = judged;
         let Admission::Verified(permit) = admission else {
-            // What passes a route that verifies unsigned is anybody's: it spends nothing that callers need.
-            if route.observe || matches!(route.guard, Guard::Public | Guard::Restricted) {
+            // A preflight that passes a route which verifies is anybody's: it spends nothing that callers need.
+            let is_preflight = matches!((&admission, &route.guard), (Admission::Public, Guard::Verify(_)));
+            if !is_preflight {
                 self.pace(route, None)?;
             }
             self.note(&admission);

@@ -154,12 +154,15 @@ fn a_key_that_only_observes_forgives_nothing_where_it_matters_whose_key_it_is() 
         };
         let config = config.scheme(scheme).keyring(&ring).route(&route("/open", ""));
         let config = config.route(&route("/ruled", ", allow: [{keys: [k1]}]"));
-        config.route(&route("/paced", ", rate: {key: 100/s}"))
+        let config = config.route(&route("/paced", ", rate: {key: 100/s}"));
+        config.route(&route("/limited", ", rate: {route: {limit: 1/m, burst: 1}}"))
     });
     let forged = |path: &str| post(path, "{}").header("S", "0".repeat(64)).header("K", "k2");
     assert_eq!(world.send(forged("/open")).status, 200, "observed");
     for path in ["/ruled", "/paced"] {
         assert_eq!(world.send(forged(path)).refusal(), (401, "signature_invalid".to_owned()), "{path}");
     }
-    assert_eq!(world.upstream.count(), 1);
+    assert_eq!(world.send(forged("/limited")).status, 200, "observed, and within the route's rate");
+    assert_eq!(world.send(forged("/limited")).refusal(), (429, "route_rate_exceeded".to_owned()));
+    assert_eq!(world.upstream.count(), 2);
 }

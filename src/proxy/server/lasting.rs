@@ -105,7 +105,7 @@ mod tests {
             while self.0 > 0 {
                 match poll_proceed(cx) {
                     Poll::Ready(step) => step.made_progress(),
-                    Poll::Pending => self.0 -= 1,
+                    Poll::Pending => self.0 = self.0.saturating_sub(1),
                 }
                 if self.0 == 0 {
                     return Poll::Pending;
