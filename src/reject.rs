@@ -115,6 +115,7 @@ reasons! {
     UpstreamUnreachable "upstream_unreachable" 502 Upstream "Bad gateway", "The upstream cannot be reached", "Check the upstream's address and that it listens.";
     UpstreamTls "upstream_tls" 502 Upstream "Bad gateway", "The TLS handshake with the upstream failed", "Check CA, name and client certificate of the upstream.";
     UpstreamBusy "upstream_busy" 503 Upstream "Service unavailable", "The upstream has no free connection", "Raise max_connections of the upstream, or its capacity.";
+    UpstreamUnhealthy "upstream_unhealthy" 503 Upstream "Service unavailable", "No address of the upstream is healthy", "Look at the upstream; /status of the admin listener and the log name its addresses.";
     UpstreamTimeout "upstream_timeout" 504 Upstream "Gateway timeout", "The upstream did not answer in time", "Look at the upstream, or raise timeouts.response.";
     UpstreamClosed "upstream_closed" 502 Upstream "Bad gateway", "The upstream closed the connection before it answered", "Look at the upstream's log at this time.";
     AnswerUnverified "answer_unverified" 502 Upstream "Bad gateway", "The upstream's answer is not signed as it has to be", "The audit line's note says what is wrong with it; check the keys and clocks on both sides.";

@@ -96,7 +96,7 @@ impl Question {
 }
 
 fn readyz(ops: &Ops) -> Answer {
-    let detail = ops.readiness.detail(&(ops.keyrings)(), ops.clock.now());
+    let detail = ops.readiness.detail(&(ops.keyrings)(), &(ops.health)(), ops.clock.now());
     Answer::text(if ops.readiness.is_ready() { 200 } else { 503 }, detail)
 }
 

@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::config::Problem;
 use crate::policy::listen::Address;
 use crate::sig::keyring::Keyring;
+use crate::telemetry::gauges::Health;
 use crate::telemetry::{Gauges, Telemetry};
 
 /// From a request as JSON to its explanation, or to what is wrong with the JSON.
@@ -39,6 +40,8 @@ pub struct Ops {
     pub readiness: Arc<Readiness>,
     /// Values of the moment.
     pub gauges: Box<dyn Fn() -> Gauges + Send + Sync>,
+    /// The upstreams with health checks.
+    pub health: Box<dyn Fn() -> Vec<Health> + Send + Sync>,
     /// What `/status` tells beside them.
     pub status: Box<dyn Fn() -> Status + Send + Sync>,
     /// The keyrings in force.

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
+use crate::telemetry::gauges::Health;
 
 /// Where the process stands in its life. Starts unready.
 #[derive(Default)]
@@ -48,8 +49,8 @@ impl Readiness {
     }
 
     /// What `/readyz` says, one fact per line. An empty keyring is told but leaves the process ready: every replica has the same keys, and
-    /// the other routes still work.
-    pub(super) fn detail(&self, keyrings: &[impl AsRef<Keyring>], now: Moment) -> String {
+    /// the other routes still work. So does an upstream that is not well: every replica sees it alike, and nobody else would be better off.
+    pub(super) fn detail(&self, keyrings: &[impl AsRef<Keyring>], upstreams: &[Health], now: Moment) -> String {
         let standing = self.standing();
         let mut detail = String::from(match standing.phase {
             Phase::Starting => "starting\n",
@@ -63,6 +64,14 @@ impl Readiness {
         }
         for ring in keyrings.iter().map(AsRef::as_ref).filter(|ring| ring.count_usable(now) == 0) {
             detail.extend(["keyring `", &**ring.name(), "` has no usable key\n"]);
+        }
+        for health in upstreams {
+            let (name, healthy, known) = (&health.upstream, health.healthy(), health.addresses.len());
+            let line = match known {
+                0 => format!("upstream `{name}`: no address known yet\n"),
+                _ => format!("upstream `{name}`: {healthy} of {known} addresses healthy\n"),
+            };
+            detail.push_str(&line);
         }
         detail
     }
@@ -111,16 +120,27 @@ mod tests {
         readiness.serving();
         readiness.reloaded(false);
         assert!(readiness.is_ready());
-        assert!(readiness.detail(&none, Moment::default()).contains("last reload failed"));
+        assert!(readiness.detail(&none, &[], Moment::default()).contains("last reload failed"));
         readiness.reloaded(true);
-        assert_eq!(readiness.detail(&none, Moment::default()), "ready\n");
+        assert_eq!(readiness.detail(&none, &[], Moment::default()), "ready\n");
+    }
+
+    #[test]
+    fn an_upstream_that_is_not_well_is_told_and_leaves_the_process_ready() {
+        let (readiness, none): (_, [Arc<Keyring>; 0]) = (Readiness::default(), []);
+        readiness.serving();
+        let addresses = vec![("10.0.0.1:80".to_owned(), false), ("10.0.0.2:80".to_owned(), false)];
+        let upstreams = [Health { upstream: "app".into(), addresses, ..Health::default() }, Health::default()];
+        let detail = readiness.detail(&none, &upstreams, Moment::default());
+        assert_eq!(detail, "ready\nupstream `app`: 0 of 2 addresses healthy\nupstream ``: no address known yet\n");
+        assert!(readiness.is_ready());
     }
 
     #[test]
     fn a_keyring_without_a_usable_key_is_told_from_the_second_it_runs_dry() {
         let readiness = Readiness::default();
         for (now, told) in [(99, false), (100, true), (101, true)] {
-            let detail = readiness.detail(&[ring_until(100)], Moment::from_secs(now));
+            let detail = readiness.detail(&[ring_until(100)], &[], Moment::from_secs(now));
             assert_eq!(detail.contains("keyring `partners` has no usable key"), told, "{now}");
         }
     }

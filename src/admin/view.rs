@@ -11,7 +11,7 @@ use crate::sig::key::{Key, State};
 use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
 use crate::telemetry::KeyUse;
-use crate::telemetry::gauges::Fill;
+use crate::telemetry::gauges::{Fill, Health};
 use crate::telemetry::rfc3339;
 
 /// What the process knows of itself.
@@ -68,6 +68,7 @@ pub(super) fn status(ops: &Ops) -> Value {
         json!({
             "name": &*upstream.name, "url": upstream.url, "endpoints": upstream.endpoints,
             "in_flight": calls.get(&*upstream.name).copied().unwrap_or(0),
+            "addresses": gauges.health.iter().find(|health| health.upstream == upstream.name).map(addresses),
         })
     });
     let budgets = gauges.budgets.iter().map(|(name, budget)| ((*name).to_owned(), fill(*budget)));
@@ -87,6 +88,11 @@ pub(super) fn status(ops: &Ops) -> Value {
         "replay": fill(gauges.replay.fill),
         "held_bodies": budgets.collect::<serde_json::Map<_, _>>(),
     })
+}
+
+/// Only of an upstream with health checks: of others nobody knows.
+fn addresses(health: &Health) -> Value {
+    health.addresses.iter().map(|(address, healthy)| json!({"address": address, "healthy": healthy})).collect()
 }
 
 /// The body of `/keys`.

@@ -1,6 +1,7 @@
 //! What lives as long as the process, what a reload replaces, and how it all starts and ends.
 
 mod build;
+mod health;
 mod ops;
 mod poll;
 mod reload;
@@ -23,6 +24,7 @@ use crate::proxy::held::Store;
 use crate::proxy::server::guests::Guests;
 use crate::proxy::server::{self, BindError, Door, Running};
 use crate::proxy::upstream;
+use crate::proxy::upstream::health::checks::Checks;
 use crate::proxy::worker::Worker;
 use crate::rate::{self, Meter};
 use crate::replay;
@@ -67,6 +69,8 @@ pub struct Process {
     pub rates: rate::Registry,
     /// Connection caps and load of upstreams.
     pub upstreams: Arc<upstream::Shared>,
+    /// Who asks the upstreams how they are, where the rules in force want it.
+    checks: Mutex<Option<Checks>>,
     /// How it fares.
     pub state: State,
     /// The configuration file.
@@ -147,6 +151,7 @@ impl App {
         let poller = poll::start(&process).map_err(|cause| StartError::Io { what: "file watching", cause })?;
         let operations = Self::operate(&process, &running)
             .map_err(|cause| StartError::Io { what: "operations listeners", cause })?;
+        process.check_upstreams(&process.generation.load());
         process.state.readiness.serving();
         let addresses = everywhere(&running, &operations);
         Ok(Self { process: Arc::clone(&process), addresses, _operations: operations, running, _poller: poller })
@@ -178,6 +183,7 @@ impl App {
         let limits = self.process.generation.load().policy.limits.clone();
         tokio::time::sleep(limits.drain_delay).await;
         self.running.close();
+        self.process.stop_checks();
         if tokio::time::timeout(limits.drain, self.running.closed()).await.is_err() {
             tracing::warn!("requests in flight were cut at the end of the drain time");
         }
@@ -187,6 +193,7 @@ impl App {
     /// Ends at once, and writes what the next start must remember.
     pub async fn shutdown(&self) {
         self.process.state.readiness.draining();
+        self.process.stop_checks();
         self.running.end();
         self.running.closed().await;
         let settings = &self.process.fixed.operations.replay;
@@ -230,6 +237,7 @@ impl Process {
             rates,
             telemetry,
             upstreams: upstream::Shared::new(),
+            checks: Mutex::default(),
             state: State::default(),
             source: source.to_owned(),
             retired: retired::Retired::default(),

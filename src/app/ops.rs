@@ -21,13 +21,14 @@ impl Process {
     pub(super) fn ops(self: &Arc<Self>, addresses: &[(Arc<str>, Address)], counts: Counts) -> Ops {
         let shared = || Arc::clone(self);
         let (gauges, status, keyrings, reload, drain) = (shared(), shared(), shared(), shared(), shared());
-        let explain = shared();
+        let (explain, health) = (shared(), shared());
         let addresses = addresses.to_vec();
         Ops {
             clock: self.clock.clone(),
             telemetry: Arc::clone(&self.telemetry),
             readiness: Arc::clone(&self.state.readiness),
             gauges: Box::new(move || gauges.gauges(&counts())),
+            health: Box::new(move || health.health()),
             status: Box::new(move || status.status(&addresses)),
             keyrings: Box::new(move || keyrings.generation.load().policy.keyrings.clone()),
             reload: Box::new(move || reload.reload()),
@@ -66,6 +67,7 @@ impl Process {
             worker_connections: census.workers.iter().map(|open| wide(*open)).collect(),
             upstream_in_flight: self.upstreams.in_flight(),
             connect_failures: self.upstreams.failures(),
+            health: self.health(),
             replay,
             rates: self.rates.sweep(self.clock.age()),
             turned_away: self.guests.turned_away(),

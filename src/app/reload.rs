@@ -60,7 +60,9 @@ impl Process {
         self.state.pending.store(Arc::new(pending));
         self.state.problems.store(Arc::default());
         self.bodies.resize(&new.policy.limits);
-        self.retired.push(self.generation.swap(Arc::new(new)));
+        let new = Arc::new(new);
+        self.retired.push(self.generation.swap(Arc::clone(&new)));
+        self.check_upstreams(&new);
         tracing::info!(generation = number, "reloaded");
         number
     }

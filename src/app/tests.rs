@@ -122,3 +122,21 @@ fn what_only_a_restart_can_change_is_told_and_the_rest_is_in_force() {
     assert_eq!(**app.process().state.pending.load(), ["the address of listener `public`".to_owned()]);
     assert_eq!(status(send(address(&app), "/one")), "404");
 }
+
+#[test]
+fn upstreams_are_checked_while_the_rules_in_force_want_it_and_never_after_the_end() {
+    let home = Home::new();
+    home.configure("/one");
+    let plain = std::fs::read_to_string(home.file()).unwrap();
+    let checked = plain.replace("\"}\nhealth", "\", health: {active: /healthz}}\nhealth");
+    assert_ne!(plain, checked);
+    let app = home.start();
+    let checks = || app.process().checks.lock().unwrap().is_some();
+    for (text, expected) in [(&checked, true), (&plain, false), (&checked, true)] {
+        std::fs::write(home.file(), text).unwrap();
+        app.reload().unwrap();
+        assert_eq!(checks(), expected);
+    }
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(app.drain());
+    assert!(!checks());
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::listen::Certificate;
+use crate::sig::message::Method;
 
 /// An upstream of the configuration.
 pub struct Upstream {
@@ -30,6 +31,49 @@ pub struct Upstream {
     pub idle: Duration,
     /// How often names are resolved again; the last good answer stays while resolving fails.
     pub resolve: Duration,
+    /// How its addresses are found to be well or not; `None`: nobody looks.
+    pub health: Option<Health>,
+}
+
+/// What takes an address of an upstream out of the choice. At least one of the two is there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Health {
+    /// By asking it.
+    pub active: Option<Active>,
+    /// By what becomes of requests.
+    pub passive: Option<Passive>,
+    /// With no address left that is well, requests are refused; else every address is tried all the same.
+    pub refuse: bool,
+}
+
+/// A question that each address is asked again and again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Active {
+    /// Path and query, as sent.
+    pub path: Arc<str>,
+    /// GET or HEAD.
+    pub method: Method,
+    /// `Host` of the question; `None` is the address's own `host[:port]`.
+    pub host: Option<Arc<str>>,
+    /// Statuses of an address that is well; empty is every 2xx.
+    pub statuses: Vec<u16>,
+    /// From one question to the next, at least 100 ms.
+    pub interval: Duration,
+    /// For connecting and the whole answer; at most the interval.
+    pub timeout: Duration,
+    /// So many good answers in a row bring it back; at least 1.
+    pub passes: u32,
+    /// So many failures in a row take it out; at least 1.
+    pub fails: u32,
+}
+
+/// What requests tell of an address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Passive {
+    /// So many requests in a row without an answer take it out; at least 1.
+    pub fails: u32,
+    /// For this long.
+    pub rest: Duration,
 }
 
 /// One address of an upstream.

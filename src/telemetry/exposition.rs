@@ -140,7 +140,29 @@ impl Scrape {
         let rows = self.gauges.connect_failures.iter().map(by_name);
         counters(out, "countersign_upstream_connect_failures", "Connection attempts that failed", rows)?;
         let rows = self.gauges.upstream_in_flight.iter().map(by_name);
-        gauges(out, "countersign_upstream_in_flight_requests", "Requests that an upstream is working on", rows)
+        gauges(out, "countersign_upstream_in_flight_requests", "Requests that an upstream is working on", rows)?;
+        self.health(out)
+    }
+
+    fn health(&self, out: &mut DescriptorEncoder) -> Result {
+        let rows = self.gauges.health.iter().flat_map(|health| {
+            let healthy = health.healthy();
+            let states = [("healthy", healthy), ("unhealthy", health.addresses.len().saturating_sub(healthy))];
+            states.map(|(state, count)| (vec![("upstream", &*health.upstream), ("state", state)], wide(count)))
+        });
+        gauges(out, "countersign_upstream_addresses", "Addresses of an upstream with health checks", rows)?;
+        let rows = self.gauges.health.iter().flat_map(|health| {
+            let [passed, failed] = health.checks;
+            let results = [("pass", passed), ("fail", failed)];
+            results.map(|(result, count)| (vec![("upstream", &*health.upstream), ("result", result)], count))
+        });
+        counters(out, "countersign_upstream_health_checks", "Active health checks by result", rows)?;
+        let rows = self.gauges.health.iter().flat_map(|health| {
+            let [active, passive] = health.outages;
+            let by = [("active", active), ("passive", passive)];
+            by.map(|(by, count)| (vec![("upstream", &*health.upstream), ("by", by)], count))
+        });
+        counters(out, "countersign_upstream_outages", "How often an address was taken out by health checks", rows)
     }
 
     fn reloads(&self, out: &mut DescriptorEncoder) -> Result {
@@ -171,9 +193,9 @@ impl Scrape {
             let rates = self.gauges.rates.iter();
             rates.map(move |rate| (vec![("per", rate.per.name()), ("pool", &*rate.pool)], count(rate)))
         };
-        let used = rows(|rate| u64::try_from(rate.buckets).unwrap_or(u64::MAX));
+        let used = rows(|rate| wide(rate.buckets));
         gauges(out, "countersign_rate_buckets", "Token buckets that are not full", used)?;
-        let most = rows(|rate| u64::try_from(rate.capacity).unwrap_or(u64::MAX));
+        let most = rows(|rate| wide(rate.capacity));
         gauges(out, "countersign_rate_capacity", "Most token buckets that are told apart", most)?;
         let crowded = rows(|rate| rate.crowded);
         counters(out, "countersign_rate_crowded", "Requests without room for a token bucket of their own", crowded)
@@ -245,6 +267,10 @@ fn sample(
     encode: impl FnOnce(&mut MetricEncoder<'_>) -> Result,
 ) -> Result {
     if labels.is_empty() { encode(metric) } else { encode(&mut metric.encode_family(labels)?) }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// Since the epoch; what lies before it is shown as the epoch.

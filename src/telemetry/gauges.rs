@@ -23,6 +23,8 @@ pub struct Gauges {
     pub upstream_in_flight: Vec<(Arc<str>, u64)>,
     /// Failed connection attempts by upstream name, since the start.
     pub connect_failures: Vec<(Arc<str>, u64)>,
+    /// The upstreams with health checks.
+    pub health: Vec<Health>,
     /// The replay store.
     pub replay: Replay,
     /// The pools of token buckets.
@@ -33,6 +35,19 @@ pub struct Gauges {
     pub budgets: Vec<(&'static str, Fill)>,
     /// The keyrings in force: see [`Gauges::keyrings`].
     pub rings: Vec<Ring>,
+}
+
+/// How an upstream with health checks is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Health {
+    /// Its name.
+    pub upstream: Arc<str>,
+    /// Its addresses as resolved last, and whether each is healthy.
+    pub addresses: Vec<(String, bool)>,
+    /// Active checks since the start: passed, failed.
+    pub checks: [u64; 2],
+    /// How often an address was taken out since the start: by active checks, by passive ones.
+    pub outages: [u64; 2],
 }
 
 /// What is measured of a keyring.
@@ -62,6 +77,13 @@ impl Gauges {
     #[must_use]
     pub fn keyrings(self, keyrings: &[Arc<Keyring>], now: Moment) -> Self {
         Self { rings: keyrings.iter().map(|ring| Ring::of(ring, now)).collect(), ..self }
+    }
+}
+
+impl Health {
+    /// How many addresses are healthy.
+    pub fn healthy(&self) -> usize {
+        self.addresses.iter().filter(|(_, healthy)| *healthy).count()
     }
 }
 

@@ -25,6 +25,8 @@ mod exact;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod hop;
 #[cfg(test)]
 mod identity;

@@ -9,6 +9,7 @@ mod challenge;
 pub(in crate::config) mod edits;
 mod files;
 mod guard;
+mod health;
 mod identity;
 mod keyrings;
 mod listeners;

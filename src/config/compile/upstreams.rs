@@ -11,7 +11,7 @@ use super::super::report::Spot;
 use super::super::url::Url;
 use super::super::values::Of;
 use super::edits::is_plain_path;
-use super::{Scope, bounds};
+use super::{Scope, bounds, health};
 use crate::policy::upstream::{Endpoint, Host, Protocol, Tls, Upstream};
 
 /// Every upstream; one that is wrong keeps its place and name, so that routes can be checked.
@@ -49,6 +49,7 @@ fn blank(name: &str) -> Upstream {
         connect: Duration::from_secs(2),
         idle: Duration::from_mins(1),
         resolve: Duration::from_secs(10),
+        health: None,
     }
 }
 
@@ -86,6 +87,7 @@ fn upstream(name: &str, raw: &raw::Upstream, spot: Spot, scope: &Scope<'_>) -> U
         made.connect = time(&timeouts.connect, made.connect);
         made.idle = time(&timeouts.idle, made.idle);
     }
+    made.health = raw.health.found().and_then(|(raw, spot)| health::compile(raw, spot, &made.endpoints, scope));
     made
 }
 

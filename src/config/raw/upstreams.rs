@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::super::field::{Field, List, Named};
-use super::super::values::Of;
+use super::super::field::{Field, HasShort, List, Many, Named, Short};
+use super::super::values::{MethodName, Of, Status};
 use super::Lint;
 use crate::keys::Declared;
 
@@ -22,7 +22,47 @@ pub(crate) struct Upstream {
     pub(crate) max_connections: Field<u32>,
     pub(crate) timeouts: Field<Timeouts>,
     pub(crate) resolve: Field<Of<Duration>>,
+    pub(crate) health: Field<Health>,
     pub(crate) lint: Field<Lint>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Health {
+    pub(crate) active: Field<Short<Active>>,
+    pub(crate) passive: Field<Passive>,
+    pub(crate) none_healthy: Field<NoneHealthy>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Active {
+    pub(crate) path: Field<String>,
+    pub(crate) method: Field<Of<MethodName>>,
+    pub(crate) host: Field<String>,
+    pub(crate) status: Field<Many<Of<Status>>>,
+    pub(crate) interval: Field<Of<Duration>>,
+    pub(crate) timeout: Field<Of<Duration>>,
+    pub(crate) passes: Field<u32>,
+    pub(crate) fails: Field<u32>,
+}
+
+impl HasShort for Active {
+    const FORM: &'static str = "countersign::Short:path";
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Passive {
+    pub(crate) fails: Field<u32>,
+    pub(crate) pause: Field<Of<Duration>>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum NoneHealthy {
+    Try,
+    Refuse,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]

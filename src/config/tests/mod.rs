@@ -10,6 +10,7 @@ mod callers;
 mod challenge;
 mod examples;
 mod files;
+mod health;
 mod legacy;
 mod lint;
 mod problems;

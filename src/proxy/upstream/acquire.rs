@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::line::Line;
 use super::pool::Pool;
 use super::shared::{Load, Target};
-use super::socket;
+use super::socket::{self, Unopened};
 use super::wire::{self, H1, Wire};
 use crate::reject::Code;
 
@@ -26,7 +26,7 @@ pub(super) async fn line(pool: &Rc<Pool>, retries: u32) -> Result<Line, Code> {
     let mut retries = retries;
     loop {
         let wire = match round(pool).await {
-            Err(Code::UpstreamBusy) => return Err(Code::UpstreamBusy),
+            Err(code @ (Code::UpstreamBusy | Code::UpstreamUnhealthy)) => return Err(code),
             Err(code) if retries == 0 => return Err(code),
             Err(_) => {
                 retries = retries.saturating_sub(1);
@@ -49,6 +49,9 @@ async fn round(pool: &Rc<Pool>) -> Result<Wire, Code> {
     };
     loop {
         let best = best(pool, &targets).ok_or(Code::UpstreamUnreachable)?;
+        if best.vitals.is_out() && pool.common.refuses() {
+            return Err(Code::UpstreamUnhealthy);
+        }
         if let Some(wire) = warm(now, || pool.reuse(best)).await {
             return Ok(wire);
         }
@@ -64,7 +67,7 @@ async fn round(pool: &Rc<Pool>) -> Result<Wire, Code> {
     }
 }
 
-/// The address that failed least lately and has the fewest requests in flight; among equals by turns.
+/// The address that is well, failed least lately and has the fewest requests in flight; among equals by turns.
 fn best<'a>(pool: &Pool, targets: &'a [Arc<Target>]) -> Option<&'a Arc<Target>> {
     let [only] = targets else {
         let now = pool.shared.millis();
@@ -74,12 +77,15 @@ fn best<'a>(pool: &Pool, targets: &'a [Arc<Target>]) -> Option<&'a Arc<Target>> 
     Some(only)
 }
 
-/// All addresses, in the order in which they deserve to be tried.
+/// The addresses that are well, or all where none is, in the order in which they deserve to be tried.
 fn ranked(pool: &Pool, targets: &[Arc<Target>]) -> Vec<Arc<Target>> {
     let now = pool.shared.millis();
     let mut ranked = targets.to_vec();
     ranked.rotate_left(turn(pool, targets));
     ranked.sort_by_cached_key(|target| target.rank(now));
+    if ranked.first().is_some_and(|best| !best.vitals.is_out()) {
+        ranked.retain(|target| !target.vitals.is_out());
+    }
     ranked
 }
 
@@ -103,6 +109,9 @@ async fn warm(now: Instant, take: impl Fn() -> Option<Wire>) -> Option<Wire> {
     }
 }
 
+/// Its share of the time is over.
+const LATE: Unopened = Unopened::Theirs(Code::UpstreamUnreachable);
+
 enum Slot {
     Free(Option<OwnedSemaphorePermit>),
     Reused(Wire),
@@ -117,6 +126,7 @@ async fn slot(pool: &Rc<Pool>) -> Result<Slot, Code> {
     if let Some(wire) = warm(Instant::now(), || pool.reuse_any()).await {
         return Ok(Slot::Reused(wire));
     }
+    pool.shed();
     let _waiting = Waiting::new(pool);
     pool.common.cap.wanted.notify_waiters();
     let queued = async {
@@ -125,7 +135,10 @@ async fn slot(pool: &Rc<Pool>) -> Result<Slot, Code> {
         loop {
             tokio::select! {
                 slot = &mut slot => return slot.map(|slot| Slot::Free(Some(slot))).map_err(|_| Code::UpstreamBusy),
-                () = pool.returned.notified() => if let Some(wire) = pool.reuse_any() { return Ok(Slot::Reused(wire)) },
+                () = pool.returned.notified() => match pool.reuse_any() {
+                    Some(wire) => return Ok(Slot::Reused(wire)),
+                    None => pool.shed(),
+                },
             }
         }
     };
@@ -179,15 +192,18 @@ async fn dial(pool: &Rc<Pool>, ranked: &[Arc<Target>], slot: Option<OwnedSemapho
         let left = u32::try_from(ranked.len().saturating_sub(tried)).unwrap_or(u32::MAX);
         let share = deadline.saturating_duration_since(Instant::now()).checked_div(left).unwrap_or_default();
         let _load = Load::on(target);
-        match timeout(share, connect(pool, target, &mut slot)).await.unwrap_or(Err(Code::UpstreamUnreachable)) {
+        match timeout(share, connect(pool, target, &mut slot)).await.unwrap_or(Err(LATE)) {
             Ok(wire) => {
                 target.succeeded();
                 return Ok(wire);
             }
-            Err(code) => {
+            Err(unopened) => {
                 target.failed(pool.shared.millis());
                 pool.common.failures.fetch_add(1, Ordering::Relaxed);
-                last = code;
+                last = unopened.code();
+                if let Unopened::Theirs(code) = unopened {
+                    pool.common.blame(target, code);
+                }
             }
         }
         if slot.is_none() && pool.common.cap.slots.is_some() {
@@ -197,13 +213,17 @@ async fn dial(pool: &Rc<Pool>, ranked: &[Arc<Target>], slot: Option<OwnedSemapho
     Err(last)
 }
 
-async fn connect(pool: &Rc<Pool>, target: &Arc<Target>, slot: &mut Option<OwnedSemaphorePermit>) -> Result<Wire, Code> {
+async fn connect(
+    pool: &Rc<Pool>,
+    target: &Arc<Target>,
+    slot: &mut Option<OwnedSemaphorePermit>,
+) -> Result<Wire, Unopened> {
     let (socket, http2) = socket::open(&pool.common, target, pool.upgrade, slot).await?;
     pool.speaks_h2.set(http2);
     if !http2 {
         return Ok(Wire::H1(H1::new(socket, target)));
     }
-    let line = wire::http2(socket, target).await?;
+    let line = wire::http2(socket, target).await.map_err(Unopened::Theirs)?;
     pool.share(&line);
     Ok(Wire::H2(line.seat()))
 }

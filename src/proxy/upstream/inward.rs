@@ -152,7 +152,8 @@ impl Source {
         }
     }
 
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Broken>> {
+    /// The next piece of the body.
+    pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Broken>> {
         match self {
             Self::H1(dialogue) => dialogue.poll_piece(cx),
             Self::H2(incoming) => poll_incoming(incoming, cx),

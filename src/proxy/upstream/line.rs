@@ -27,13 +27,13 @@ pub struct Line {
     pool: Rc<Pool>,
     /// The request's body, once it was handed to an HTTP/2 connection.
     sent: Option<Rc<Progress>>,
-    _load: Load,
+    load: Load,
 }
 
 impl Line {
     pub(super) fn new(wire: Wire, pool: &Rc<Pool>) -> Self {
         let load = Load::on(wire.target());
-        Self { wire: Some(wire), pool: Rc::clone(pool), sent: None, _load: load }
+        Self { wire: Some(wire), pool: Rc::clone(pool), sent: None, load }
     }
 
     /// Sends a complete request and waits for the head of the answer. Marks `departed` right before anything may leave, and takes the
@@ -61,7 +61,7 @@ impl Line {
         match within(launched, &progress, patience.response).await {
             Some(Ok(arrived)) => self.answer(arrived, progress, patience.idle).map_err(Failure::Lost),
             None => Err(Failure::Lost(self.silent())),
-            Some(Err(Fault { code, unsent: None })) => Err(Failure::Lost(code)),
+            Some(Err(Fault { code, unsent: None })) => Err(Failure::Lost(self.failed(code))),
             Some(Err(Fault { code, unsent: Some(flow) })) => {
                 departed.recall();
                 Err(unsent(code, head, flow.into_held()))
@@ -98,6 +98,7 @@ impl Line {
     }
 
     pub(super) fn answer(self, arrived: Arrived, progress: Rc<Progress>, idle: Duration) -> Result<Reply, Code> {
+        self.pool.common.praise(&self.load.0);
         inward::reply(arrived, self, inward::Expected { progress, idle })
     }
 
@@ -106,7 +107,13 @@ impl Line {
         if let Some(Wire::H2(seat)) = &self.wire {
             self.pool.distrust(seat.line());
         }
-        Code::UpstreamTimeout
+        self.failed(Code::UpstreamTimeout)
+    }
+
+    /// The upstream has had the whole request, and it is lost. What a client cuts or delays never comes here.
+    pub(super) fn failed(&self, code: Code) -> Code {
+        self.pool.common.blame(&self.load.0, code);
+        code
     }
 
     /// The exchange is over on both sides: the connection, where it is one of its own, may carry another.

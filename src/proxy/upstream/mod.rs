@@ -3,6 +3,7 @@
 mod acquire;
 mod dialogue;
 mod feed;
+pub mod health;
 mod hearing;
 mod inward;
 mod launched;

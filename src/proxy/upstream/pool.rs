@@ -92,14 +92,20 @@ impl Pool {
         self.idle_where(|line| Arc::ptr_eq(&line.target, target)).map(Wire::H1)
     }
 
-    /// A connection to whichever target has one: better than none when no more may be opened.
+    /// A connection to whichever target has one and may be used: better than none when no more may be opened.
     pub(super) fn reuse_any(&self) -> Option<Wire> {
-        if let Some(line) = self.idle_where(|_| true) {
+        if let Some(line) = self.idle_where(|line| self.common.is_choice(&line.target)) {
             return Some(Wire::H1(line));
         }
         let shared = self.multiplexed.borrow();
-        let open = shared.iter().filter(|line| !line.is_closed());
+        let open = shared.iter().filter(|line| !line.is_closed() && self.common.is_choice(&line.target));
         open.min_by_key(|line| line.active()).map(|line| Wire::H2(line.seat()))
+    }
+
+    /// Gives up connections at rest to addresses that are taken out: under a cap they keep others from being opened.
+    pub(super) fn shed(&self) {
+        self.idle.borrow_mut().retain(|line| self.common.is_choice(&line.target));
+        self.multiplexed.borrow_mut().retain(|line| line.active() > 0 || self.common.is_choice(&line.target));
     }
 
     /// The one used last that fits. Those that have ended, or speak unasked, are closed on the way.

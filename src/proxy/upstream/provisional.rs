@@ -151,6 +151,7 @@ impl Provisional {
         progress.last.set(Instant::now());
         match within(launched, &progress, patience.response).await {
             Some(Ok(arrived)) => line.answer(arrived, progress, patience.idle),
+            Some(Err(fault)) if fault.unsent.is_none() => Err(line.failed(fault.code)),
             Some(Err(fault)) => Err(failed(&fault, &departed)),
             None => Err(line.silent()),
         }

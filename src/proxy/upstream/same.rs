@@ -17,11 +17,13 @@ pub(super) fn settings(a: &Upstream, b: &Upstream) -> bool {
         connect,
         idle,
         resolve,
+        health,
     } = a;
     *name == b.name
         && *endpoints == b.endpoints
         && *protocol == b.protocol
         && *max_connections == b.max_connections
+        && *health == b.health
         && (*queue, *connect, *idle, *resolve) == (b.queue, b.connect, b.idle, b.resolve)
         && match (tls, &b.tls) {
             (None, None) => true,

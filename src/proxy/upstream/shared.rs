@@ -3,16 +3,18 @@
 //! **Invariant:** the lock in here is taken when a worker meets new settings or a name was resolved again, never on a request's path.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
+use super::health::{Tally, Vitals};
 use super::{same, tls};
 use crate::policy::upstream::Upstream;
 use crate::reject::Code;
@@ -22,8 +24,15 @@ const SHUNNED: Duration = Duration::from_secs(5);
 
 /// What the whole process shares about its upstreams: connection caps, load, resolved names.
 pub struct Shared {
-    commons: Mutex<HashMap<Arc<str>, Arc<Common>>>,
+    commons: Mutex<HashMap<Arc<str>, Known>>,
     born: Instant,
+}
+
+/// What is shared about an upstream of one name.
+struct Known {
+    common: Arc<Common>,
+    /// The same under other settings, as long as somebody uses it: while a reload spreads, workers meet old and new ones by turns.
+    former: Vec<Weak<Common>>,
 }
 
 /// What the workers share about one upstream.
@@ -37,8 +46,12 @@ pub(super) struct Common {
     pub(super) failures: AtomicU64,
     /// Every address, as resolved last.
     pub(super) targets: ArcSwap<Vec<Arc<Target>>>,
-    /// Held while the list of addresses is replaced.
+    /// Held while the list of addresses is replaced, or one of them is taken out.
     pub(super) renewal: Mutex<()>,
+    /// What health checks have counted.
+    pub(super) tally: Arc<Tally>,
+    /// For what outlives a call.
+    pub(super) me: Weak<Self>,
 }
 
 /// How many connections the process may have, and who waits for one. Kept over a reload that does not change the cap.
@@ -59,6 +72,7 @@ pub(super) struct Target {
     load: AtomicUsize,
     /// Milliseconds after the start until which it is tried last; 0: it is well.
     shunned: AtomicU64,
+    pub(super) vitals: Vitals,
 }
 
 /// What to connect to.
@@ -86,7 +100,8 @@ impl Shared {
     /// Failed connection attempts by upstream name.
     pub fn failures(&self) -> Vec<(Arc<str>, u64)> {
         let commons = self.commons.lock().unwrap_or_else(PoisonError::into_inner);
-        commons.iter().map(|(name, common)| (Arc::clone(name), common.failures.load(Ordering::Relaxed))).collect()
+        let failures = |known: &Known| known.common.failures.load(Ordering::Relaxed);
+        commons.iter().map(|(name, known)| (Arc::clone(name), failures(known))).collect()
     }
 
     /// Requests in flight by upstream name.
@@ -97,38 +112,71 @@ impl Shared {
         };
         commons
             .iter()
-            .map(|(name, common)| (Arc::clone(name), u64::try_from(load(common)).unwrap_or(u64::MAX)))
+            .map(|(name, known)| (Arc::clone(name), u64::try_from(load(&known.common)).unwrap_or(u64::MAX)))
             .collect()
     }
 
     /// What is shared under these settings. Unchanged settings keep it over a reload; a cap that did not change is kept in any case.
     pub(super) fn common(&self, settings: &Arc<Upstream>) -> Result<Arc<Common>, Code> {
         let mut commons = self.commons.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = commons.get(&settings.name);
-        if let Some(known) = known.filter(|known| same::settings(&known.settings, settings)) {
-            return Ok(Arc::clone(known));
+        let known = commons.get_mut(&settings.name);
+        if let Some(common) = known.as_ref().and_then(|known| known.under(settings)) {
+            return Ok(common);
         }
-        let cap = match known {
-            Some(known) if known.settings.max_connections == settings.max_connections => Arc::clone(&known.cap),
-            _ => Arc::new(Cap::new(settings.max_connections)),
-        };
+        let before = known.as_ref().map(|known| &*known.common);
         let tls = tls::client_config(settings).map_err(|_| Code::UpstreamTls)?;
-        let common = Arc::new(Common {
-            settings: Arc::clone(settings),
+        let common = Arc::new_cyclic(|me| Common {
             tls_http1: tls.as_deref().map(tls::without_http2),
             tls,
-            cap,
-            failures: AtomicU64::new(known.map_or(0, |known| known.failures.load(Ordering::Relaxed))),
+            cap: cap(before, settings),
+            failures: AtomicU64::new(before.map_or(0, |before| before.failures.load(Ordering::Relaxed))),
             targets: ArcSwap::default(),
             renewal: Mutex::new(()),
+            tally: before.map(|before| Arc::clone(&before.tally)).unwrap_or_default(),
+            settings: Arc::clone(settings),
+            me: Weak::clone(me),
         });
-        commons.insert(Arc::clone(&settings.name), Arc::clone(&common));
+        match known {
+            Some(known) => known.replace(&common),
+            None => drop(commons.insert(Arc::clone(&settings.name), Known::new(&common))),
+        }
         Ok(common)
+    }
+
+    /// What is shared under these settings already.
+    pub(super) fn known(&self, settings: &Upstream) -> Option<Arc<Common>> {
+        let commons = self.commons.lock().unwrap_or_else(PoisonError::into_inner);
+        commons.get(&settings.name)?.under(settings)
     }
 
     /// Milliseconds since the start, as kept in [`Target::shunned`].
     pub(super) fn millis(&self) -> u64 {
         u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Known {
+    fn new(common: &Arc<Common>) -> Self {
+        Self { common: Arc::clone(common), former: Vec::new() }
+    }
+
+    fn under(&self, settings: &Upstream) -> Option<Arc<Common>> {
+        let former = self.former.iter().filter_map(Weak::upgrade);
+        [Arc::clone(&self.common)].into_iter().chain(former).find(|common| same::settings(&common.settings, settings))
+    }
+
+    fn replace(&mut self, common: &Arc<Common>) {
+        self.former.retain(|former| former.strong_count() > 0);
+        self.former.push(Arc::downgrade(&self.common));
+        self.common = Arc::clone(common);
+    }
+}
+
+/// The cap of before, if it did not change.
+fn cap(before: Option<&Common>, settings: &Upstream) -> Arc<Cap> {
+    match before {
+        Some(before) if before.settings.max_connections == settings.max_connections => Arc::clone(&before.cap),
+        _ => Arc::new(Cap::new(settings.max_connections)),
     }
 }
 
@@ -141,12 +189,13 @@ impl Cap {
 
 impl Target {
     pub(super) fn new(endpoint: usize, address: Dial) -> Arc<Self> {
-        Arc::new(Self { endpoint, address, load: AtomicUsize::new(0), shunned: AtomicU64::new(0) })
+        let (load, shunned, vitals) = (AtomicUsize::new(0), AtomicU64::new(0), Vitals::default());
+        Arc::new(Self { endpoint, address, load, shunned, vitals })
     }
 
-    /// What decides between addresses: those that failed lately last, then the fewest requests in flight.
-    pub(super) fn rank(&self, now: u64) -> (bool, usize) {
-        (self.shunned.load(Ordering::Relaxed) > now, self.load.load(Ordering::Relaxed))
+    /// What decides between addresses: those that are taken out last, then those that failed lately, then the fewest requests in flight.
+    pub(super) fn rank(&self, now: u64) -> (bool, bool, usize) {
+        (self.vitals.is_out(), self.shunned.load(Ordering::Relaxed) > now, self.load.load(Ordering::Relaxed))
     }
 
     pub(super) fn failed(&self, now: u64) {
@@ -157,6 +206,15 @@ impl Target {
     pub(super) fn succeeded(&self) {
         if self.shunned.load(Ordering::Relaxed) != 0 {
             self.shunned.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+impl fmt::Display for Dial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }

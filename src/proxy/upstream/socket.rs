@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
@@ -30,6 +31,15 @@ enum Stream {
     Tls(Box<TlsStream<Stream>>),
 }
 
+/// Why there is no connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unopened {
+    /// This process has no descriptor or memory left for it: that says nothing about the address.
+    Ours,
+    /// The other side refuses, is silent or not whom we expect.
+    Theirs(Code),
+}
+
 /// Connects to one address and takes the slot on success; says whether HTTP/2 is spoken, which never is
 /// where the connection is to be upgraded. The caller bounds the time.
 pub(super) async fn open(
@@ -37,21 +47,37 @@ pub(super) async fn open(
     target: &Target,
     upgrade: bool,
     slot: &mut Option<OwnedSemaphorePermit>,
-) -> Result<(Socket, bool), Code> {
-    let plain = connect(&target.address).await.map_err(|_| Code::UpstreamUnreachable)?;
+) -> Result<(Socket, bool), Unopened> {
+    let plain = connect(&target.address).await.map_err(|cause| Unopened::of(&cause))?;
     let demanded = common.settings.protocol == Protocol::Http2 && !upgrade;
     let Some(config) = (if upgrade { &common.tls_http1 } else { &common.tls }) else {
         return Ok((Socket { stream: plain, touched: false, _slot: slot.take() }, demanded));
     };
-    let endpoint = common.settings.endpoints.get(target.endpoint).ok_or(Code::UpstreamUnreachable)?;
-    let name = tls::server_name(&common.settings, endpoint).map_err(|_| Code::UpstreamTls)?;
+    let endpoint = common.settings.endpoints.get(target.endpoint).ok_or(Unopened::Theirs(Code::UpstreamUnreachable))?;
+    let name = tls::server_name(&common.settings, endpoint).map_err(|_| Unopened::Theirs(Code::UpstreamTls))?;
     let connector = TlsConnector::from(Arc::clone(config));
-    let secured = connector.connect(name, plain).await.map_err(|_| Code::UpstreamTls)?;
+    let secured = connector.connect(name, plain).await.map_err(|_| Unopened::Theirs(Code::UpstreamTls))?;
     let agreed = secured.get_ref().1.alpn_protocol() == Some(b"h2");
     if demanded && !agreed {
-        return Err(Code::UpstreamTls);
+        return Err(Unopened::Theirs(Code::UpstreamTls));
     }
     Ok((Socket { stream: Stream::Tls(Box::new(secured)), touched: false, _slot: slot.take() }, agreed))
+}
+
+impl Unopened {
+    /// What the client is told.
+    pub(super) fn code(self) -> Code {
+        match self {
+            Self::Ours => Code::UpstreamUnreachable,
+            Self::Theirs(code) => code,
+        }
+    }
+
+    pub(super) fn of(cause: &io::Error) -> Self {
+        let ours = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS];
+        let is_ours = Errno::from_io_error(cause).is_some_and(|error| ours.contains(&error));
+        if is_ours { Self::Ours } else { Self::Theirs(Code::UpstreamUnreachable) }
+    }
 }
 
 impl Socket {

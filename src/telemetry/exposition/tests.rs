@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::Telemetry;
 use super::super::cells::{KEYS_MAX, OTHER};
 use super::super::fixture::{key, record, route};
-use super::super::gauges::{Fill, Replay};
+use super::super::gauges::{Fill, Health, Replay};
 use super::super::record::Verdict;
 use super::*;
 use crate::policy::operations::AuditSink;
@@ -194,6 +194,7 @@ fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
         worker_connections: vec![1, 0],
         upstream_in_flight: vec![("app".into(), 1)],
         connect_failures: vec![("app".into(), 1)],
+        health: vec![Health { upstream: "app".into(), ..Health::default() }],
         replay: Replay { fill, claimed: 1, replayed: 1, released: 1 },
         rates: vec![Reading { per: Per::Key, pool: "/".into(), buckets: 1, capacity: 2, crowded: 3 }],
         turned_away: vec![("public".into(), "source", 1)],

@@ -95,6 +95,12 @@ impl Config {
         self
     }
 
+    /// The upstream `app` as it was at first.
+    pub(crate) fn without_app_settings(mut self) -> Self {
+        self.upstream = format!("url: \"http://{}\"", self.address);
+        self
+    }
+
     /// More settings of the upstream `app`.
     pub(crate) fn app(mut self, fields: &str) -> Self {
         self.upstream = format!("{}, {fields}", self.upstream);

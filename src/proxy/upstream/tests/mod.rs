@@ -1,8 +1,10 @@
 //! Upstreams in the test's own hands: raw bytes over real sockets.
 
 mod cap;
+mod checks;
 mod dialogue;
 mod framing;
+mod health;
 mod hearing;
 mod http2;
 mod parts;
@@ -77,6 +79,7 @@ pub(super) fn settings(endpoints: Vec<Endpoint>) -> Upstream {
         connect: Duration::from_secs(5),
         idle: LONG,
         resolve: LONG,
+        health: None,
     }
 }
 
