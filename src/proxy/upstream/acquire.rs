@@ -62,7 +62,7 @@ async fn round(pool: &Rc<Pool>) -> Result<Wire, Code> {
         }
         return match slot(pool).await? {
             Slot::Reused(wire) => Ok(wire),
-            Slot::Free(slot) => dial(pool, &ranked(pool, &targets), slot).await,
+            Slot::Free(slot) => dial(pool, &ranked(pool, &targets, best), slot).await,
         };
     }
 }
@@ -77,11 +77,11 @@ fn best<'a>(pool: &Pool, targets: &'a [Arc<Target>]) -> Option<&'a Arc<Target>> 
     Some(only)
 }
 
-/// The addresses that are well, or all where none is, in the order in which they deserve to be tried.
-fn ranked(pool: &Pool, targets: &[Arc<Target>]) -> Vec<Arc<Target>> {
+/// The addresses that are well, or all where none is, in the order in which they deserve to be tried: the `best` first, since it is its turn.
+fn ranked(pool: &Pool, targets: &[Arc<Target>], best: &Arc<Target>) -> Vec<Arc<Target>> {
     let now = pool.shared.millis();
     let mut ranked = targets.to_vec();
-    ranked.rotate_left(turn(pool, targets));
+    ranked.rotate_left(targets.iter().position(|target| Arc::ptr_eq(target, best)).unwrap_or(0));
     ranked.sort_by_cached_key(|target| target.rank(now));
     if ranked.first().is_some_and(|best| !best.vitals.is_out()) {
         ranked.retain(|target| !target.vitals.is_out());

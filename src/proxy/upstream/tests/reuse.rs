@@ -1,5 +1,7 @@
 //! When a connection is used again, and when it must not be.
 
+use std::cell::RefCell;
+
 use super::*;
 use crate::policy::listen::Certificate;
 use crate::policy::upstream::Tls;
@@ -189,4 +191,35 @@ fn every_setting_of_a_connection_decides_whether_it_may_be_used_after_a_reload()
 
 fn client(upstream: &mut Upstream) -> &mut Certificate {
     upstream.tls.as_mut().unwrap().client.as_mut().unwrap()
+}
+
+#[test]
+fn several_addresses_take_turns_and_their_connections_are_used_again() {
+    worker(async {
+        let (one, two, upstreams) = (Peer::new().await, Peer::new().await, upstreams());
+        let settings = Arc::new(settings(vec![endpoint(one.address()), endpoint(two.address())]));
+        let seen = RefCell::new(Vec::new());
+        let serve = async |peer: &Peer, name: &'static str| {
+            // One connection and no more.
+            let mut stream = peer.accept().await;
+            loop {
+                read_head(&mut stream).await;
+                seen.borrow_mut().push(name);
+                write(&mut stream, OK).await;
+            }
+        };
+        let client = async {
+            for _ in 0..6 {
+                assert_eq!(text(exchange(&upstreams, &settings, get("/")).await).await, "ok");
+            }
+        };
+        tokio::select! {
+            () = client => {}
+            () = serve(&one, "one") => {}
+            () = serve(&two, "two") => {}
+        }
+        let mut seen = seen.take();
+        seen.sort_unstable();
+        assert_eq!(seen, ["one", "one", "one", "two", "two", "two"]);
+    });
 }
