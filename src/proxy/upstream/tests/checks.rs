@@ -8,7 +8,7 @@ use crate::policy::upstream::{Active, Health};
 use crate::proxy::upstream::health::checks::Checks;
 use crate::proxy::upstream::health::{Symptom, probe};
 use crate::proxy::upstream::resolve;
-use crate::proxy::upstream::shared::Common;
+use crate::proxy::upstream::shared::{Common, Dial, Target};
 
 /// Asked often, and believed late.
 pub(super) fn active() -> Active {
@@ -30,7 +30,7 @@ pub(super) fn common(settings: &Arc<Upstream>) -> Arc<Common> {
 }
 
 /// What one check of `settings` finds while `server` serves it.
-async fn checked<F: Future>(settings: Upstream, active: &Active, server: F) -> Result<(), Symptom> {
+pub(super) async fn checked<F: Future>(settings: Upstream, active: &Active, server: F) -> Result<(), Symptom> {
     let common = common(&Arc::new(settings));
     resolve::renew(&common).await;
     let target = Arc::clone(&common.targets.load()[0]);
@@ -151,4 +151,54 @@ fn checks_go_on_until_they_are_dropped() {
         let before = shared.health(std::slice::from_ref(&settings));
         assert_eq!(before, shared.health(std::slice::from_ref(&settings)), "the thread has ended");
     });
+}
+
+#[test]
+fn addresses_that_come_are_asked_and_those_that_have_gone_are_not() {
+    worker(async {
+        let (gone, come, shared) = (Peer::new().await, Peer::new().await, Shared::new());
+        let health = Health { active: Some(active()), passive: None, refuse: false };
+        let settings = Arc::new(Upstream { health: Some(health), ..gone.settings() });
+        let _checks = Checks::start(&shared, vec![Arc::clone(&settings)]).unwrap();
+        drop(gone.accept().await);
+        let common = shared.known(&settings).unwrap();
+        common.targets.store(Arc::new(vec![Target::new(0, Dial::Tcp(come.address()))]));
+        // Two rounds of it: the round that was on its way is over.
+        for _ in 0..2 {
+            drop(come.accept().await);
+        }
+        while let Ok(late) = tokio::time::timeout(Duration::ZERO, gone.accept()).await {
+            drop(late);
+        }
+        drop(come.accept().await);
+        assert!(tokio::time::timeout(Duration::ZERO, gone.accept()).await.is_err(), "nobody asks it any more");
+    });
+}
+
+#[test]
+fn a_change_is_told_in_one_line_and_nothing_else_is() {
+    let common = common(&Arc::new(settings(vec![Endpoint::Unix("/nowhere".into())])));
+    let target = Target::new(0, Dial::Unix("/nowhere".into()));
+    common.targets.store(Arc::new(vec![Arc::clone(&target)]));
+    let failed = Err(Symptom::Status(500));
+    let mut told = Vec::new();
+    for found in [Ok(()), failed, failed, failed, failed, Ok(()), Ok(()), Ok(())] {
+        told.push(lines(|| common.checked(&target, &active(), found)));
+    }
+    let counts: Vec<usize> = told.iter().map(|text| text.lines().count()).collect();
+    assert_eq!(counts, [0, 0, 0, 1, 0, 0, 1, 0]);
+    assert!(
+        told[3].contains("WARN") && told[3].contains("status 500") && told[3].contains("unix:/nowhere"),
+        "{}",
+        told[3]
+    );
+    assert!(told[6].contains("INFO") && told[6].contains("healthy again"), "{}", told[6]);
+}
+
+/// What is logged meanwhile.
+fn lines(work: impl FnOnce()) -> String {
+    let (read, write) = std::io::pipe().unwrap();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(std::sync::Mutex::new(write)).finish();
+    tracing::subscriber::with_default(subscriber, work);
+    std::io::read_to_string(read).unwrap()
 }

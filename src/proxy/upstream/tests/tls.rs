@@ -6,10 +6,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
+use super::checks::{active, checked};
 use super::http2::{Seen, speak};
 use super::*;
 use crate::policy::listen::Certificate;
 use crate::policy::upstream::Tls;
+use crate::proxy::upstream::health::Symptom;
 use crate::proxy::upstream::tls::client_config;
 use crate::sig::secret::Secret;
 
@@ -150,6 +152,23 @@ fn a_client_certificate_is_shown_to_an_upstream_that_asks() {
             let accept = async { acceptor.accept(peer.accept().await).await };
             let (stream, line) = tokio::join!(accept, upstreams.line(&settings, 0));
             assert_eq!((stream.is_ok(), line.err()), (shown, (!shown).then_some(Code::UpstreamTls)));
+        });
+    }
+}
+
+#[test]
+fn a_health_check_trusts_whom_requests_trust() {
+    for (name, expected) in [("app.test", Ok(())), ("other.test", Err(Symptom::Fault(Code::UpstreamTls)))] {
+        worker(async {
+            let (peer, (acceptor, ca)) = (Peer::new().await, server(&[b"http/1.1"]));
+            let settings = secured(&peer, ca, name, Protocol::Auto);
+            let settings = Arc::try_unwrap(settings).ok().unwrap();
+            let server = async {
+                let Ok(mut stream) = acceptor.accept(peer.accept().await).await else { return };
+                read_head(&mut stream).await;
+                write(&mut stream, OK).await;
+            };
+            assert_eq!(checked(settings, &active(), server).await, expected);
         });
     }
 }
