@@ -35,7 +35,7 @@ fn wait_until(world: &World, told: &str) {
 fn an_address_that_fails_its_checks_gets_no_requests_until_they_pass() {
     let other = Upstream::start();
     other.answers_raw(BROKEN);
-    let health = "{active: {path: /healthz, interval: 100ms, passes: 2, fails: 2}}";
+    let health = "{active: {path: /healthz, interval: 500ms, passes: 1, fails: 9}}";
     let world = World::with(both(&other, health));
     wait_until(&world, "upstream `both`: 1 of 2 addresses healthy\n");
     for number in 0..6 {
@@ -67,7 +67,7 @@ fn an_address_that_fails_its_checks_gets_no_requests_until_they_pass() {
 
 #[test]
 fn without_a_healthy_address_every_one_is_tried_or_the_request_is_refused_and_unclaimed() {
-    let failing = "active: {path: /healthz, status: 204, interval: 100ms}";
+    let failing = "active: {path: /healthz, status: 204, interval: 300ms, passes: 1, fails: 9}";
     let world = alone(&format!("{{{failing}}}"));
     wait_until(&world, "upstream `app`: 0 of 1 addresses healthy\n");
     assert_eq!(world.send(get("/").signed()).status, 200);
@@ -121,7 +121,7 @@ fn a_reload_changes_what_is_checked_and_keeps_what_did_not_change() {
     world.rewrite(|config| config.upstream("far: {url: \"http://127.0.0.1:9\", health: {active: /x}}"));
     assert!(world.reload());
     wait_until(&world, "upstream `far`: 0 of 1 addresses healthy\n");
-    world.rewrite(|config| config.without_app_settings());
+    world.rewrite(Config::without_app_settings);
     assert!(world.reload());
     assert!(!readyz(&world).contains("upstream `app`"));
     assert_eq!(world.send(get("/").signed()).status, 200);

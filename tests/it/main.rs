@@ -17,6 +17,8 @@ mod challenge;
 #[cfg(test)]
 mod descriptors;
 #[cfg(test)]
+mod doubt;
+#[cfg(test)]
 mod drf;
 #[cfg(test)]
 mod envelope;

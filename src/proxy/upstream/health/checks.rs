@@ -140,7 +140,6 @@ fn jitter(interval: Duration) -> Duration {
     let mut random = [0_u8; 4];
     // Without randomness all ask together: no reason not to ask.
     let _: Result<(), getrandom::Error> = getrandom::fill(&mut random);
-    let most = interval.as_nanos().saturating_div(10);
-    let part = most.saturating_mul(u32::from_ne_bytes(random).into()).saturating_div(u32::MAX.into());
-    Duration::from_nanos(u64::try_from(part).unwrap_or_default())
+    let thousandths = u32::from_ne_bytes(random).checked_rem(100).unwrap_or_default();
+    interval.saturating_mul(thousandths).checked_div(1000).unwrap_or_default()
 }

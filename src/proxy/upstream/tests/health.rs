@@ -36,7 +36,7 @@ async fn lose_two(one: &Peer, two: &Peer, upstreams: &Rc<Upstreams>, settings: &
             stream = hang_up(one) => {
                 drop(stream);
                 assert_eq!(code(request.await), (true, Code::UpstreamClosed));
-                lost += 1;
+                lost = u32::saturating_add(lost, 1);
             }
             () = answer_one(two) => assert_eq!(text(request.await).await, "ok"),
         }
