@@ -23,6 +23,8 @@ mod envelope;
 #[cfg(test)]
 mod exact;
 #[cfg(test)]
+mod floods;
+#[cfg(test)]
 mod grpc;
 #[cfg(test)]
 mod hop;

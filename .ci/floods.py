@@ -1,0 +1,60 @@
+"""Floods, slow clients, replays and changing files, against gateways of their own: a polite client notices nothing, and every abuser is ended.
+
+usage: floods.py COUNTERSIGN [ATTACK_DIRECTORY] [--only PART,…] [--full] [--json FILE]
+
+--full takes the default timeouts, 250 connections and more seconds: some ten minutes, for the figures in the documentation.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import flood_http2
+import flood_replay
+import flood_slow
+from ground import SHORT, USUAL, gateway, quick_upstream
+from tools import ROOT, Processes, Tally
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binary")
+    parser.add_argument("attack", nargs="?", type=Path, default=ROOT.parent / "shared" / "attack")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    options.attack = options.attack.resolve()
+    options.hook = str(options.attack / "hooks" / "probe_scheme.py")
+    tally, rows = Tally(), {}
+    for part in PARTS:
+        if not options.only or part.__name__ in options.only.split(","):
+            with tempfile.TemporaryDirectory() as directory, Processes(directory) as running:
+                rows[part.__name__] = part(tally, options, running)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1, default=str))
+    return tally.close()
+
+
+def http2(tally, options, running):
+    gate = gateway(running, options.binary, "flooded", quick_upstream(running), USUAL if options.full else SHORT)
+    return flood_http2.floods(tally, options.attack, gate, options.hook, seconds=4 if options.full else 1)
+
+
+def slow(tally, options, running):
+    times = USUAL if options.full else SHORT
+    gate = gateway(running, options.binary, "slowed", quick_upstream(running), times)
+    amount = {"conns": 250, "seconds": 75, "groups": 17} if options.full else {"conns": 40, "seconds": 6}
+    return flood_slow.slowness(tally, options.attack, gate, options.hook, times, **amount)
+
+
+def replay(tally, options, running):
+    return flood_replay.replays(tally, options.attack, running, options.binary, nonces=20000)
+
+
+PARTS = [http2, slow, replay]
+
+if __name__ == "__main__":
+    sys.exit(main())
