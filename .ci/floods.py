@@ -12,7 +12,9 @@ import tempfile
 from pathlib import Path
 
 import flood_http2
+import flood_reload
 import flood_replay
+import flood_scarce
 import flood_slow
 from ground import SHORT, USUAL, gateway, quick_upstream
 from tools import ROOT, Processes, Tally
@@ -46,7 +48,7 @@ def http2(tally, options, running):
 def slow(tally, options, running):
     times = USUAL if options.full else SHORT
     gate = gateway(running, options.binary, "slowed", quick_upstream(running), times)
-    amount = {"conns": 250, "seconds": 75, "groups": 17} if options.full else {"conns": 40, "seconds": 6}
+    amount = {"conns": 250, "seconds": 75, "groups": 17} if options.full else {"conns": 30, "seconds": 5.5}
     return flood_slow.slowness(tally, options.attack, gate, options.hook, times, **amount)
 
 
@@ -54,7 +56,17 @@ def replay(tally, options, running):
     return flood_replay.replays(tally, options.attack, running, options.binary, nonces=20000)
 
 
-PARTS = [http2, slow, replay]
+def reload(tally, options, running):
+    flood_reload.reloads(tally, options.attack, running, options.binary, quick_upstream(running), seconds=10 if options.full else 4)
+
+
+def scarce(tally, options, running):
+    upstream = quick_upstream(running)
+    flood_scarce.descriptors(tally, options.attack, running, options.binary, upstream, options.hook)
+    flood_scarce.hoard(tally, options.attack, running, options.binary, upstream, options.hook)
+
+
+PARTS = [http2, slow, replay, reload, scarce]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -15,7 +15,7 @@ from tools import ROOT, answers, certificate, free_port, request, wait_until
 SECRET = "0123456789abcdef0123456789abcdef"
 
 # Seconds: nothing that is slow lasts longer. What is used has other figures: docs/configuration.md.
-SHORT = {"handshake": 2, "head": 2, "idle": 3, "write": 2, "body_idle": 2}
+SHORT = {"handshake": 2, "head": 2, "idle": 2, "write": 2, "body_idle": 2}
 USUAL = {"handshake": 10, "head": 10, "idle": 60, "write": 30, "body_idle": 30}
 
 CONFIG = """version: 1
