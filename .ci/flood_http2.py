@@ -32,15 +32,25 @@ def floods(tally, attack, gate, hook, seconds, conns=4):
     return rows
 
 
-def under_floods(flood, to, pid, hook, seconds):
+def planted(tally, attack, upstream, hook):
+    """What reads everything and ends nothing is found out."""
+    flood = attack_scripts(attack)("h2flood")
+    to = SimpleNamespace(host="127.0.0.1", port=upstream, h2c=True, conns=2, once=False)
+    rows = under_floods(flood, to, None, hook, 1, modes=["ping-flood"])
+    wrong, _ = judge("ping-flood", *rows["ping-flood"], rows["before"][0], to.conns)
+    tally.check("planted: a server that puts up with everything is found out", "it goes on for ever" in wrong, wrong)
+
+
+def under_floods(flood, to, pid, hook, seconds, modes=None):
     """What was measured in each mode, and what the attacker saw."""
+    modes = modes or list(flood.MODES)
     seen = {"before": {}}
     with flood.Measure(to.host, to.port, tls=not to.h2c, pid=pid, hook=hook) as measure:
         # The client is a process that starts first.
         time.sleep(1)
         measure.phase("before")
         time.sleep(2)
-        for mode in flood.MODES:
+        for mode in modes:
             stop, seen[mode] = threading.Event(), {}
             measure.phase(mode)
             attackers = flood.attack(to, mode, stop, seen[mode])

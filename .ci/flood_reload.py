@@ -14,8 +14,10 @@ from tools import answers, certificate, free_port, request, signed, wait_until
 
 MODES = ["k8s", "k8s-slow", "rename", "truncate", "append", "delete", "empty", "garbage", "chmod", "dir", "fifo", "huge", "loop", "binary-bom",
          "touch", "flap"]
-# What must be told: at some moment of these the file says nothing that could be loaded.
-TOLD = {"delete", "empty", "garbage", "dir", "fifo", "huge", "loop"}
+# Where another version is in force for a while.
+CHANGES = {"k8s", "rename"}
+# What must be told: at some moment of these the file says nothing that could be loaded. (To look through 64 MiB may take longer than they are there.)
+TOLD = {"delete", "empty", "garbage", "dir", "fifo", "loop"}
 POLL = 0.1
 
 CONFIG = """version: 1
@@ -40,10 +42,10 @@ routes:
 class Subject:
     """A gateway whose keys, or whose certificate, change in one way."""
 
-    def __init__(self, running, binary, mode, of, upstream):
-        self.mode, self.of = mode, of
-        self.name = f"{of} {mode}"
-        self.here = Path(running.directory) / f"{of}-{mode}"
+    def __init__(self, running, binary, mode, of, upstream, loses=False):
+        self.mode, self.of, self.loses = mode, of, loses
+        self.name = f"{'broken ' if loses else ''}{of} {mode}"
+        self.here = Path(running.directory) / self.name.replace(" ", "-")
         self.keys, self.certs = self.here / "keys", self.here / "certs"
         for directory in (self.here, self.keys, self.certs):
             directory.mkdir()
@@ -67,7 +69,7 @@ class Subject:
     def versions(self):
         """Two versions of either file. The key that is in both comes last: it is the first to miss in a file that is cut short."""
         for version, own in (("good", self.good), ("alt", self.alt)):
-            listed = "".join(f'  - {{id: {name}, secret: "{secret}"}}\n' for name, secret in ((version, own), ("always", self.always)))
+            listed = "".join(f'  - {{id: {name}, secret: "{secret}"}}\n' for name, secret in ((version, own), ("always", self.always)) if not (self.loses and name == "always" and version == "alt"))
             (self.here / f"{version}.yaml").write_text(f"version: 1\nkeys:\n{listed}")
         chain, _ = certificate(self.here)
         chain.rename(self.here / "good.crt")
@@ -120,15 +122,18 @@ class Subject:
         asked = [(secret, where) for where in ("file", "directory") for secret in (self.good, self.alt)]
         return [self.ask(*one) for one in asked] == [200, 401, 200, 401]
 
-    def failures(self):
+    def loads(self, result):
         text = request(self.health, "GET", "/metrics")[2].decode()
-        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith('countersign_reloads_total{result="failure"}'))
+        start = f'countersign_reloads_total{{result="{result}"}}'
+        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(start))
 
 
 def reloads(tally, attack, running, binary, upstream, seconds, modes=MODES):
     """Every mode on a gateway of its own, all at once: first keys, then certificates."""
     for of in ("keys", "certificate"):
         subjects = [Subject(running, binary, mode, of, upstream) for mode in modes]
+        if of == "keys":
+            subjects.append(Subject(running, binary, "rename", of, upstream, loses=True))
         for subject in subjects:
             subject.ready()
         disturbed(attack, subjects, seconds)
@@ -156,11 +161,15 @@ def disturbed(attack, subjects, seconds):
 
 
 def judge(tally, subject):
+    if subject.loses:
+        tally.check("planted: a key that is gone for a while is missed", 401 in subject.wrong, subject.wrong[:2])
+        return
     log = subject.log()
     secret = any(key in log for key in (subject.always, subject.good, subject.alt))
-    told = subject.mode not in TOLD or subject.failures() > 0 and "not reloaded" in log
-    holds = not subject.wrong and subject.served > 20 and subject.converged and told and not secret
+    told = subject.mode not in TOLD or subject.loads("failure") > 0 and "not reloaded" in log
+    changed = subject.mode not in CHANGES or subject.loads("success") > 1
+    holds = changed and not subject.wrong and subject.served > 20 and subject.converged and told and not secret
     wrong = f"{len(subject.wrong)} wrong {subject.wrong[:2]}"
     tally.check(f"reload of {subject.name}", holds,
-                f"{subject.served} served, {wrong}, converged {subject.converged}, {subject.failures():.0f} loads refused and told: {told}, "
+                f"{subject.served} served, {wrong}, converged {subject.converged}, {subject.loads('success'):.0f} loads, {subject.loads('failure'):.0f} refused and told: {told}, "
                 f"key in the log: {secret}")

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ground import attack_scripts
+from ground import SHORT, attack_scripts
 from tools import memory, wait_until
 
 # Seconds that a busy machine may add.
@@ -43,6 +43,14 @@ def slowness(tally, attack, gate, hook, times, conns, seconds, groups=GROUPS):
     told = f"{before / 2**20:.0f} MiB before, {grown / 2**20:+.1f} MiB, at its peak {memory(gate.pid, 'VmHWM') / 2**20:.0f} MiB"
     tally.check("slow clients leave memory as it was", grown <= 64 << 20, told)
     return rows
+
+
+def planted(tally, attack, gate, hook, seconds):
+    """A gateway with more patience than it admits is found out."""
+    common = ["127.0.0.1", str(gate.plain), "--pid", str(gate.pid), "--sign", hook, "--conns", "5", "--seconds", str(seconds)]
+    row = run(attack, common, ["slowloris-headers"], 1).get("slowloris-headers")
+    wrong, _ = judge("slowloris-headers", row, SHORT)
+    tally.check("planted: a gateway with too much patience is found out", "5 go on for ever" in wrong, wrong)
 
 
 def run(attack, common, modes, groups):

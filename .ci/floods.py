@@ -7,6 +7,7 @@ usage: floods.py COUNTERSIGN [ATTACK_DIRECTORY] [--only PART,…] [--full] [--js
 
 import argparse
 import json
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -30,6 +31,8 @@ def main():
     options = parser.parse_args()
     options.attack = options.attack.resolve()
     options.hook = str(options.attack / "hooks" / "probe_scheme.py")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), hard))
     tally, rows = Tally(), {}
     for part in PARTS:
         if not options.only or part.__name__ in options.only.split(","):
@@ -41,13 +44,17 @@ def main():
 
 
 def http2(tally, options, running):
-    gate = gateway(running, options.binary, "flooded", quick_upstream(running), USUAL if options.full else SHORT)
+    upstream = quick_upstream(running)
+    gate = gateway(running, options.binary, "flooded", upstream, USUAL if options.full else SHORT)
+    flood_http2.planted(tally, options.attack, upstream, options.hook)
     return flood_http2.floods(tally, options.attack, gate, options.hook, seconds=4 if options.full else 1)
 
 
 def slow(tally, options, running):
     times = USUAL if options.full else SHORT
-    gate = gateway(running, options.binary, "slowed", quick_upstream(running), times)
+    upstream = quick_upstream(running)
+    gate = gateway(running, options.binary, "slowed", upstream, times)
+    flood_slow.planted(tally, options.attack, gateway(running, options.binary, "patient", upstream, USUAL), options.hook, seconds=5)
     amount = {"conns": 250, "seconds": 75, "groups": 17} if options.full else {"conns": 30, "seconds": 5.5}
     return flood_slow.slowness(tally, options.attack, gate, options.hook, times, **amount)
 

@@ -14,6 +14,7 @@ mod lasting;
 mod metered;
 pub mod proxied;
 mod reply;
+mod room;
 mod sockets;
 mod spread;
 mod turns;
