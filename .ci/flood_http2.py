@@ -11,7 +11,7 @@ from tools import memory
 PATIENT = {"normal-requests", "hold-streams"}
 
 # Milliseconds at least that a polite client may wait: attacker, client, gateway and upstream share the cores.
-SLOW = 300
+SLOW = 500
 GROWTH = 16 << 20
 
 

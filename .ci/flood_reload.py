@@ -12,11 +12,11 @@ from pathlib import Path
 
 from tools import answers, certificate, free_port, request, signed, wait_until
 
-MODES = ["k8s", "k8s-slow", "rename", "truncate", "append", "delete", "empty", "garbage", "chmod", "dir", "fifo", "huge", "loop", "binary-bom",
-         "touch", "flap"]
+MODES = ["k8s", "k8s-slow", "rename", "truncate", "append", "delete", "empty", "garbage", "chmod", "dir", "fifo", "huge", "loop",
+         "binary-bom", "touch", "flap"]
 # Where another version is in force for a while.
 CHANGES = {"k8s", "rename"}
-# What must be told: at some moment of these the file says nothing that could be loaded. (To look through 64 MiB may take longer than they are there.)
+# What must be told: for a while the file says nothing that could be loaded. (To look through 64 MiB may take longer than they are there.)
 TOLD = {"delete", "empty", "garbage", "dir", "fifo", "loop"}
 POLL = 0.1
 
@@ -69,7 +69,8 @@ class Subject:
     def versions(self):
         """Two versions of either file. The key that is in both comes last: it is the first to miss in a file that is cut short."""
         for version, own in (("good", self.good), ("alt", self.alt)):
-            listed = "".join(f'  - {{id: {name}, secret: "{secret}"}}\n' for name, secret in ((version, own), ("always", self.always)) if not (self.loses and name == "always" and version == "alt"))
+            keys = {version: own} if self.loses and version == "alt" else {version: own, "always": self.always}
+            listed = "".join(f'  - {{id: {name}, secret: "{secret}"}}\n' for name, secret in keys.items())
             (self.here / f"{version}.yaml").write_text(f"version: 1\nkeys:\n{listed}")
         chain, _ = certificate(self.here)
         chain.rename(self.here / "good.crt")
@@ -171,5 +172,6 @@ def judge(tally, subject):
     holds = changed and not subject.wrong and subject.served > 20 and subject.converged and told and not secret
     wrong = f"{len(subject.wrong)} wrong {subject.wrong[:2]}"
     tally.check(f"reload of {subject.name}", holds,
-                f"{subject.served} served, {wrong}, converged {subject.converged}, {subject.loads('success'):.0f} loads, {subject.loads('failure'):.0f} refused and told: {told}, "
+                f"{subject.served} served, {wrong}, converged {subject.converged}, {subject.loads('success'):.0f} loads, "
+                f"{subject.loads('failure'):.0f} refused and told: {told}, "
                 f"key in the log: {secret}")

@@ -62,7 +62,8 @@ def replays(tally, attack, running, binary, nonces):
 
 def ask(attack, gate, upstream, *more):
     """The exit code of replay.py, and its line for each check."""
-    command = [sys.executable, str(attack / "replay.py"), "127.0.0.1", str(gate.plain), "--sign", str(HOOK), "--upstream-port", str(upstream), *more]
+    to = ["127.0.0.1", str(gate.plain), "--sign", str(HOOK), "--upstream-port", str(upstream), *more]
+    command = [sys.executable, str(attack / "replay.py"), *to]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
     lines = {line.split()[1]: line for line in done.stdout.splitlines() if len(line.split()) > 1}
     return done.returncode, lines
@@ -79,7 +80,8 @@ def key_ids(tally, attack, gate):
                 break
         alike = f"{known * 1e6:.0f} us known, {unknown * 1e6:.0f} us unknown"
         tally.check(f"replay keyenum in time, {name}", abs(known - unknown) < 0.1 * known, alike)
-        tally.check(f"replay keyenum in content, {name}", len(told) == 1 and b" 401 " in min(told), f"{len(told)} answers: {min(told)[:400]}")
+        refused = len(told) == 1 and b" 401 " in min(told)
+        tally.check(f"replay keyenum in content, {name}", refused, f"{len(told)} answers: {min(told)[:400]}")
 
 
 def probe(port, variants, body, times, withheld):

@@ -33,7 +33,8 @@ def descriptors(tally, attack, running, binary, upstream, hook):
     began = time.monotonic()
     want = gate.metric("countersign_accept_failures_total")
     seconds = time.monotonic() - began
-    tally.check("descriptors: health is told all the time, and that some wait", want > 0 and seconds < 2, f"{want:.0f} times, in {seconds:.3f} s")
+    told = f"{want:.0f} times, in {seconds:.3f} s"
+    tally.check("descriptors: health is told all the time, and that some wait", want > 0 and seconds < 2, told)
     for one in crowd:
         one.close()
     ready = lambda: Client(gate.plain, sign).ask() == 200

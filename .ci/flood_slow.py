@@ -11,7 +11,7 @@ from tools import memory, wait_until
 
 # Seconds that a busy machine may add.
 SLACK = 3
-SLOW = 1000
+SLOW = 2000
 GROUPS = 8
 
 # Which timeout ends a mode; None where the answer comes at once. Whoever never reads is watched from the gateway's side.

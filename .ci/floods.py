@@ -1,4 +1,4 @@
-"""Floods, slow clients, replays and changing files, against gateways of their own: a polite client notices nothing, and every abuser is ended.
+"""Floods, slow clients, replays, changing files and want, against gateways of their own: a polite client notices nothing, abusers are ended.
 
 usage: floods.py COUNTERSIGN [ATTACK_DIRECTORY] [--only PART,…] [--full] [--json FILE]
 

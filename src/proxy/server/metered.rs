@@ -1,7 +1,7 @@
 //! The bytes of an HTTP/2 connection on their way in: frames beside requests are counted, and a flood of them ends the connection.
 //!
-//! The HTTP/2 library bounds resets, CONTINUATION and empty DATA. SETTINGS, PING, PRIORITY, WINDOW_UPDATE and unknown frames it answers or skips for
-//! ever, each for more work than it takes to send them.
+//! The HTTP/2 library bounds resets, CONTINUATION and empty DATA. SETTINGS, PING, PRIORITY, WINDOW_UPDATE and unknown frames it answers or
+//! skips for ever, each for more work than it takes to send them.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
