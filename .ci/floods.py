@@ -2,7 +2,7 @@
 
 usage: floods.py COUNTERSIGN [ATTACK_DIRECTORY] [--only PART,…] [--full] [--json FILE]
 
---full takes the default timeouts, 250 connections and more seconds: some ten minutes, for the figures in the documentation.
+--full takes the default timeouts, 250 connections and more seconds: half an hour on a machine that does nothing else.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def slow(tally, options, running):
     upstream = quick_upstream(running)
     gate = gateway(running, options.binary, "slowed", upstream, times)
     flood_slow.planted(tally, options.attack, gateway(running, options.binary, "patient", upstream, USUAL), options.hook, seconds=5)
-    amount = {"conns": 250, "seconds": 75, "groups": 17} if options.full else {"conns": 30, "seconds": 5.5}
+    amount = {"conns": 250, "seconds": 75, "groups": 2} if options.full else {"conns": 30, "seconds": 5.5}
     return flood_slow.slowness(tally, options.attack, gate, options.hook, times, **amount)
 
 

@@ -19,11 +19,11 @@ const BYTES: u64 = 512;
 /// What a client does that it may not do without end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Doing {
-    /// PING, PRIORITY, WINDOW_UPDATE, an empty DATA, an unknown frame.
+    /// PING, PRIORITY, `WINDOW_UPDATE`, an empty DATA, an unknown frame.
     Frame,
     /// SETTINGS: each walks over all streams, or resizes a table (CVE-2019-9515).
     Settings,
-    /// RST_STREAM: with more than half of its requests reset a connection runs dry.
+    /// `RST_STREAM`: with more than half of its requests reset a connection runs dry.
     Reset,
     /// A request whose head was read in vain.
     Malformed,

@@ -1,6 +1,6 @@
 //! The bytes of an HTTP/2 connection on their way in: frames beside requests are counted, and a flood of them ends the connection.
 //!
-//! The HTTP/2 library bounds resets, CONTINUATION and empty DATA. SETTINGS, PING, PRIORITY, WINDOW_UPDATE and unknown frames it answers or
+//! The HTTP/2 library bounds resets, CONTINUATION and empty DATA. SETTINGS, PING, PRIORITY, `WINDOW_UPDATE` and unknown frames it answers or
 //! skips for ever, each for more work than it takes to send them.
 
 use std::io::{self, IoSlice};
@@ -138,7 +138,7 @@ mod tests {
     fn frame(kind: u8, flags: u8, length: usize) -> Vec<u8> {
         let [.., high, middle, low] = length.to_be_bytes();
         let mut out = vec![high, middle, low, kind, flags, 0, 0, 0, 1];
-        out.resize(out.len() + length, 4);
+        out.extend(std::iter::repeat_n(4, length));
         out
     }
 
