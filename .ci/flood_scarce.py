@@ -69,20 +69,20 @@ def hoard(tally, attack, running, binary, upstream, hook, hoarders=1000):
     told = f"{grown / 2**20:.0f} MiB more for {hoarders} bodies of 1 MiB, bound {bound / 2**20:.0f} MiB; {held} held, the others refused"
     tally.check("hoard: memory stays within its budget", grown <= bound, told)
     tally.check("hoard: the budget is used", held >= BUDGET // 2**20 // 2, held)
-    grown, held = hoarded(attack, running, binary, upstream, hook, "generous", hoarders // 4, 1 << 30)
-    planted = grown > BUDGET + BASE + hoarders // 4 * EACH
-    tally.check("planted: a gateway without a budget is found out", planted, f"{grown / 2**20:.0f} MiB for {hoarders // 4} bodies")
+    grown, held = hoarded(attack, running, binary, upstream, hook, "generous", hoarders // 2, 4 << 30)
+    planted = grown > BUDGET + BASE + hoarders // 2 * EACH
+    tally.check("planted: a gateway without a budget is found out", planted, f"{grown / 2**20:.0f} MiB for {hoarders // 2} bodies")
 
 
 def hoarded(attack, running, binary, upstream, hook, name, hoarders, budget):
     """How many bytes memory grew at its peak, and how many bodies were held."""
-    gate = gateway(running, binary, name, upstream, memory=f"{budget >> 20}MiB")
+    gate = gateway(running, binary, name, upstream, USUAL, memory=f"{budget >> 20}MiB")
     sign = attack_scripts(attack)("harness").load_hook(hook).sign
     before = memory(gate.pid, "VmRSS")
     clients = []
     for number in range(hoarders):
         client = Client(gate.plain, sign, f"127.0.1.{1 + number % 40}")
-        client.socket.settimeout(0.3)
+        client.socket.settimeout(2)
         clients.append(client)
         try:
             client.socket.sendall(client.head(bytes(8), BODY + 1) + bytes(BODY))
