@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "interop"))
 
-from processes import Processes, answers, echo_upstream, free_port, request, wait_until  # noqa: E402,F401
+from processes import Processes, answers, certificate, echo_upstream, free_port, request, wait_until  # noqa: E402,F401
 
 
 def signed(secret, body, now=None):

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
 use super::{CONFIGURATION, RUNTIME, explain, fail};
 use crate::app::{App, StartError};
@@ -26,6 +26,7 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self) -> ExitCode {
         keep_memory_private();
+        take_descriptors();
         match self.serve() {
             Ok(()) => ExitCode::SUCCESS,
             Err(StartError::Configuration(problems)) => {
@@ -57,6 +58,12 @@ fn announce(app: &App) {
     let policy = &app.process().generation.load().policy;
     let places: Vec<_> = app.addresses().iter().map(|(name, address)| format!("{name} {address}")).collect();
     tracing::debug!(routes = policy.routes.all().len(), listening = places.join(", "), "serving");
+}
+
+/// Containers often start with 1024 descriptors and a limit far above: as many connections as the listeners allow need more.
+fn take_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let _best_effort = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Keys live in this process: no core dump, no debugger of the same user.

@@ -58,6 +58,8 @@ enum Mark {
     File([u8; 32]),
     /// Nothing that could be loaded: not regular, too large, not readable, being written.
     Unreadable,
+    /// What nothing that is seen says: it was changing while it was loaded.
+    Unsure,
 }
 
 impl Watch {
@@ -101,15 +103,21 @@ impl Watch {
         self.failed = true;
     }
 
-    /// Watches other paths from now on. Changes of those that stay are still noticed.
+    /// Watches other paths from now on, since a load began after the last look. Changes of those that stay are still noticed.
+    ///
+    /// **Invariant:** what is not now what it was when it was reported counts as changed, even if it changes back: nobody knows which of the two was
+    /// loaded.
     pub fn replace(&mut self, paths: Vec<PathBuf>) {
         let mut reported = View::of(&paths, &self.latest);
         self.latest = reported.clone();
         let kept = |path: &Path| paths.iter().any(|new| new == path) && self.paths.iter().any(|old| old == path);
         let within = |path: &Path| kept(path) || path.parent().is_some_and(kept);
-        reported.seen.retain(|path, _| !within(path));
-        let known = self.reported.seen.iter().filter(|(path, _)| within(path));
-        reported.seen.extend(known.map(|(path, state)| (path.clone(), *state)));
+        let (now, then) = (&self.latest.seen, &self.reported.seen);
+        for path in now.keys().chain(then.keys()).filter(|path| within(path)) {
+            let same = |state: &&(_, Mark)| now.get(path).is_some_and(|(_, mark)| *mark == state.1);
+            let state = then.get(path).filter(same).copied().unwrap_or((None, Mark::Unsure));
+            reported.seen.insert(path.clone(), state);
+        }
         for (path, generation) in paths.iter().zip(&mut reported.generations) {
             let before = self.paths.iter().zip(&self.reported.generations).find(|(old, _)| *old == path);
             if let Some((_, known)) = before {

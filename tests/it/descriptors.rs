@@ -69,6 +69,7 @@ fn without_free_descriptors_connections_are_served_and_new_ones_wait() {
 
     let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(public).unwrap()).collect();
     gateway.says("cannot accept");
+    assert!(failures(health) > 0, "health is told while others wait");
     for _ in 0..200 {
         assert_eq!(first.exchange(&get("/")).refusal(), unsigned);
     }

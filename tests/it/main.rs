@@ -25,6 +25,8 @@ mod envelope;
 #[cfg(test)]
 mod exact;
 #[cfg(test)]
+mod floods;
+#[cfg(test)]
 mod grpc;
 #[cfg(test)]
 mod health;

@@ -191,3 +191,21 @@ fn replacing_the_paths_loses_no_change_of_those_that_stay() {
     fs::write(elsewhere.path().join("x"), "y").unwrap();
     assert_eq!(scene.looks(), [false; 2], "no longer watched");
 }
+
+#[test]
+fn what_was_changing_while_it_was_loaded_is_loaded_once_more_even_if_it_changes_back() {
+    type Change = (&'static str, fn(&Scene), fn(&Scene));
+    let changes: [Change; 3] = [
+        ("written", |scene| scene.write("k", "two"), |scene| scene.write("k", "one")),
+        ("deleted", |scene| fs::remove_file(scene.path("k")).unwrap(), |scene| scene.write("k", "one")),
+        ("added", |scene| scene.write("l", "new"), |scene| fs::remove_file(scene.path("l")).unwrap()),
+    ];
+    for (name, there, back) in changes {
+        let mut scene = Scene::new();
+        there(&scene);
+        let paths = scene.watch.paths.clone();
+        scene.watch.replace(paths);
+        back(&scene);
+        assert_eq!(scene.looks(), [false, true, false, false], "{name}");
+    }
+}

@@ -10,4 +10,4 @@ mod receiving;
 pub(crate) use captured::captured;
 pub(in crate::proxy) use framing::nominates;
 pub(in crate::proxy) use inbound::{Bounds, Handover, arrived, exchange, refused};
-pub(in crate::proxy) use outbound::response;
+pub(in crate::proxy) use outbound::{Sent, response};

@@ -10,15 +10,21 @@ use http_body::{Body, Frame, SizeHint};
 use crate::proxy::exchange::{Answer, AnswerBody, Broken, Piece};
 use crate::sig::message::Fields;
 
+/// Who is told what leaves of an answer.
+pub(in crate::proxy) trait Sent {
+    /// A piece of so many bytes.
+    fn piece(&self, bytes: usize);
+}
+
 /// A response body on its way out. `G` is kept until it was sent or given up.
 pub(in crate::proxy) struct Outbound<G> {
     body: AnswerBody,
-    _guard: G,
+    sent: G,
 }
 
 /// The response that carries `answer`. Fields that no HTTP message may hold are left out.
-pub(in crate::proxy) fn response<G>(answer: Answer, guard: G) -> Response<Outbound<G>> {
-    let mut response = Response::new(Outbound { body: answer.body, _guard: guard });
+pub(in crate::proxy) fn response<G>(answer: Answer, sent: G) -> Response<Outbound<G>> {
+    let mut response = Response::new(Outbound { body: answer.body, sent });
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.headers_mut() = headers(&answer.fields);
     response
@@ -37,7 +43,7 @@ fn headers(fields: &Fields) -> HeaderMap {
     map
 }
 
-impl<G: Unpin> Body for Outbound<G> {
+impl<G: Sent + Unpin> Body for Outbound<G> {
     type Data = Bytes;
     type Error = Broken;
 
@@ -46,11 +52,15 @@ impl<G: Unpin> Body for Outbound<G> {
             AnswerBody::Empty => Poll::Ready(None),
             AnswerBody::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
+                self.sent.piece(bytes.len());
                 self.body = AnswerBody::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             AnswerBody::Stream(stream) => {
                 let piece = ready!(stream.poll_piece(cx));
+                if let Some(Ok(Piece::Data(data))) = &piece {
+                    self.sent.piece(data.len());
+                }
                 Poll::Ready(piece.map(|piece| piece.map(frame)))
             }
         }

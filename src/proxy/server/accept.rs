@@ -125,13 +125,23 @@ impl<S: Serve> Post<S> {
         if self.site.is_secure(&self.name) {
             self.site.turns.room().await;
         }
+        self.room()?;
         self.take(self.listener.accept().await)?;
         for _ in 1..BATCH {
+            if self.tally.room.is_full() {
+                return Ok(());
+            }
             let Some(accepted) = self.listener.waiting().await else { return Ok(()) };
             self.take(accepted)?;
         }
         tokio::task::yield_now().await;
         Ok(())
+    }
+
+    /// Whoever finds no room waits where the kernel keeps him.
+    fn room(&self) -> io::Result<()> {
+        let full = || io::Error::other("the file descriptors that are left are for upstreams and health checks");
+        if self.tally.room.is_full() { Err(full()) } else { Ok(()) }
     }
 
     fn take(&self, accepted: io::Result<Accepted>) -> io::Result<()> {
@@ -226,6 +236,7 @@ impl Listener {
 impl Seat {
     fn take(tally: &Arc<Tally>, most: usize) -> Option<Self> {
         let seat = Self { tally: Arc::clone(tally), place: None };
+        tally.room.enter();
         (tally.live.fetch_add(1, Ordering::Relaxed) < most).then_some(seat)
     }
 }
@@ -234,5 +245,6 @@ impl Drop for Seat {
     fn drop(&mut self) {
         drop(self.place.take());
         self.tally.live.fetch_sub(1, Ordering::Relaxed);
+        self.tally.room.leave();
     }
 }

@@ -11,10 +11,14 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 use super::Serve;
+use super::allowance::{Allowance, Doing};
 use super::connection::Desk;
 use super::lasting::Graceful;
+use super::metered::Metered;
+use super::watch::InFlight;
 use crate::policy::limits;
 use crate::proxy::http;
 
@@ -31,16 +35,23 @@ pub(super) fn serve<S: Serve, I>(desk: Rc<Desk<S>>, io: I, limits: &limits::Conn
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    let allowance = Rc::new(Allowance::new(Instant::now()));
+    let metered = Metered::new(io, Rc::clone(&allowance));
     let service = service_fn(move |request| {
-        let desk = Rc::clone(&desk);
+        let (desk, allowance) = (Rc::clone(&desk), Rc::clone(&allowance));
         // In a box from the start: on its way into its own task it would be copied several times.
         Box::pin(async move {
             let in_flight = desk.activity.begin();
             let exchange = http::exchange(request, Rc::clone(&desk.connection));
-            Ok::<_, Infallible>(http::response(desk.answer(exchange).await, in_flight))
+            match &exchange.defect {
+                None => allowance.asked(),
+                Some(_) => allowance.spend(Doing::Malformed),
+            }
+            let sent = Sent { allowance, _in_flight: in_flight };
+            Ok::<_, Infallible>(http::response(desk.answer(exchange).await, sent))
         })
     });
-    Multiplexed(builder(limits).serve_connection(TokioIo::new(io), service))
+    Multiplexed(builder(limits).serve_connection(TokioIo::new(metered), service))
 }
 
 fn builder(limits: &limits::Connection) -> http2::Builder<Local> {
@@ -57,6 +68,18 @@ fn builder(limits: &limits::Connection) -> http2::Builder<Local> {
         .keep_alive_interval(PING)
         .keep_alive_timeout(limits.write);
     builder
+}
+
+/// Keeps a request in flight until its answer was sent, and counts what is sent.
+struct Sent {
+    allowance: Rc<Allowance>,
+    _in_flight: InFlight,
+}
+
+impl http::Sent for Sent {
+    fn piece(&self, bytes: usize) {
+        self.allowance.answered(bytes);
+    }
 }
 
 struct Multiplexed<C>(C);

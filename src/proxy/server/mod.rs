@@ -1,6 +1,7 @@
 //! Accepting connections: sockets, worker threads, and how they come to an end.
 
 mod accept;
+mod allowance;
 mod arrival;
 mod connection;
 mod crew;
@@ -10,8 +11,10 @@ mod http1;
 mod http2;
 mod io;
 mod lasting;
+mod metered;
 pub mod proxied;
 mod reply;
+mod room;
 mod sockets;
 mod spread;
 mod turns;

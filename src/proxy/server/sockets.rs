@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::room::Room;
 use crate::policy::listen::{Address, Listener};
 
 const BACKLOG: i32 = 4096;
@@ -44,8 +45,9 @@ pub(super) struct Listening {
 }
 
 /// Counts of one listener, over all workers.
-#[derive(Default)]
 pub(super) struct Tally {
+    /// What is left for further ones, on all listeners.
+    pub(super) room: Arc<Room>,
     /// Open connections.
     pub(super) live: AtomicUsize,
     /// Connections that waited and could not be accepted, mostly for want of file descriptors.
@@ -73,6 +75,7 @@ pub(super) struct Bound {
 /// Opens every listener for every worker, or nothing.
 pub(super) fn bind(listeners: &[Arc<Listener>], workers: usize) -> Result<Bound, BindError> {
     let workers = std::iter::repeat_with(Vec::new).take(workers).collect::<Vec<_>>();
+    let room = Arc::new(Room::of_process());
     let mut bound = Bound { addresses: Vec::new(), workers, tallies: Vec::new() };
     for listener in listeners {
         let name = &listener.name;
@@ -81,7 +84,7 @@ pub(super) fn bind(listeners: &[Arc<Listener>], workers: usize) -> Result<Bound,
             address: describe(&listener.address),
             cause,
         })?;
-        let tally = Arc::<Tally>::default();
+        let tally = Arc::new(Tally { room: Arc::clone(&room), live: AtomicUsize::new(0), failures: AtomicU64::new(0) });
         for (worker, socket) in bound.workers.iter_mut().zip(sockets) {
             worker.push(Listening { name: Arc::clone(name), socket, tally: Arc::clone(&tally) });
         }
