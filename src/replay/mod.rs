@@ -1,6 +1,7 @@
 //! Was this request seen before? Asked only with authentic requests, answered atomically.
 
 mod digest;
+mod forgotten;
 mod memory;
 mod persist;
 mod shard;
