@@ -66,6 +66,18 @@ async fn a_clock_that_jumps_forgets_nothing_early() {
     assert_eq!(store.len(), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_claim_lives_as_long_as_the_request_is_fresh_on_any_route() {
+    let wider = Replay { beyond: Duration::from_secs(240), ..rule(ReplayBy::Signature) };
+    for (after, outcome) in [(END + 239, Some(Code::Replayed)), (END + 240, None)] {
+        let store = store(10);
+        assert_eq!(complete(&store, &permit(&["a"]), &wider, NOW), None);
+        tokio::time::advance(Duration::from_secs(END + 242)).await;
+        let later = NOW.plus(Duration::from_secs(after));
+        assert_eq!(complete(&store, &permit(&["a"]), &rule(ReplayBy::Signature), later), outcome, "after {after} s");
+    }
+}
+
 /// **Threat:** whoever captured a request waits until it is forgotten, and for a clock that is set back into its window.
 #[tokio::test(start_paused = true)]
 async fn what_is_forgotten_is_not_new_to_a_clock_that_was_set_back() {
