@@ -68,7 +68,7 @@ async fn a_clock_that_jumps_forgets_nothing_early() {
 
 #[tokio::test(start_paused = true)]
 async fn a_claim_lives_as_long_as_the_request_is_fresh_on_any_route() {
-    let wider = Replay { beyond: Duration::from_secs(240), ..rule(ReplayBy::Signature) };
+    let wider = Replay { beyond: Duration::from_mins(4), ..rule(ReplayBy::Signature) };
     for (after, outcome) in [(END + 239, Some(Code::Replayed)), (END + 240, None)] {
         let store = store(10);
         assert_eq!(complete(&store, &permit(&["a"]), &wider, NOW), None);
