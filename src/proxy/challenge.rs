@@ -4,7 +4,6 @@ use bytes::Bytes;
 
 use super::body::Received;
 use super::exchange::{Answer, AnswerBody, Exchange};
-use super::held::Held;
 use super::upstream::Admission;
 use super::visit::Visit;
 use crate::policy::Gate;
@@ -32,19 +31,15 @@ pub fn signed(
     visit: &mut Visit,
     route: &Route,
     admission: &Admission,
-    (head, body): (&Head, &Received),
+    (head, body): (&Head, &mut Received),
 ) -> Result<Option<Answer>, Rejection> {
     let (Some((gate, _)), Admission::Verified(permit)) = (asked(route), admission) else { return Ok(None) };
     visit.allow(route, permit)?;
-    let body = match &body.held {
-        Held::Empty => &[][..],
-        Held::Memory(bytes) => bytes,
-        Held::Spooled(..) => return Ok(None),
-    };
+    let Some(body) = body.held.whole() else { return Ok(None) };
     let mut proved = gate.schemes().filter(|scheme| scheme.name() == permit.scheme());
     let found = proved.find_map(|scheme| {
         let one = scheme.challenge()?;
-        Some((one.signed((head, body), permit.key(), &scheme.facts().key_use)?, one.media_type))
+        Some((one.signed((head, &body), permit.key(), &scheme.facts().key_use)?, one.media_type))
     });
     let Some((body, media_type)) = found else { return Ok(None) };
     let answer = answer(body?, media_type);

@@ -48,7 +48,7 @@ pub async fn send(
     let upgrade = exchange.upgrade.take();
     let mut outgoing = Outgoing { head: exchange.head, body: body.held, upgrade: upgrade.is_some() };
     unwrap(admission, &mut outgoing);
-    let plain = outgoing.body.bytes();
+    let plain = signed_whole(entered, &mut outgoing.body);
     let mut attempts = 0;
     let (reply, sent) = loop {
         let (upstreams, retries) = (&visit.worker.upstreams, entered.matched.route.connect_retries);
@@ -226,7 +226,7 @@ fn unwrap(admission: &Admission, outgoing: &mut Outgoing) {
         && let Some(payload) = permit.payload()
     {
         outgoing.head.fields.forget_body();
-        outgoing.body = Held::Memory(payload.clone());
+        outgoing.body = Held::Memory(payload.clone().into());
     }
 }
 
@@ -241,8 +241,11 @@ async fn seal(
     let whole = match (&mut outgoing.body, signing.need()) {
         (_, Need::Head) | (Held::Empty, Need::Feed) => None,
         (_, Need::Whole) => Some(plain.ok_or(Code::BodyTooLarge)?),
-        (Held::Memory(bytes), Need::Feed) => {
-            Stint::default().feed(bytes, 1, |piece| signing.feed(piece)).await;
+        (Held::Memory(pieces), Need::Feed) => {
+            let mut stint = Stint::default();
+            for piece in &*pieces {
+                stint.feed(piece, 1, |bytes| signing.feed(bytes)).await;
+            }
             None
         }
         (Held::Spooled(file, _), Need::Feed) => {
@@ -251,9 +254,15 @@ async fn seal(
         }
     };
     if let Some(body) = signing.finish(&mut outgoing.head, whole.map(|bytes| &bytes[..]))? {
-        outgoing.body = Held::Memory(body);
+        outgoing.body = Held::Memory(body.into());
     }
     Ok(())
+}
+
+/// The body in one piece, where a signer may need it so.
+fn signed_whole(entered: &Entered, body: &mut Held) -> Option<Bytes> {
+    let seal = entered.matched.route.seal.as_ref()?;
+    (seal.need() == Need::Whole).then(|| body.whole()).flatten()
 }
 
 /// The signature of a route that signs, with a fresh stamp and nonce. Where it covers a URL, that is the one the upstream is asked for.

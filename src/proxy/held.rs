@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncWriteExt;
 
 use super::budget::{Budget, Holder, Share};
+use super::pieces::{Growing, Pieces};
 use crate::reject::{Code, Rejection};
 
 /// A complete body.
@@ -14,7 +15,7 @@ pub enum Held {
     /// No body at all.
     Empty,
     /// In memory.
-    Memory(Bytes),
+    Memory(Pieces),
     /// In an unlinked temporary file of this many bytes.
     Spooled(tokio::fs::File, u64),
 }
@@ -24,16 +25,16 @@ impl Held {
     pub fn len(&self) -> u64 {
         match self {
             Self::Empty => 0,
-            Self::Memory(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            Self::Memory(pieces) => u64::try_from(pieces.len()).unwrap_or(u64::MAX),
             Self::Spooled(_, length) => *length,
         }
     }
 
-    /// Its bytes, unless they are on disk.
-    pub fn bytes(&self) -> Option<Bytes> {
+    /// Its bytes in one piece, unless they are on disk.
+    pub fn whole(&mut self) -> Option<Bytes> {
         match self {
             Self::Empty => Some(Bytes::new()),
-            Self::Memory(bytes) => Some(bytes.clone()),
+            Self::Memory(pieces) => Some(pieces.whole()),
             Self::Spooled(..) => None,
         }
     }
@@ -67,7 +68,7 @@ pub struct Holding<'a> {
 enum State {
     Empty,
     One(Bytes),
-    Several(BytesMut),
+    Several(Growing),
     /// The file, how long the body is so far, and what is not yet written of it.
     Spooled(tokio::fs::File, u64, BytesMut),
 }
@@ -89,34 +90,36 @@ impl<'a> Holding<'a> {
                 self.state = State::One(chunk);
                 Ok(())
             }
-            State::Empty | State::One(_) | State::Several(_) => self.gather(&chunk).await,
+            State::Empty | State::One(_) | State::Several(_) => self.gather(chunk).await,
             State::Spooled(..) => self.spill(&chunk).await,
         }
     }
 
-    async fn gather(&mut self, chunk: &[u8]) -> Result<(), Rejection> {
-        let mut buffer = match std::mem::replace(&mut self.state, State::Empty) {
-            State::Several(buffer) => buffer,
-            State::One(first) => BytesMut::from(first),
-            State::Empty | State::Spooled(..) => BytesMut::new(),
+    async fn gather(&mut self, chunk: Bytes) -> Result<(), Rejection> {
+        let mut growing = match std::mem::replace(&mut self.state, State::Empty) {
+            State::Several(growing) => growing,
+            State::One(first) => first.into(),
+            State::Empty | State::Spooled(..) => Growing::default(),
         };
-        if buffer.len().saturating_add(chunk.len()) > self.threshold {
-            self.onto_disk(&buffer).await?;
-            return self.spill(chunk).await;
+        if growing.len().saturating_add(chunk.len()) > self.threshold {
+            self.onto_disk(growing.finish()).await?;
+            return self.spill(&chunk).await;
         }
         reserve(&mut self.memory, chunk.len())?;
-        buffer.extend_from_slice(chunk);
-        self.state = State::Several(buffer);
+        growing.add(chunk);
+        self.state = State::Several(growing);
         Ok(())
     }
 
-    async fn onto_disk(&mut self, so_far: &[u8]) -> Result<(), Rejection> {
+    async fn onto_disk(&mut self, so_far: Pieces) -> Result<(), Rejection> {
         let directory = self.store.directory.clone();
         let file = tokio::task::spawn_blocking(move || tempfile::tempfile_in(directory)).await;
         let file =
             file.map_err(|_| disk("cannot start a spool file"))?.map_err(|_| disk("cannot create a spool file"))?;
         self.state = State::Spooled(tokio::fs::File::from_std(file), 0, BytesMut::new());
-        self.spill(so_far).await?;
+        for piece in so_far {
+            self.spill(&piece).await?;
+        }
         self.memory = self.store.memory.share(self.holder);
         Ok(())
     }
@@ -136,8 +139,8 @@ impl<'a> Holding<'a> {
     pub async fn finish(self) -> Result<(Held, Kept), Rejection> {
         let held = match self.state {
             State::Empty => Held::Empty,
-            State::One(bytes) => Held::Memory(bytes),
-            State::Several(buffer) => Held::Memory(buffer.freeze()),
+            State::One(piece) => Held::Memory(piece.into()),
+            State::Several(growing) => Held::Memory(growing.finish()),
             State::Spooled(mut file, length, mut pending) => {
                 write(&mut file, &mut pending).await?;
                 file.flush().await.map_err(|_| disk("cannot write to the spool file"))?;
@@ -186,7 +189,7 @@ mod tests {
         let mut holding = Holding::new(&store, ANYBODY, 64);
         holding.add(piece.clone(), true).await.unwrap();
         let (held, _kept) = holding.finish().await.unwrap();
-        assert!(matches!(held, Held::Memory(bytes) if bytes.as_ptr() == piece.as_ptr()));
+        assert!(matches!(held, Held::Memory(pieces) if pieces.iter().all(|kept| kept.as_ptr() == piece.as_ptr())));
     }
 
     #[tokio::test]

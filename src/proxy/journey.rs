@@ -62,9 +62,9 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
         let reply = Box::pin(stream::travel(visit, &entered, opened, exchange)).await?;
         return sealed((visit, &entered), asked, reply).await;
     }
-    let body = visit.receive(&entered, &mut opened, &mut exchange).await?;
-    let admission = visit.close(route, opened, &body).await?;
-    if let Some(answer) = challenge::signed(visit, route, &admission, (&exchange.head, &body))? {
+    let mut body = visit.receive(&entered, &mut opened, &mut exchange).await?;
+    let admission = visit.close(route, opened, &mut body).await?;
+    if let Some(answer) = challenge::signed(visit, route, &admission, (&exchange.head, &mut body))? {
         return Ok(answer);
     }
     let (admission, claim) = visit.claim(route, admission).await?;

@@ -17,6 +17,7 @@ mod http1;
 pub mod journey;
 pub mod pace;
 pub mod page;
+pub mod pieces;
 pub mod preflight;
 pub mod request_id;
 pub mod respond;

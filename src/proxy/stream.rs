@@ -147,7 +147,12 @@ pub async fn overflow(
 async fn replay_held(held: Held, outflow: &mut Behind) -> Result<(), Rejection> {
     match held {
         Held::Empty => Ok(()),
-        Held::Memory(bytes) => outflow.pass(bytes).await,
+        Held::Memory(pieces) => {
+            for piece in pieces {
+                outflow.pass(piece).await?;
+            }
+            Ok(())
+        }
         Held::Spooled(mut file, _) => {
             let unreadable = |_| Rejection::from(Code::Internal).because("cannot read the spool file back");
             file.rewind().await.map_err(unreadable)?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::body::{self, Intake, Received};
 use super::budget::Holder;
 use super::exchange::Exchange;
-use super::held::{Held, Holding};
+use super::held::Holding;
 use super::upstream::Admission;
 use super::visit::{Entered, Visit};
 use super::{preflight, stint};
@@ -92,20 +92,19 @@ impl Visit {
     }
 
     /// The verdict over head and body.
-    pub async fn close(&mut self, route: &Route, opened: Opened, body: &Received) -> Result<Admission, Rejection> {
-        let whole = match &body.held {
-            Held::Memory(bytes) => Some(&bytes[..]),
-            Held::Empty => Some(&[][..]),
-            Held::Spooled(..) => None,
-        };
+    pub async fn close(&mut self, route: &Route, opened: Opened, body: &mut Received) -> Result<Admission, Rejection> {
         match opened {
             Opened::Checking(_) if body.excess.is_some() => Ok(Admission::Observed(Code::BodyTooLarge.into())),
-            Opened::Checking(check) if check.need() == Need::Whole && stint::is_long(whole.map_or(0, <[u8]>::len)) => {
-                let (observed, bytes) = (forgives(route, || check.observes()), body.held.bytes());
-                let verdict = stint::aside(move || check.close(bytes.as_deref())).await?;
+            Opened::Checking(check) if check.need() == Need::Whole => {
+                let whole = body.held.whole();
+                if !stint::is_long(whole.as_deref().map_or(0, <[u8]>::len)) {
+                    return self.judge(route, check, whole.as_deref());
+                }
+                let observed = forgives(route, || check.observes());
+                let verdict = stint::aside(move || check.close(whole.as_deref())).await?;
                 self.judged(observed, verdict)
             }
-            Opened::Checking(check) => self.judge(route, check, whole),
+            Opened::Checking(check) => self.judge(route, check, None),
             Opened::Observed(rejection) => Ok(Admission::Observed(rejection)),
             Opened::Public => Ok(Admission::Public),
         }

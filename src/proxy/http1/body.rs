@@ -73,6 +73,11 @@ impl Body {
             if self.is_done() {
                 return Poll::Ready(Ok(None));
             }
+            if let State::Sized(left) = &mut self.0 {
+                let most = usize::try_from(*left).unwrap_or(usize::MAX);
+                let data = ready!(stream.poll_data(cx, most)).map_err(|_| Broken)?;
+                return Poll::Ready(if data.is_empty() { Err(Broken) } else { Ok(self.counted(data)) });
+            }
             match ready!(stream.poll_fill(cx)) {
                 Ok(0) if matches!(self.0, State::UntilClose) => self.0 = State::Done,
                 Ok(0) | Err(_) => return Poll::Ready(Err(Broken)),
@@ -81,19 +86,26 @@ impl Body {
         }
     }
 
+    /// A piece of a body of known length, and whether it was the last.
+    fn counted(&mut self, data: Bytes) -> Option<Piece> {
+        if let State::Sized(left) = &mut self.0 {
+            *left = left.saturating_sub(u64::try_from(data.len()).unwrap_or(u64::MAX));
+            if *left == 0 {
+                self.0 = State::Done;
+            }
+        }
+        some(data)
+    }
+
     /// The next piece of what was read ahead.
     fn ready(&mut self, ahead: &mut BytesMut) -> Result<Option<Piece>, Broken> {
         match &mut self.0 {
             State::Done => Ok(None),
-            State::UntilClose => Ok(some(std::mem::take(ahead))),
+            State::UntilClose => Ok(some(std::mem::take(ahead).freeze())),
             State::Sized(left) => {
                 let length = usize::try_from(*left).unwrap_or(usize::MAX);
                 let data = if length >= ahead.len() { std::mem::take(ahead) } else { ahead.split_to(length) };
-                *left = left.saturating_sub(u64::try_from(data.len()).unwrap_or(u64::MAX));
-                if *left == 0 {
-                    self.0 = State::Done;
-                }
-                Ok(some(data))
+                Ok(self.counted(data.freeze()))
             }
             State::Chunked(chunked) => {
                 let data = joined(chunked, ahead)?;
@@ -127,8 +139,8 @@ fn joined(chunked: &mut Chunked, ahead: &mut BytesMut) -> Result<Option<Bytes>, 
     Ok(Some(data.freeze()))
 }
 
-fn some(data: BytesMut) -> Option<Piece> {
-    (!data.is_empty()).then(|| Piece::Data(data.freeze()))
+fn some(data: Bytes) -> Option<Piece> {
+    (!data.is_empty()).then_some(Piece::Data(data))
 }
 
 #[cfg(test)]

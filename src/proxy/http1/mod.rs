@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** one reading of every byte. What can be read in two ways is refused, never guessed.
 
+mod blocks;
 mod body;
 mod chunked;
 #[cfg(test)]

@@ -9,15 +9,14 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_write_buf;
 
-/// Most bytes of one read.
-const READ: usize = 64 << 10;
+use super::blocks::Space;
 
 /// Data up to this size is copied behind what leads it: one plain write is cheaper than a gathered one.
 pub(in crate::proxy) const SMALL: usize = 4 << 10;
 
 thread_local! {
     /// Where every read of this worker lands before it is copied into a buffer of its own size.
-    static SPACE: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
+    static SPACE: RefCell<Space> = RefCell::new(Space::new());
 }
 
 /// A connection's bytes in both directions.
@@ -94,10 +93,21 @@ impl<I: AsyncRead + Unpin> Stream<I> {
     /// Reads what is there; 0 at the end of the stream.
     pub(in crate::proxy) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         SPACE.with_borrow_mut(|space| {
-            let mut space = ReadBuf::new(space);
+            let mut space = ReadBuf::new(space.as_mut());
             ready!(Pin::new(&mut self.io).poll_read(cx, &mut space))?;
             self.ahead.extend_from_slice(space.filled());
             Poll::Ready(Ok(space.filled().len()))
+        })
+    }
+
+    /// Reads at most `most` bytes past `ahead`, which is empty; none at the end of the stream.
+    pub(in crate::proxy) fn poll_data(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<Bytes>> {
+        SPACE.with_borrow_mut(|space| {
+            let mut whole = ReadBuf::new(space.as_mut());
+            let mut part = whole.take(most);
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut part))?;
+            let length = part.filled().len();
+            Poll::Ready(Ok(space.take(length)))
         })
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::feed::Fed;
 use crate::proxy::held::Held;
+use crate::proxy::pieces::Pieces;
 
 /// A spooled body is read in pieces of this many bytes.
 pub(super) const PIECE: usize = 64 << 10;
@@ -28,7 +29,8 @@ pub(super) struct Outflow {
 }
 
 enum Source {
-    Memory { bytes: Bytes, sent: usize },
+    /// Pieces, which one is next, and how much of it was handed over.
+    Memory(Pieces, usize, usize),
     Spooled(Box<Spooled>),
     Fed(Fed),
 }
@@ -53,10 +55,10 @@ impl Outflow {
     /// A held body.
     pub(super) fn held(body: Held) -> Self {
         let (source, length) = match body {
-            Held::Empty => (Source::Memory { bytes: Bytes::new(), sent: 0 }, 0),
-            Held::Memory(bytes) => {
-                let length = length_of(&bytes);
-                (Source::Memory { bytes, sent: 0 }, length)
+            Held::Empty => (Source::Memory(Pieces::default(), 0, 0), 0),
+            Held::Memory(pieces) => {
+                let length = u64::try_from(pieces.len()).unwrap_or(u64::MAX);
+                (Source::Memory(pieces, 0, 0), length)
             }
             Held::Spooled(mut file, length) => {
                 file.set_max_buf_size(PIECE);
@@ -79,8 +81,8 @@ impl Outflow {
     /// The body as it was, if nothing of it was sent.
     pub(super) fn into_held(self) -> Held {
         match self.source {
-            Source::Memory { bytes, .. } if bytes.is_empty() => Held::Empty,
-            Source::Memory { bytes, .. } => Held::Memory(bytes),
+            Source::Memory(pieces, ..) if pieces.is_empty() => Held::Empty,
+            Source::Memory(pieces, ..) => Held::Memory(pieces),
             Source::Spooled(spooled) => Held::Spooled(spooled.file, spooled.length),
             Source::Fed(_) => Held::Empty,
         }
@@ -98,11 +100,12 @@ impl Outflow {
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         match &mut self.source {
-            Source::Memory { bytes, sent } => {
-                let end = sent.saturating_add(SLICE).min(bytes.len());
-                let piece = (*sent < end).then(|| bytes.slice(*sent..end));
-                *sent = end;
-                Poll::Ready(piece.map(Ok))
+            Source::Memory(pieces, place, sent) => {
+                let Some(piece) = pieces.get(*place) else { return Poll::Ready(None) };
+                let end = sent.saturating_add(SLICE).min(piece.len());
+                let slice = piece.slice(*sent..end);
+                (*place, *sent) = if end == piece.len() { (place.saturating_add(1), 0) } else { (*place, end) };
+                Poll::Ready(Some(Ok(slice)))
             }
             Source::Spooled(spooled) => {
                 let Spooled { file, piece, .. } = &mut **spooled;

@@ -123,7 +123,7 @@ fn an_answer_that_is_there_is_heard_although_the_request_cannot_be_completed() {
         let settings = Arc::new(peer.settings());
         let line = upstreams.line(&settings, 0).await.ok().unwrap();
         let mut stream = peer.accept().await;
-        let large = Held::Memory(Bytes::from(vec![b'x'; 32 << 20]));
+        let large = Held::Memory(Bytes::from(vec![b'x'; 32 << 20]).into());
         let (outgoing, departed) =
             (Outgoing { head: head("POST", "/"), body: large, upgrade: false }, Departed::default());
         let mut sending = Box::pin(line.send(&Admission::Public, outgoing, PATIENCE, &departed));
@@ -147,7 +147,7 @@ fn an_early_answer_and_the_rest_of_its_request_cross() {
         let (peer, upstreams) = (Peer::new().await, upstreams());
         let settings = Arc::new(peer.settings());
         let (size, body) = (8 << 20, Bytes::from(vec![b'x'; 8 << 20]));
-        let outgoing = Outgoing { head: head("POST", "/"), body: Held::Memory(body), upgrade: false };
+        let outgoing = Outgoing { head: head("POST", "/"), body: Held::Memory(body.into()), upgrade: false };
         let server = async {
             let mut stream = peer.accept().await;
             read_head(&mut stream).await;

@@ -120,7 +120,7 @@ fn a_silent_http2_connection_is_not_used_for_the_next_request() {
         let line = upstreams.line(&settings, 0).await.ok().unwrap();
         let mut silent = peer.accept().await;
         let patience = Patience { response: Duration::from_millis(10), idle: LONG };
-        let large = Held::Memory(Bytes::from(vec![b'x'; 4 << 20]));
+        let large = Held::Memory(Bytes::from(vec![b'x'; 4 << 20]).into());
         let outgoing = Outgoing { head: head("POST", "/"), body: large, upgrade: false };
         let reply = line.send(&Admission::Public, outgoing, patience, &Departed::default()).await;
         assert_eq!(code(reply), (true, Code::UpstreamTimeout));

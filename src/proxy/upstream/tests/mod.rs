@@ -100,7 +100,7 @@ pub(super) fn get(target: &str) -> Outgoing {
 
 pub(super) fn with_body(method: &str, pieces: &[&'static str]) -> Outgoing {
     let pieces = Bytes::from(pieces.concat());
-    Outgoing { head: head(method, "/"), body: Held::Memory(pieces), upgrade: false }
+    Outgoing { head: head(method, "/"), body: Held::Memory(pieces.into()), upgrade: false }
 }
 
 /// One request on a connection of the pool.

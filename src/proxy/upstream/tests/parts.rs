@@ -125,7 +125,7 @@ fn an_early_answer_is_delivered_and_its_connection_is_not_used_again() {
     worker(async {
         let (peer, upstreams) = (Peer::new().await, upstreams());
         let settings = Arc::new(peer.settings());
-        let large = Held::Memory(Bytes::from(vec![b'x'; 32 << 20]));
+        let large = Held::Memory(Bytes::from(vec![b'x'; 32 << 20]).into());
         let outgoing = Outgoing { head: head("POST", "/"), body: large, upgrade: false };
         let server = async {
             let mut stream = peer.accept().await;
@@ -218,7 +218,7 @@ fn patience_begins_anew_with_every_piece_that_the_upstream_takes() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let (start, patience) = (tokio::time::Instant::now(), Duration::from_secs(10));
-        let progress = Outflow::held(Held::Memory(Bytes::from_static(b"abc"))).progress();
+        let progress = Outflow::held(Held::Memory(Bytes::from_static(b"abc").into())).progress();
         let slow = async {
             for _ in 0..3 {
                 tokio::time::advance(Duration::from_secs(9)).await;
