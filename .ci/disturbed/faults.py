@@ -23,7 +23,7 @@ class Disturbance(threading.Thread):
     """Waits, does one thing at random, and again. What it finds wrong stands in `findings`."""
 
     def __init__(self, stage, chance, pauses):
-        super().__init__()
+        super().__init__(daemon=True)
         self.stage, self.chance, self.pauses = stage, chance, pauses
         self.done, self.findings = Counter(), []
 
@@ -52,7 +52,7 @@ class Upstreams(Disturbance):
         return [self.killed, self.frozen, self.resetting, self.slow, self.garbage]
 
     def born(self):
-        env = {**os.environ, "CHAOS_JUDGE": self.stage.judge.hex()}
+        env = {**os.environ, "CHAOS_JUDGE": self.stage.judge.hex(), "CHAOS_SEED": str(self.chance.random())}
         command = [sys.executable, str(HERE / "upstream.py"), str(self.stage.house.ports["upstream"]), str(self.stage.book)]
         with open(self.stage.here / "upstream.log", "ab") as log:
             self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=env)

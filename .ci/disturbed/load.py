@@ -85,8 +85,10 @@ class Load:
         self.using, self.generation = {}, None
         self.latencies = []
         trust = house.trust()
-        self.threads = [threading.Thread(target=self.client, args=(number, random.Random(f"{seed}.{number}"), trust if number < secure else None))
-                        for number in range(clients)]
+        self.threads = [self.thread(number, random.Random(f"{seed}.{number}"), trust if number < secure else None) for number in range(clients)]
+
+    def thread(self, *who):
+        return threading.Thread(target=self.client, args=who, daemon=True)
 
     def start(self):
         for thread in self.threads:

@@ -97,7 +97,8 @@ class Stage:
     def check_configuration(self):
         """`check` reads what is there, mistakes included, and prints it."""
         for more in ([], ["--print"], ["--verbose"]):
-            done = subprocess.run([str(self.binary), "check", "--config", str(self.house.config), *more], capture_output=True, timeout=30, check=False)
+            command = [str(self.binary), "check", "--config", str(self.house.config), *more]
+            done = subprocess.run(command, capture_output=True, timeout=30, check=False)
             self.look_for_secrets(f"check {more}", done.stdout + done.stderr)
 
     def settled(self, patience):
@@ -118,7 +119,8 @@ class Stage:
 
     def read_everything(self):
         """All that was written down, and what the system shows of the process."""
-        for path in [*self.here.glob("*.log"), self.here / "audit.jsonl", self.book, *(Path(f"/proc/{self.gateway.pid}/{name}") for name in ("cmdline", "environ"))]:
+        process = [Path(f"/proc/{self.gateway.pid}/{name}") for name in ("cmdline", "environ")]
+        for path in [*self.here.glob("*.log"), self.here / "audit.jsonl", self.book, *process]:
             kept = b""
             with open(path, "rb") as file:
                 while piece := file.read(1 << 22):

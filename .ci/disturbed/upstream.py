@@ -1,6 +1,6 @@
 """The upstream: writes down what it receives, complete requests only, before it answers, or misbehaves as its standard input says.
 
-usage: upstream.py PORT FILE        (CHAOS_JUDGE in the environment; modes, one per line: calm, reset, slow, garbage)
+usage: upstream.py PORT FILE        (CHAOS_JUDGE and CHAOS_SEED in the environment; modes, one per line: calm, reset, slow, garbage)
 """
 
 import asyncio
@@ -123,6 +123,7 @@ class Connection(asyncio.Protocol):
 
 
 async def main():
+    random.seed(os.environ.get("CHAOS_SEED"))
     upstream = Upstream(sys.argv[2])
     loop = asyncio.get_running_loop()
     loop.add_reader(sys.stdin, upstream.listen_to_orders)
