@@ -5,7 +5,7 @@
 #   ROUNDS=9 WORKLOADS=W1,W8 benches/peers.sh        some of it, more often
 #
 # BENCH      the harness                                             ../shared/bench beside this checkout
-# BINARY     what is measured; built if nothing is given             target/TARGET/release/countersign, else target/release/countersign
+# BINARY     what is measured                                        what release/build left in target/shipping; built if it is not there
 # OUT        where the results go                                    target/peers.json
 # ROUNDS, SECONDS_EACH, WORKLOADS, PROXIES, WORKERS                   see below
 # LATENCY=1  also measures latency at a fixed rate, which takes as long again
@@ -24,16 +24,17 @@ proxies=${PROXIES:-countersign,nginx_plain,nginx_lua,haproxy_lua,pingora,envoy_p
 
 [ -f "$bench/run.py" ] || { echo "there is no run.py in $bench: say where the harness is with BENCH=" >&2; exit 2; }
 
-# The static binary is what ships; any other release binary is near enough to look at.
+# What ships. Any other release binary is good for a look, not for figures.
 binary() {
-  local static
-  static=$target/$(rustc -vV | sed -n 's/^host: //p')/release/countersign
+  local host static
+  host=$(rustc -vV | sed -n 's/^host: //p')
+  static=$target/shipping/$host/release/countersign
   if [ -n "${BINARY:-}" ]; then
     realpath "$BINARY"
   elif [ -x "$static" ]; then
     echo "$static"
   else
-    cargo build --locked --release >&2 && echo "$target/release/countersign"
+    release/build "$host" "$target/countersign" >&2 && echo "$static"
   fi
 }
 
