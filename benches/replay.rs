@@ -60,6 +60,7 @@ fn claim(store: &Store, permit: &Permit) -> Result<Claim, Rejection> {
         methods: Vec::new(),
         spares_head: false,
         keep: None,
+        beyond: Duration::ZERO,
         duplicate: None,
         release_on: Vec::new(),
         chosen: true,

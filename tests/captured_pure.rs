@@ -88,6 +88,7 @@ fn send_by(by: ReplayBy, gate: &Gate, store: &Store, (head, now): (&Head, i64)) 
         methods: Vec::new(),
         spares_head: false,
         keep: Some(Duration::from_hours(1)),
+        beyond: Duration::ZERO,
         duplicate: None,
         release_on: Vec::new(),
         chosen: true,

@@ -95,6 +95,11 @@ mod this_repository {
     }
 
     #[test]
+    fn every_threat_is_held_by_a_test_that_exists() {
+        none(&documents::unproved_threats(&Tree::here()));
+    }
+
+    #[test]
     fn everything_that_the_architecture_page_names_exists() {
         none(&documents::dangling_names(&Tree::here()));
     }

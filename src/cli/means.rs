@@ -73,7 +73,8 @@ impl Means {
             .ok_or_else(|| fail(USAGE, format_args!("no built-in scheme `{name}`: see `countersign schemes list`")))?;
         let ring = own.map(Arc::new).or(found);
         let ring = ring.ok_or_else(|| {
-            fail(USAGE, format_args!("keyring `{keys}` needs `--config`; others are `file:PATH` and `env:NAME`"))
+            // Not repeated: it may be a secret that was meant to stand behind `env:` or `file:`.
+            fail(USAGE, format_args!("a keyring by its name needs `--config`; others are `file:PATH` and `env:NAME`"))
         })?;
         Ok((scheme, ring))
     }

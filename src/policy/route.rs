@@ -158,6 +158,8 @@ pub struct Replay {
     pub spares_head: bool,
     /// Lifetime of an entry where no covered timestamp bounds it.
     pub keep: Option<Duration>,
+    /// How much longer than here a copy may be fresh on another route, with a wider window and one of the same keyrings.
+    pub beyond: Duration,
     /// Status that answers the duplicate of a completed request, instead of the refusal.
     pub duplicate: Option<u16>,
     /// Upstream statuses after which the same request may come again.

@@ -44,7 +44,7 @@ pub struct Counters {
     pub full: AtomicU64,
     /// Claims that were given back.
     pub released: AtomicU64,
-    /// Refused: stamped before the start.
+    /// Refused: stamped before the start, or so that its claim may have been forgotten before the clock was set back.
     pub guarded: AtomicU64,
 }
 
@@ -107,6 +107,7 @@ impl Memory {
             Ok(()) => &self.counters.claims,
             Err(Code::Replayed | Code::ReplayUnsettled) => &self.counters.replays,
             Err(Code::ReplayPending) => &self.counters.pending,
+            Err(Code::ReplayGuard) => &self.counters.guarded,
             Err(_) => &self.counters.full,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -191,6 +192,9 @@ impl Memory {
         if states.contains(&State::Pending) {
             return Err(Code::ReplayPending);
         }
+        if locked.forgot(until) {
+            return Err(Code::ReplayGuard);
+        }
         let new = digests.iter().filter(|digest| locked.entry(digest).is_none()).count();
         self.reserve(new)?;
         let lifetime = until.since(now.wall).as_millis().div_ceil(1000);
@@ -238,6 +242,10 @@ impl Locked<'_> {
     fn entry(&self, digest: &Digest) -> Option<&Entry> {
         let place = shard_of(digest);
         self.0.iter().find(|(at, _)| *at == place).and_then(|(_, shard)| shard.entry(digest))
+    }
+
+    fn forgot(&self, end: Moment) -> bool {
+        self.0.iter().any(|(_, shard)| shard.forgot(end))
     }
 
     fn insert(&mut self, digest: Digest, entry: Entry) {

@@ -1,6 +1,7 @@
 //! Was this request seen before? Asked only with authentic requests, answered atomically.
 
 mod digest;
+mod forgotten;
 mod memory;
 mod persist;
 mod shard;
@@ -160,7 +161,7 @@ impl Replay {
 /// one: of two signatures one may have a stamp and the other none, and that one could be sent again alone.
 fn until(attempt: &Attempt<'_>, rule: &Replay, now: Moment) -> Option<Moment> {
     let fresh = attempt.permit.fresh_until().max(rule.keep.map(|keep| now.plus(keep)))?;
-    Some(fresh.plus(attempt.total).plus(TICK))
+    Some(fresh.plus(attempt.total).plus(rule.beyond).plus(TICK))
 }
 
 impl Claim {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::digest::Digest;
+use super::forgotten::Forgotten;
 use crate::sig::time::Moment;
 
 /// Below this many entries a sweep is not worth its while.
@@ -47,6 +48,7 @@ impl Entry {
 #[derive(Default)]
 pub(super) struct Shard {
     entries: HashMap<Digest, Entry>,
+    forgotten: Forgotten,
     sweep_at: usize,
 }
 
@@ -78,6 +80,11 @@ impl Shard {
         self.entries.remove(digest).is_some()
     }
 
+    /// Whether a claim that ends then may have been here and is forgotten.
+    pub(super) fn forgot(&self, end: Moment) -> bool {
+        self.forgotten.covers(end)
+    }
+
     /// Whether the shard has doubled since the last sweep: then one costs a constant per claim.
     pub(super) fn is_due(&self) -> bool {
         self.entries.len() >= self.sweep_at.max(SMALL)
@@ -86,7 +93,18 @@ impl Shard {
     /// Forgets what is dead; how many that were.
     pub(super) fn sweep(&mut self, now: Now) -> usize {
         let before = self.entries.len();
-        self.entries.retain(|_, entry| !entry.is_dead(now));
+        let mut ended: Option<(Moment, Moment)> = None;
+        self.entries.retain(|_, entry| {
+            let dead = entry.is_dead(now);
+            if dead {
+                let (first, last) = ended.unwrap_or((entry.wall, entry.wall));
+                ended = Some((first.min(entry.wall), last.max(entry.wall)));
+            }
+            !dead
+        });
+        if let Some((first, last)) = ended {
+            self.forgotten.add(first, last);
+        }
         let after = self.entries.len();
         self.sweep_at = after.saturating_mul(2);
         if after < self.entries.capacity().div_euclid(4) {

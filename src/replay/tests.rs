@@ -45,7 +45,8 @@ fn nonce(principal: &str, nonce: &'static str, stamp: i64) -> Permit {
 
 fn rule(by: ReplayBy) -> Replay {
     let (methods, release_on) = (Vec::new(), vec![502, 503]);
-    Replay { by, methods, spares_head: false, keep: None, duplicate: None, release_on, chosen: true }
+    let (keep, beyond, duplicate) = (None, Duration::ZERO, None);
+    Replay { by, methods, spares_head: false, keep, beyond, duplicate, release_on, chosen: true }
 }
 
 fn store(capacity: usize) -> Store {

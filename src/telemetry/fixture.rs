@@ -79,6 +79,7 @@ pub(super) fn route(name: &str) -> Arc<Route> {
         methods: Vec::new(),
         spares_head: false,
         keep: None,
+        beyond: Duration::ZERO,
         duplicate: None,
         release_on: Vec::new(),
         chosen: true,

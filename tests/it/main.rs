@@ -68,6 +68,8 @@ mod rfc9421;
 #[cfg(test)]
 mod routing;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod sign;
 #[cfg(test)]
 mod sigv4;

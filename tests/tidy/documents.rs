@@ -10,6 +10,7 @@ use crate::tree::{File, Finding, Tree};
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
 const CODES: &str = "docs/codes.md";
+const THREATS: &str = "docs/threat-model.md";
 
 /// Every rejection code is named by a test, as text or as `Code::Name`.
 pub(crate) fn untested_codes(tree: &Tree) -> Vec<Finding> {
@@ -36,6 +37,59 @@ pub(crate) fn dangling_names(tree: &Tree) -> Vec<Finding> {
     let text: String = tree.sources().map(|file| file.text.as_str()).collect();
     let known = Known { root: &tree.root, code, words: words(&text).collect() };
     dangling(&page, &known)
+}
+
+/// Every row of the threat model ends with what holds it: tests and files that exist.
+pub(crate) fn unproved_threats(tree: &Tree) -> Vec<Finding> {
+    let page = File::new(THREATS, &tree.document(THREATS));
+    let tests =
+        tree.files.iter().filter(|file| !file.is_the_guard()).flat_map(|file| names_of_tests(&file.text)).collect();
+    let exists = |path: &str| tree.root.join(path).exists();
+    unproved(&page, &tests, &exists)
+}
+
+fn unproved(page: &File, tests: &HashSet<String>, exists: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+    let holds = |name: &str| if name.contains(['/', '.']) { exists(name) } else { tests.contains(name) };
+    let mut findings = Vec::new();
+    let (mut in_table, mut threats) = (false, 0);
+    for (at, line) in page.text.lines().enumerate() {
+        let cell = last_cell(line);
+        if cell.is_none_or(|cell| cell == HELD || cell.starts_with("--")) {
+            in_table = cell == Some(HELD) || in_table && cell.is_some();
+        } else if in_table {
+            threats += 1;
+            let names: Vec<&str> = cell.unwrap_or_default().split('`').skip(1).step_by(2).collect();
+            if names.is_empty() {
+                findings.push(page.finding(at + 1, "nothing holds it"));
+            }
+            let missing = names.iter().filter(|name| !holds(name));
+            findings.extend(missing.map(|name| page.finding(at + 1, format!("`{name}` is no test and no file"))));
+        }
+    }
+    if threats == 0 {
+        findings.push(page.finding(1, "is missing or names no threat"));
+    }
+    findings
+}
+
+/// The heading of the column that is checked.
+const HELD: &str = "held by";
+
+fn last_cell(line: &str) -> Option<&str> {
+    line.strip_prefix('|')?.strip_suffix('|')?.rsplit('|').next().map(str::trim)
+}
+
+/// Functions whose attributes make them tests.
+fn names_of_tests(text: &str) -> Vec<String> {
+    let (mut names, mut is_test) = (Vec::new(), false);
+    for line in text.lines().map(str::trim) {
+        if let Some((_, rest)) = line.split_once("fn ") {
+            names.extend(rest.split(['(', '<']).next().filter(|_| is_test).map(str::to_owned));
+            is_test = false;
+        }
+        is_test |= line.starts_with("#[") && line.contains("test") && !line.contains("cfg");
+    }
+    names
 }
 
 /// What a page may name.
@@ -150,6 +204,31 @@ mod tests {
         let known = Known { root: Path::new("/"), code: HashSet::new(), words: HashSet::new() };
         let page = File::new(ARCHITECTURE, "```text\n`Gone`\n```\n`Gone`\n");
         assert_eq!(dangling(&page, &known).len(), 1);
+    }
+
+    #[test]
+    fn a_threat_without_a_test_that_exists_is_found() {
+        let tests =
+            names_of_tests("#[test]\nfn it_holds() {}\nfn helper() {}\n#[tokio::test]\nasync fn it_waits() {}\n");
+        let objections = |cell: &str| {
+            let text = format!("| a | b |\n| threat | held by |\n|---|---|\n| it breaks | {cell} |\n");
+            unproved(&File::new(THREATS, &text), &tests.iter().cloned().collect(), &|path| path == ".ci/run").len()
+        };
+        for (cell, count) in [
+            ("`it_holds`", 0),
+            ("`it_holds` `it_waits` `.ci/run`", 0),
+            ("`helper`", 1),
+            ("`it_held` `.ci/gone`", 2),
+            ("trust", 1),
+            ("", 1),
+        ] {
+            assert_eq!(objections(cell), count, "{cell}");
+        }
+        for (text, count) in
+            [("nothing", 1), ("| a | held by |\n|---|---|\n| b | `c.rs` |\n\n| d | else |\n|---|---|\n| e | f |\n", 0)]
+        {
+            assert_eq!(unproved(&File::new(THREATS, text), &HashSet::new(), &|_| true).len(), count, "{text}");
+        }
     }
 
     #[test]

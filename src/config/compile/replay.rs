@@ -1,5 +1,7 @@
 //! What counts as a repetition on a route: only what the signature covers may tell.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::raw::routes as raw;
@@ -7,7 +9,10 @@ use super::super::report::Spot;
 use super::super::values::{MethodName, Of, Status};
 use super::Scope;
 use super::guard::Verified;
-use crate::policy::route::{Replay, ReplayBy};
+use super::routes::Placed;
+use crate::policy::gate::Gate;
+use crate::policy::route::{Guard, Replay, ReplayBy, Route};
+use crate::sig::keyring::Keyring;
 use crate::sig::scheme::Stated;
 
 /// Deadline of a request where replay protection is on and nothing else is said: an entry must outlive every request it judges.
@@ -42,10 +47,38 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
         methods: methods.map(|(Of(MethodName(method)), _)| method.clone()).collect(),
         spares_head: once,
         keep,
+        beyond: Duration::ZERO,
         duplicate: settings.and_then(|settings| settings.duplicate.get()).map(|Of(Status(status))| *status),
         release_on: release_on.map(|(Of(Status(status)), _)| *status).collect(),
         chosen: settings.is_some_and(|settings| once || settings.by.is_written()),
     }
+}
+
+/// **Threat:** what was captured on a route is sent again on another one with the same keys and a wider window, when its claim is over here. So a
+/// claim lives as long as the request can be fresh anywhere.
+pub(crate) fn outlive(routes: &mut [Placed]) {
+    let mut longest: HashMap<Arc<str>, Duration> = HashMap::new();
+    let remembers = |route: &&Route| route.replay.by != ReplayBy::Off;
+    for route in routes.iter().map(|placed| &placed.value).filter(remembers) {
+        for ring in rings(route) {
+            let life = longest.entry(Arc::clone(ring.name())).or_default();
+            *life = (*life).max(life_of(route));
+        }
+    }
+    for route in routes.iter_mut().map(|placed| &mut placed.value) {
+        let lives = rings(route).filter_map(|ring| longest.get(&**ring.name())).max().copied();
+        route.replay.beyond = lives.unwrap_or_default().saturating_sub(life_of(route));
+    }
+}
+
+fn rings(route: &Route) -> impl Iterator<Item = &Arc<Keyring>> {
+    let gate = if let Guard::Verify(gate) = &route.guard { Some(gate) } else { None };
+    gate.into_iter().flat_map(Gate::rings)
+}
+
+fn life_of(route: &Route) -> Duration {
+    let past = route.guard.window().map(|(past, _)| past);
+    past.max(route.replay.keep).unwrap_or_default().saturating_add(route.limits.total.unwrap_or_default())
 }
 
 /// A token is the same in every request.

@@ -37,7 +37,8 @@ pub(crate) fn compile(file: &File, root: Spot, upstreams: &[Upstream], scope: &S
         scope.report.error_in(root, "routes", "there is no route", Some(fix));
     }
     let found = written.iter().filter_map(Field::found);
-    let routes: Vec<_> = found.filter_map(|(raw, spot)| route(raw, spot, file, (upstreams, scope))).collect();
+    let mut routes: Vec<_> = found.filter_map(|(raw, spot)| route(raw, spot, file, (upstreams, scope))).collect();
+    replay::outlive(&mut routes);
     matches::check_collisions(&routes, scope);
     routes
 }

@@ -1,6 +1,7 @@
 //! Every kind of mistake in a route is told with its line, its path and what to write.
 
 use super::problems::{HEAD, told};
+use super::{Place, good};
 
 /// Mistakes in a single route, written whole.
 fn told_of_routes(rows: &[(&str, &str, &str)]) {
@@ -155,4 +156,24 @@ fn once_leaves_nothing_to_choose() {
         told_of_routes(&[(&format!("{{path: /, upstream: app, {route}}}"), field, part)]);
     }
     told_of_settings(&[("replay: {once: true}", "replay", "without `verify`")]);
+}
+
+/// **Threat:** a capture of the narrow route is fresh on the wide one when the narrow route's claim is over.
+#[test]
+fn a_claim_outlives_the_widest_window_of_its_keys() {
+    let text = "version: 1
+listeners: {main: {address: \"127.0.0.1:0\"}}
+upstreams: {app: {url: \"http://127.0.0.1:1\"}}
+keyrings: {partners: {directory: keys/partners}, others: {directory: keys/partners}}
+defaults: {upstream: app, timeouts: {total: 10s}, replay: {by: signature}}
+routes:
+  - {path: /narrow, verify: {scheme: timestamp-body, keys: partners, override: {past: 5s}}}
+  - {path: /wide, verify: {scheme: timestamp-body, keys: partners, override: {past: 5m}}}
+  - {path: /slow, verify: {scheme: timestamp-body, keys: partners, override: {past: 5s}}, timeouts: {total: 2m}}
+  - {path: /off, verify: {scheme: timestamp-body, keys: partners, override: {past: 1h}}, replay: off}
+  - {path: /others, verify: {scheme: timestamp-body, keys: others, override: {past: 5s}}}
+";
+    let loaded = good(Place::new().load(text));
+    let beyond: Vec<u64> = loaded.policy.routes.all().iter().map(|route| route.replay.beyond.as_secs()).collect();
+    assert_eq!(beyond, [295, 0, 185, 0, 0]);
 }

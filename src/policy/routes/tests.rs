@@ -27,6 +27,7 @@ fn route(name: &str) -> Arc<Route> {
             methods: Vec::new(),
             spares_head: false,
             keep: None,
+            beyond: std::time::Duration::ZERO,
             duplicate: None,
             release_on: Vec::new(),
             chosen: true,

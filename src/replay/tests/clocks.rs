@@ -67,6 +67,34 @@ async fn a_clock_that_jumps_forgets_nothing_early() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_claim_lives_as_long_as_the_request_is_fresh_on_any_route() {
+    let wider = Replay { beyond: Duration::from_mins(4), ..rule(ReplayBy::Signature) };
+    for (after, outcome) in [(END + 239, Some(Code::Replayed)), (END + 240, None)] {
+        let store = store(10);
+        assert_eq!(complete(&store, &permit(&["a"]), &wider, NOW), None);
+        tokio::time::advance(Duration::from_secs(END + 242)).await;
+        let later = NOW.plus(Duration::from_secs(after));
+        assert_eq!(complete(&store, &permit(&["a"]), &rule(ReplayBy::Signature), later), outcome, "after {after} s");
+    }
+}
+
+/// **Threat:** whoever captured a request waits until it is forgotten, and for a clock that is set back into its window.
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_is_not_new_to_a_clock_that_was_set_back() {
+    let (store, rule) = (store(10), rule(ReplayBy::Signature));
+    assert_eq!(by_signature(&store, &["a"]), None);
+    tokio::time::advance(Duration::from_secs(1000)).await;
+    store.sweep(NOW.plus(Duration::from_secs(1000)));
+    assert_eq!((store.len(), by_signature(&store, &["a"])), (0, Some(Code::ReplayGuard)));
+    for (stamp, outcome) in [(-1, None), (0, Some(Code::ReplayGuard)), (1, None)] {
+        let permit = stamped(Moment::from_secs(NOW.secs() + stamp), &["a"]);
+        let claimed = claim(&store, &permit, &rule, NOW, &Departed::default());
+        assert_eq!(claimed.map(Claim::give_back).err(), outcome, "{stamp} s: another time is another request");
+    }
+    assert_eq!(store.counters().guarded.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pending_claim_outlives_every_clock() {
     let (store, departed) = (store(1), Departed::default());
     let rule = rule(ReplayBy::Signature);

@@ -8,7 +8,7 @@ mod identity;
 mod keys;
 mod response;
 mod sign;
-mod tls;
+pub(crate) mod tls;
 mod upstream;
 mod wire;
 
