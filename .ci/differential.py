@@ -22,7 +22,7 @@ sys.path.insert(0, sys.argv[1])
 from recorder import Bad, Need, parse_one  # noqa: E402
 
 TEST = "proxy::http1::differential::what_we_take_hyper_takes_for_the_same_requests"
-INPUTS = 100_000
+INPUTS = 60_000
 PLANTED = ("first-length", "length-over-chunked", "bare-lf")
 PLANTED_INPUTS = 5_000
 
