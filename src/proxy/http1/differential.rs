@@ -21,6 +21,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::Uri;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -158,6 +159,12 @@ impl tokio::io::AsyncRead for Pieces {
     }
 }
 
+/// An absolute form as hyper's words print it: `http://a` has the path `/` (RFC 9112 §3.2.1).
+fn printed(target: &str) -> String {
+    let origin = target.starts_with('/') || target == "*";
+    if origin { target.to_owned() } else { target.parse::<Uri>().unwrap().to_string() }
+}
+
 /// Whether hyper takes each of our requests for the same one.
 fn agree(ours: &[Request], hypers: &[Request]) -> bool {
     let lines = |request: &Request| {
@@ -168,7 +175,7 @@ fn agree(ours: &[Request], hypers: &[Request]) -> bool {
     ours.len() <= hypers.len()
         && ours.iter().zip(hypers).all(|(mine, other)| {
             // A body that we break off is refused, whatever hyper makes of it.
-            (&mine.method, &mine.target, lines(mine)) == (&other.method, &other.target, lines(other))
+            (&mine.method, &printed(&mine.target), lines(mine)) == (&other.method, &other.target, lines(other))
                 && (mine.body.is_none() || mine.body == other.body)
         })
 }
