@@ -55,3 +55,42 @@ fn allowed(rules: &[Rule], key: &Key, method: &Method) -> String {
 fn may(code: Code, what: &str) -> String {
     format!("{what} (otherwise {} {})", code.reason().status, code.reason().code)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sig::key::Window;
+    use crate::sig::secret::Secret;
+
+    #[test]
+    fn what_allow_would_do_is_told_as_far_as_it_is_known() {
+        let key = Key {
+            id: "k1".into(),
+            principal: "shop".into(),
+            secret: Secret::new(vec![1]),
+            sign: Window::default(),
+            verify: Window::default(),
+            created: None,
+            observe: false,
+        };
+        let rule = |key: &str, nets: &[&str]| Rule {
+            keys: [key.into()].into(),
+            methods: vec![Method::GET],
+            sources: nets.iter().map(|net| net.parse().unwrap()).collect(),
+            ..Rule::default()
+        };
+        for (rule, method, expected) in [
+            (rule("k1", &[]), Method::GET, "`allow`: lets key `k1` through"),
+            (rule("k1", &["192.0.2.0/24"]), Method::GET, "the listed networks only (otherwise 403 key_refused)"),
+            (
+                rule("k1", &[]),
+                Method::POST,
+                "refused with 403 key_refused: no rule of `allow` takes this key with this method",
+            ),
+            (rule("k2", &[]), Method::GET, "refused with 403 key_refused: no rule of `allow` is for this key"),
+        ] {
+            let told = allowed(&[rule], &key, &method);
+            assert!(told.ends_with(expected), "{told}");
+        }
+    }
+}
