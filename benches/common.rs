@@ -49,8 +49,19 @@ pub(crate) fn body(bytes: usize) -> Vec<u8> {
 }
 
 /// The head of a request with this body, signed with the key of this number.
-pub(crate) fn signed(scheme: &Arc<Scheme>, key: usize, body: &[u8]) -> Head {
-    let seal = Seal::new(Arc::clone(scheme), ring(key..=key), With::Newest);
+pub(crate) fn signed(scheme: &Arc<Scheme>, number: usize, body: &[u8]) -> Head {
+    sealed(scheme, key(number), body)
+}
+
+/// The same, but by somebody who knows only the id of the key.
+pub(crate) fn forged(scheme: &Arc<Scheme>, number: usize, body: &[u8]) -> Head {
+    let Key { secret, .. } = key(usize::MAX);
+    sealed(scheme, Key { secret, ..key(number) }, body)
+}
+
+fn sealed(scheme: &Arc<Scheme>, key: Key, body: &[u8]) -> Head {
+    let ring = Arc::new(Keyring::new("ring", vec![key]).unwrap());
+    let seal = Seal::new(Arc::clone(scheme), ring, With::Newest);
     let (target, authority) = (Bytes::from("/api/v1/orders?page=2"), Bytes::from("api.example.com"));
     let mut fields = Fields::default();
     for (name, value) in [("content-type", "application/json"), ("user-agent", "bench/1.0"), ("accept", "*/*")] {

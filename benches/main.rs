@@ -1,4 +1,5 @@
-//! What single parts cost: `cargo bench`, or `cargo bench -- gate` for one of them.
+//! What single parts cost: `cargo bench`, or `cargo bench -- gate` for one of them. `cargo bench -- probing` judges whether time tells which
+//! key ids there are.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
@@ -6,8 +7,13 @@ mod common;
 mod gate;
 mod head;
 mod keys;
+mod probing;
 mod replay;
 
 fn main() {
-    divan::main();
+    if std::env::args().any(|argument| argument == "probing") {
+        probing::judge();
+    } else {
+        divan::main();
+    }
 }

@@ -100,7 +100,13 @@ impl FromText for IpNet {
     const EXPECTED: &'static str = "an address or network such as `203.0.113.7` or `203.0.113.0/24`";
 
     fn from_text(text: &str) -> Option<Self> {
-        text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(Self::from))
+        let net = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(Self::from))?;
+        let mapped = net.addr().is_ipv6().then(|| net.addr().to_canonical()).filter(IpAddr::is_ipv4);
+        // Clients are known by their IPv4 address wherever they have one: what is written as `::ffff:…` would never fit anybody.
+        match (mapped, net.prefix_len().checked_sub(96)) {
+            (Some(four), Some(bits)) => Self::new(four, bits).ok(),
+            _ => Some(net),
+        }
     }
 }
 
@@ -227,6 +233,21 @@ mod tests {
         assert_eq!(Duration::from_text("5m"), Some(Duration::from_mins(5)));
         assert_eq!(Duration::from_text("90d"), Some(Duration::from_hours(90 * 24)));
         assert!(Duration::from_text("5").is_none() && Duration::from_number(5).is_none());
+    }
+
+    #[test]
+    fn a_network_that_is_written_as_mapped_is_the_network_of_ipv4_that_it_means() {
+        for (text, expected) in [
+            ("::ffff:10.0.0.0/104", Some("10.0.0.0/8")),
+            ("::ffff:203.0.113.7", Some("203.0.113.7/32")),
+            ("::ffff:0:0/96", Some("0.0.0.0/0")),
+            ("::/0", Some("::/0")),
+            ("2001:db8::/32", Some("2001:db8::/32")),
+            ("10.0.0.0/8", Some("10.0.0.0/8")),
+            ("10.0.0.0/33", None),
+        ] {
+            assert_eq!(IpNet::from_text(text).map(|net| net.to_string()).as_deref(), expected, "{text}");
+        }
     }
 
     #[test]

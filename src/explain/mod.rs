@@ -5,6 +5,7 @@
 mod causes;
 pub mod report;
 pub mod request;
+mod rules;
 mod trial;
 
 use std::sync::Arc;
@@ -66,6 +67,8 @@ pub struct Explanation {
     pub cause: Option<Found>,
     /// Right signatures by key id, if asked for.
     pub expected: Vec<(Arc<str>, String)>,
+    /// What else the route says about who may come and how often, and whether it would let the request through as far as that can be told.
+    pub rules: Vec<String>,
 }
 
 /// What the gateway says.
@@ -97,7 +100,8 @@ pub fn explain(mut question: Question<'_>) -> Explanation {
     let route = Arc::clone(&matched.route);
     let Guard::Verify(gate) = &route.guard else {
         let verdict = Verdict::Unasked;
-        return Explanation { route: Some(Arc::clone(&route.name)), verdict, ..nothing(&question) };
+        let rules = rules::told(&route, None, &question.head.method);
+        return Explanation { route: Some(Arc::clone(&route.name)), verdict, rules, ..nothing(&question) };
     };
     let public_url = public_url_of(&question, &route, listener);
     let site = Site { public_url: public_url.as_deref(), captures: &matched.captures };
@@ -175,7 +179,9 @@ fn verified(question: &Question<'_>, (route, gate): (&Route, &Gate), whole: Whol
         (true, Some(ring), Some(message)) => scheme.expected(ring, (whole, message), time.0),
         _ => Vec::new(),
     };
+    let signer = verdict.as_ref().ok().and_then(|id| ring.as_ref()?.ring().by_id(id));
     Explanation {
+        rules: rules::told(route, signer.as_deref(), &whole.head.method),
         route: Some(Arc::clone(&route.name)),
         scheme: Some(Arc::clone(scheme.name())),
         time,
@@ -254,5 +260,6 @@ fn nothing(question: &Question<'_>) -> Explanation {
         verdict: Verdict::Unasked,
         cause: None,
         expected: Vec::new(),
+        rules: Vec::new(),
     }
 }

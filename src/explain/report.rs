@@ -34,6 +34,9 @@ impl Explanation {
             line(&mut out, "expected", &format!("with `{key}`: {signature}"));
         }
         line(&mut out, "verdict", &self.verdict_told());
+        for (place, rule) in self.rules.iter().enumerate() {
+            line(&mut out, if place == 0 { "rules" } else { "" }, rule);
+        }
         if matches!(self.verdict, Verdict::Refused(_)) && self.scheme.is_some() {
             line(&mut out, "cause", &self.cause_told());
         }
@@ -73,6 +76,7 @@ impl Explanation {
             "key": if let Verdict::Verified(key) = &self.verdict { Some(key.as_ref()) } else { None },
             "code": code,
             "note": note,
+            "rules": self.rules,
             "cause": cause,
             "expected": if expected.is_empty() { Value::Null } else { Value::Object(expected) },
         })

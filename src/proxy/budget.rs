@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::rate::network;
+
 /// A bounded number of bytes, shared by all workers.
 ///
 /// **Invariant:** the sum of all live [`Share`]s never exceeds the limit; one source never holds more than an eighth of it;
@@ -108,17 +110,6 @@ impl Drop for Share {
         if self.bytes > 0 {
             self.budget.give_back(self.holder, self.bytes);
         }
-    }
-}
-
-/// One IPv6 customer owns a /64: counting single addresses would count nothing.
-pub(in crate::proxy) fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(six) => match six.to_ipv4_mapped() {
-            Some(four) => IpAddr::V4(four),
-            None => IpAddr::V6((u128::from(six) & !u128::from(u64::MAX)).into()),
-        },
     }
 }
 

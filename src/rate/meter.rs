@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::network::network;
 use super::shard::{Measure, Name, Shard};
 use crate::policy::rate::Limit;
 
@@ -111,12 +112,12 @@ impl Meter {
     }
 }
 
-/// Mapped into IPv6; of IPv6 itself the /64 that one customer owns, since counting single addresses would count nothing.
+/// Mapped into IPv6.
 fn halves(source: Option<IpAddr>) -> Name {
-    let address = match source.map(|source| source.to_canonical()) {
+    let address = match source.map(network) {
         None => return [u64::MAX, u64::MAX],
         Some(IpAddr::V4(four)) => u128::from(four.to_ipv6_mapped()),
-        Some(IpAddr::V6(six)) => u128::from(six) & !u128::from(u64::MAX),
+        Some(IpAddr::V6(six)) => u128::from(six),
     };
     let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0);
     [half(address >> 64_u32), half(address)]

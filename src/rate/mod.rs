@@ -1,6 +1,7 @@
 //! Token buckets: who came too often, and when the next token is there. They survive reloads.
 
 mod meter;
+mod network;
 mod shard;
 
 use std::collections::HashMap;
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use self::meter::{Id, Meter};
+pub use self::network::network;
 use crate::policy::rate::{Per, Pool};
 
 /// What a pool keeps over reloads.

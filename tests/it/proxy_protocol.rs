@@ -41,10 +41,14 @@ fn rules_limits_headers_and_logs_know_the_real_address() {
     assert_eq!(world.upstream.next().header("x-forwarded-for"), Some("192.0.2.2"));
     assert_eq!(ask(&introduced([203, 0, 113, 1])), refused(403, "source_refused"));
     assert_eq!(ask(&line("TCP6 2001:db8::1 ::1 40000 443")), refused(403, "source_refused"));
-    // A health check of the balancer itself, and a client without an internet address, count as the balancer.
+    // A health check is the balancer itself; a client without an internet address is not.
     assert_eq!(ask(b"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"), passed());
     assert_eq!(world.upstream.next().header("x-forwarded-for"), Some("127.0.0.1"));
-    assert_eq!(ask(&line("UNKNOWN")), refused(429, "source_rate_exceeded"));
+    for nobody in
+        [line("UNKNOWN"), line("UNKNOWN 127.0.0.1 127.0.0.1 1 2"), b"\r\n\r\n\x00\r\nQUIT\n\x21\x00\x00\x00".to_vec()]
+    {
+        assert_eq!(ask(&nobody), refused(403, "source_refused"));
+    }
 
     world.stop();
     let peers: Vec<_> = world.audit().iter().map(|line| line["peer"].as_str().unwrap_or_default().to_owned()).collect();

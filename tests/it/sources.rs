@@ -26,7 +26,7 @@ fn the_next_connection_of_a_source_is_closed_at_once_and_counted() {
 
     drop(held);
     // The gateway learns of the end of the others in its own time.
-    while world.connect().ask(&get("/")).is_none() {}
+    assert!((0..10_000).any(|_| world.connect().ask(&get("/")).is_some()));
 }
 
 #[test]

@@ -78,3 +78,19 @@ fn interim_answers_are_passed_over_or_on() {
         .answers_raw("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
     assert_eq!(world.send(get("/").signed()).body, b"hi");
 }
+
+/// HTTP/1.0 takes the end of a connection for the end of the answer.
+#[test]
+fn an_answer_that_breaks_off_is_a_reset_to_a_client_of_http_1_0() {
+    let world = World::with(|config| config.route("path: /**, public: true, upstream: app"));
+    let ask = |script: &str| {
+        world.upstream.answers_raw_and_closes(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{script}"));
+        let mut connection = world.connect();
+        connection.write(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n");
+        connection.rest().map_err(|error| error.kind())
+    };
+    assert!(ask("5\r\nhello\r\n0\r\n\r\n").is_ok_and(|answer| answer.ends_with(b"\r\n\r\nhello")));
+    for broken in ["5\r\nhello\r\n", "5\r\nhel", "5\r\nhello\r\nx\r\n"] {
+        assert_eq!(ask(broken), Err(std::io::ErrorKind::ConnectionReset), "{broken:?}");
+    }
+}

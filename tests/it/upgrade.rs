@@ -1,6 +1,6 @@
 //! A websocket tunnel opens only where a route allows it, after the signature held and the upstream agreed.
 
-use crate::world::{Request, Signing, World, get};
+use crate::world::{Request, Signing, World, get, request};
 
 fn knocking() -> Request {
     let upgrade = get("/ws").signed().header("Connection", "Upgrade").header("Upgrade", "websocket");
@@ -71,4 +71,22 @@ fn a_tunnel_counts_among_the_connections_of_its_listener() {
     tunnel.write(b"\x81\x02hi");
     assert_eq!(tunnel.take(4), b"\x81\x02hi");
     assert!(world.connect().is_closed(), "there is no second place");
+}
+
+/// A body beside `Upgrade` is read as one, and nothing is upgraded: two readers cannot disagree about what it is.
+#[test]
+fn a_request_with_a_body_is_no_upgrade() {
+    let world = allowing();
+    let knocks = || {
+        let body =
+            request("GET", "/ws", "hello").signed().header("Connection", "Upgrade").header("Upgrade", "websocket");
+        body.header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==").header("Sec-WebSocket-Version", "13")
+    };
+    for knock in [knocks(), knocks().header("X-Other", "1").chunked()] {
+        assert_eq!(world.send(knock).status, 200);
+        let seen = world.upstream.next();
+        assert_eq!((seen.header("upgrade"), seen.body.as_slice()), (None, b"hello".as_slice()));
+    }
+    world.upstream.tunnels();
+    assert_eq!(world.send(knocks().header("X-Other", "2")).status, 502, "a 101 that nobody asked for");
 }

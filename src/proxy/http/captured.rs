@@ -52,7 +52,7 @@ pub(crate) async fn captured(bytes: Vec<u8>, limits: limits::Connection) -> Read
 }
 
 /// A plain connection from nobody.
-fn nowhere(limits: limits::Connection) -> Connection {
+pub(in crate::proxy) fn nowhere(limits: limits::Connection) -> Connection {
     let listener = Listener {
         name: "captured".into(),
         address: Address::Unix(PathBuf::new()),

@@ -8,6 +8,8 @@ mod outbound;
 mod receiving;
 
 pub(crate) use captured::captured;
+#[cfg(test)]
+pub(in crate::proxy) use captured::nowhere;
 pub(in crate::proxy) use framing::nominates;
 pub(in crate::proxy) use inbound::{Bounds, Handover, arrived, exchange, refused};
 pub(in crate::proxy) use outbound::{Sent, response};

@@ -1,10 +1,16 @@
-//! Our framing beside hyper's: whatever we take, hyper takes for the same requests, or we refuse it.
+//! Our framing beside hyper's: whatever we take, hyper takes for the same requests, or we refuse it. What we take can be written down, for
+//! another judge.
 
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
     reason = "dice for a test, and a longer run or an old seed by the environment"
 )]
+
+mod inputs;
+mod planted;
+mod told;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -15,211 +21,123 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::Uri;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::io::ReadBuf;
 
+use self::inputs::{Dice, input};
+use self::planted::Planted;
+use self::told::Told;
 use super::{Body, Reader, Stream};
 use crate::policy::limits;
-use crate::proxy::exchange::Piece;
-use crate::proxy::http::Bounds;
+use crate::proxy::exchange::{Connection, Piece, Receiving};
+use crate::proxy::http::{Bounds, arrived, nowhere};
 
-/// A request as one of the two has read it: method, target, lines in order of their names, and the body, unless it is broken.
-type Read = (String, String, Vec<(String, Vec<u8>)>, Option<Vec<u8>>);
+/// A request as it was read.
+struct Request {
+    method: String,
+    target: String,
+    /// In the order in which they came.
+    lines: Vec<(String, Vec<u8>)>,
+    /// `None` where it is broken.
+    body: Option<Vec<u8>>,
+    /// Framed, but answered with this code before anything else looks at it.
+    answered: Option<&'static str>,
+}
+
+/// What we take an input for.
+#[derive(Default)]
+struct Ours {
+    requests: Vec<Request>,
+    /// Why reading ended before the input did.
+    refused: Option<&'static str>,
+    /// The last request ends the connection.
+    closes: bool,
+}
 
 /// How many inputs are tried, unless the environment says otherwise.
 const INPUTS: u64 = 20_000;
 
-/// A small generator (xorshift64*): the same seed, the same inputs.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        usize::try_from(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33).unwrap() % sides
-    }
-
-    fn one<'a>(&mut self, of: &[&'a [u8]]) -> &'a [u8] {
-        of[self.roll(of.len())]
-    }
-
-    fn mostly(&mut self, usual: &'static [u8], others: &[&'static [u8]]) -> &'static [u8] {
-        if self.roll(8) == 0 { self.one(others) } else { usual }
-    }
+/// What happened in a run.
+#[derive(Default)]
+struct Counts {
+    requests: usize,
+    refused: usize,
 }
 
-const ENDS: [&[u8]; 5] = [b"\n", b"\r", b"\r\r\n", b" \r\n", b"\n\r"];
-const NAMES: [&[u8]; 16] = [
-    b"Content-Length",
-    b"Transfer-Encoding",
-    b"content-length",
-    b"TRANSFER-ENCODING",
-    b"Connection",
-    b"Host",
-    b"Expect",
-    b"Content-Length ",
-    b" Content-Length",
-    b"Content_Length",
-    b"Trailer",
-    b"X",
-    b"",
-    b"X\x00",
-    b"Upgrade",
-    b"TE",
-];
-const VALUES: [&[u8]; 26] = [
-    b"0",
-    b"1",
-    b"3",
-    b"5",
-    b"+3",
-    b"-1",
-    b"03",
-    b"3, 3",
-    b"3,4",
-    b"0x3",
-    b"18446744073709551616",
-    b"chunked",
-    b"Chunked",
-    b"gzip, chunked",
-    b"chunked, chunked",
-    b"identity",
-    b"chunked\x0b",
-    b"\x00chunked",
-    b"close",
-    b"keep-alive",
-    b"a",
-    b"100-continue",
-    b"",
-    b"  3  ",
-    b"3\r\n 4",
-    b"\xff",
-];
-const TARGETS: [&[u8]; 10] =
-    [b"/", b"/a?b", b"http://a/", b"*", b"//", b"/#f", b"/\xe9", b"a:80", b"/a b", b"http://b/x?y#z"];
-const CHUNKS: [&[u8]; 22] = [
-    b"0\r\n\r\n",
-    b"3\r\nabc\r\n",
-    b"3\r\nabc\r\n0\r\n\r\n",
-    b"3;x=y\r\nabc\r\n",
-    b"03\r\nabc\r\n",
-    b"3 \r\nabc\r\n",
-    b"3\nabc\n",
-    b"3\r\nabcd\r\n",
-    b"3\r\nab\r\n",
-    b"+3\r\nabc\r\n",
-    b"0x3\r\nabc\r\n",
-    b"-1\r\n",
-    b"ffffffffffffffff\r\n",
-    b"10000000000000003\r\nabc\r\n",
-    b"0\r\nX: y\r\n\r\n",
-    b"0\r\nContent-Length: 3\r\n\r\n",
-    b"0\r\n\n",
-    b"0\n\r\n",
-    b"\r\n",
-    b"3\r\r\nabc\r\n",
-    b"abc",
-    b"0\r\nX\r\n\r\n",
-];
-
-fn input(dice: &mut Dice) -> Vec<u8> {
-    let mut text = Vec::new();
-    for _ in 0..=dice.roll(3) {
-        text.extend_from_slice(dice.mostly(b"", &[b"\r\n", b"\n", b" ", b"\r\n\r\n"]));
-        text.extend_from_slice(dice.mostly(b"POST", &[b"GET", b"HEAD", b"P(ST", b"", b"get", b"CONNECT"]));
-        text.extend_from_slice(dice.mostly(b" ", &[b"\t", b"  ", b""]));
-        text.extend_from_slice(dice.mostly(b"/", &TARGETS));
-        text.extend_from_slice(dice.mostly(b" ", &[b"\t", b"  ", b""]));
-        text.extend_from_slice(dice.mostly(b"HTTP/1.1", &[b"HTTP/1.0", b"HTTP/1.2", b"HTTP/2.0", b"http/1.1", b""]));
-        text.extend_from_slice(dice.mostly(b"\r\n", &ENDS));
-        text.extend_from_slice(
-            dice.mostly(b"Host: a\r\n", &[b"", b"Host: a\r\nHost: a\r\n", b"Host: a\n", b"Host : a\r\n"]),
-        );
-        for _ in 0..dice.roll(4) {
-            let (name, value) = (dice.one(&NAMES), dice.one(&VALUES));
-            text.extend_from_slice(name);
-            text.extend_from_slice(dice.mostly(b": ", &[b":", b" : ", b":\t", b"", b":\r\n "]));
-            text.extend_from_slice(value);
-            text.extend_from_slice(dice.mostly(b"\r\n", &ENDS));
-        }
-        text.extend_from_slice(dice.mostly(b"\r\n", &ENDS));
-        for _ in 0..dice.roll(4) {
-            text.extend_from_slice(dice.one(&CHUNKS));
-        }
-    }
-    for _ in 0..dice.roll(12).saturating_sub(9) {
-        let place = dice.roll(text.len().max(1));
-        match dice.roll(3) {
-            0 => text.insert(place.min(text.len()), u8::try_from(dice.roll(256)).unwrap()),
-            1 if place < text.len() => drop(text.remove(place)),
-            _ => text.truncate(place),
-        }
-    }
-    text
-}
-
-/// Our reading, and whether it went on to the end without a refusal.
-async fn ours(text: &[u8], piece: usize) -> (Vec<Read>, bool) {
-    let limits = limits::Connection::default();
-    let (mut stream, mut requests) = (Stream::new(Pieces(text.to_vec(), piece)), Vec::new());
+/// Our reading of `text`, which comes in pieces of one size.
+async fn ours(text: &[u8], piece: usize, connection: &Rc<Connection>) -> Ours {
+    let bounds = Bounds::from(&connection.listener.limits);
+    let (mut stream, mut read) = (Stream::new(Pieces(text.to_vec(), piece)), Ours::default());
     loop {
         let mut reader = Reader::default();
         let request = loop {
-            match reader.take(stream.ahead(), &Bounds::from(&limits)) {
+            match reader.take(stream.ahead(), &bounds) {
                 Ok(Some(request)) => break request,
                 Ok(None) => {}
-                Err(_) => return (requests, false),
-            }
-            if poll_fn(|cx| stream.poll_fill(cx)).await.unwrap() == 0 {
-                return (requests, !reader.has_begun(stream.ahead()));
-            }
-        };
-        let mut lines: Vec<_> = request.fields.iter().map(|line| (text_of(&line.name), line.value.to_vec())).collect();
-        lines.sort();
-        let keeps = request.keeps();
-        let (method, target) = (text_of(&request.method), text_of(&request.target));
-        let (mut body, mut whole) = (Body::new(request.framing, 0), Some(Vec::new()));
-        loop {
-            match poll_fn(|cx| body.poll_piece(&mut stream, cx)).await {
-                Ok(Some(Piece::Data(data))) => whole.as_mut().unwrap().extend_from_slice(&data),
-                Ok(Some(Piece::Trailers(_))) => {}
-                Ok(None) => break,
-                Err(_) => {
-                    whole = None;
-                    break;
+                Err(rejection) => {
+                    read.refused = Some(rejection.code().reason().code);
+                    return read;
                 }
             }
-        }
-        let broken = whole.is_none();
-        requests.push((method, target, lines, whole));
+            if poll_fn(|cx| stream.poll_fill(cx)).await.unwrap() == 0 {
+                read.refused = reader.has_begun(stream.ahead()).then_some("the head ended early");
+                return read;
+            }
+        };
+        let (keeps, framing) = (request.keeps(), request.framing);
+        let mut taken = Request {
+            method: text_of(&request.method),
+            target: text_of(&request.target),
+            lines: request.fields.iter().map(|line| (text_of(&line.name), line.value.to_vec())).collect(),
+            body: body(&mut Body::new(framing, 0), &mut stream).await,
+            answered: None,
+        };
+        let (exchange, _) = arrived(request, Receiving::empty(), Rc::clone(connection));
+        taken.answered = exchange.defect.map(|defect| defect.code().reason().code);
+        let broken = taken.body.is_none();
+        read.requests.push(taken);
         if broken || !keeps {
-            return (requests, !broken);
+            read.refused = broken.then_some("the body is broken");
+            read.closes = true;
+            return read;
         }
     }
+}
+
+async fn body(body: &mut Body, stream: &mut Stream<Pieces>) -> Option<Vec<u8>> {
+    let mut whole = Vec::new();
+    while let Some(piece) = poll_fn(|cx| body.poll_piece(stream, cx)).await.ok()? {
+        if let Piece::Data(data) = piece {
+            whole.extend_from_slice(&data);
+        }
+    }
+    Some(whole)
 }
 
 fn text_of(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-async fn hypers(text: &[u8]) -> Vec<Read> {
-    let requests: Rc<RefCell<Vec<Read>>> = Rc::default();
+async fn hypers(text: &[u8]) -> Vec<Request> {
+    let requests: Rc<RefCell<Vec<Request>>> = Rc::default();
     let seen = Rc::clone(&requests);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let seen = Rc::clone(&seen);
         async move {
             let (parts, body) = request.into_parts();
-            let mut lines: Vec<_> = parts
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
-                .collect();
-            lines.sort();
-            let body = body.collect().await.ok().map(|body| body.to_bytes().to_vec());
-            seen.borrow_mut().push((parts.method.to_string(), parts.uri.to_string(), lines, body));
+            let lines = parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
+            let mut read = Request {
+                method: parts.method.to_string(),
+                target: parts.uri.to_string(),
+                lines: lines.collect(),
+                body: None,
+                answered: None,
+            };
+            read.body = body.collect().await.ok().map(|body| body.to_bytes().to_vec());
+            seen.borrow_mut().push(read);
             Ok::<_, Infallible>(hyper::Response::new(Empty::<Bytes>::new()))
         }
     });
@@ -241,34 +159,73 @@ impl tokio::io::AsyncRead for Pieces {
     }
 }
 
-fn compare(text: &[u8], ours: &[Read], hypers: &[Read]) {
-    let shown = text.escape_ascii();
-    assert!(ours.len() <= hypers.len(), "hyper sees {} of {} requests in {shown}", hypers.len(), ours.len());
-    for (place, (mine, other)) in ours.iter().zip(hypers).enumerate() {
-        // A body that we break off is refused, whatever hyper makes of it.
-        let (body, others) = if mine.3.is_none() { (&None, &None) } else { (&mine.3, &other.3) };
-        assert_eq!((&mine.0, &mine.1, &mine.2, body), (&other.0, &other.1, &other.2, others), "{place} of {shown}");
+/// An absolute form as hyper's words print it: `http://a` has the path `/` (RFC 9112 §3.2.1).
+fn printed(target: &str) -> String {
+    let origin = target.starts_with('/') || target == "*";
+    if origin { target.to_owned() } else { target.parse::<Uri>().unwrap().to_string() }
+}
+
+/// Whether hyper takes each of our requests for the same one.
+fn agree(ours: &[Request], hypers: &[Request]) -> bool {
+    let lines = |request: &Request| {
+        let mut lines = request.lines.clone();
+        lines.sort();
+        lines
+    };
+    ours.len() <= hypers.len()
+        && ours.iter().zip(hypers).all(|(mine, other)| {
+            // A body that we break off is refused, whatever hyper makes of it.
+            (&mine.method, &printed(&mine.target), lines(mine)) == (&other.method, &other.target, lines(other))
+                && (mine.body.is_none() || mine.body == other.body)
+        })
+}
+
+/// Reads `inputs` inputs in both ways; the first that they read differently, or what happened.
+fn run(seed: u64, inputs: u64, planted: Option<Planted>, mut told: Option<&mut Told>) -> Result<Counts, Vec<u8>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let connection = Rc::new(nowhere(limits::Connection::default()));
+    let (mut dice, mut counts) = (Dice(seed, 8), Counts::default());
+    for _ in 0..inputs {
+        let text = input(&mut dice);
+        let piece = 1 + dice.roll(text.len().max(1));
+        let read = planted.map_or_else(|| text.clone(), |planted| planted.respell(&text));
+        let mine = runtime.block_on(ours(&read, piece, &connection));
+        // A planted defect that is told is for the other judge.
+        let ours_alone = planted.is_some() && told.is_some();
+        if let Some(told) = &mut told {
+            told.tell(&text, &mine);
+        }
+        if !ours_alone && !agree(&mine.requests, &runtime.block_on(hypers(&text))) {
+            return Err(text);
+        }
+        counts.requests += mine.requests.len();
+        counts.refused += usize::from(mine.refused.is_some());
     }
+    Ok(counts)
+}
+
+fn asked(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 #[test]
 fn what_we_take_hyper_takes_for_the_same_requests() {
-    let seed = std::env::var("COUNTERSIGN_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| getrandom::u64().unwrap() | 1);
-    let inputs = std::env::var("COUNTERSIGN_INPUTS").ok().and_then(|inputs| inputs.parse().ok()).unwrap_or(INPUTS);
+    let seed = asked("COUNTERSIGN_SEED").map_or_else(|| getrandom::u64().unwrap() | 1, |seed| seed.parse().unwrap());
+    let inputs = asked("COUNTERSIGN_INPUTS").map_or(INPUTS, |inputs| inputs.parse().unwrap());
+    let planted = asked("COUNTERSIGN_PLANTED").map(|name| Planted::named(&name));
+    let mut told = asked("COUNTERSIGN_READINGS").map(|path| Told::to(&path));
     println!("COUNTERSIGN_SEED={seed}");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut dice = Dice(seed);
-    let (mut requests, mut refused) = (0, 0);
-    for _ in 0..inputs {
-        let text = input(&mut dice);
-        let piece = 1 + dice.roll(text.len().max(1));
-        let (mine, whole) = runtime.block_on(ours(&text, piece));
-        let others = runtime.block_on(hypers(&text));
-        compare(&text, &mine, &others);
-        requests += mine.len();
-        refused += usize::from(!whole);
+    let counts = run(seed, inputs, planted, told.as_mut()).unwrap_or_else(|text| panic!("{}", text.escape_ascii()));
+    if let Some(told) = told {
+        told.end();
     }
-    println!("{inputs} inputs, {requests} requests taken, {refused} inputs refused");
-    assert!(requests > 0 && refused > 0);
+    println!("{inputs} inputs, {} requests taken, {} inputs refused", counts.requests, counts.refused);
+    assert!(counts.requests > 0 && counts.refused > 0);
+}
+
+#[test]
+fn a_reading_with_a_planted_defect_is_found() {
+    for planted in [Planted::FirstLength, Planted::LengthOverChunked] {
+        assert!(run(1, INPUTS, Some(planted), None).is_err(), "{planted:?}");
+    }
 }

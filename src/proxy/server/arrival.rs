@@ -9,10 +9,10 @@ use tokio::time::timeout;
 
 use super::guests::Why;
 use super::io::Guarded;
-use super::proxied::{self, Progress};
+use super::proxied::{self, Client, Progress};
 use super::{Door, Serve};
 
-/// The address that the connection counts for, or `None` where it is to be closed. Its place is kept by the socket.
+/// The address that the connection speaks for, or `None` where it is to be closed. Its place is kept by the socket.
 pub(super) async fn receive(
     serve: &impl Serve,
     door: &Door,
@@ -21,27 +21,31 @@ pub(super) async fn receive(
 ) -> Option<Option<SocketAddr>> {
     let Some(guests) = serve.guests() else { return Some(sender) };
     let listener = &door.listener;
-    let peer = match &listener.proxied {
-        None => sender,
+    let (peer, counted) = match &listener.proxied {
+        None => (sender, sender),
         Some(from) => {
             let introduced = timeout(listener.limits.handshake, introduce(socket, sender, from)).await;
-            let Ok(Some(peer)) = introduced else {
+            let Ok(Some(client)) = introduced else {
                 tracing::debug!(listener = &*listener.name, ?sender, "closed: no PROXY header from a listed network");
                 guests.turn_away(&listener.name, Why::Proxy);
                 return None;
             };
-            peer
+            match client {
+                Client::Sender => (sender, sender),
+                Client::Address(client) => (Some(client), Some(client)),
+                Client::Unknown => (None, sender),
+            }
         }
     };
     // A proxy that is trusted brings many clients: they are told apart by request, not by connection.
-    if let Some(address) = peer.map(|peer| peer.ip()).filter(|address| !lists(&listener.trusted, *address)) {
+    if let Some(address) = counted.map(|counted| counted.ip()).filter(|address| !lists(&listener.trusted, *address)) {
         socket.keep(guests.seat(listener, address)?);
     }
     Some(peer)
 }
 
-/// Reads the PROXY header; whom it names, or the sender where it names nobody.
-async fn introduce(socket: &mut Guarded, sender: Option<SocketAddr>, from: &[IpNet]) -> Option<Option<SocketAddr>> {
+/// Reads the PROXY header; for whom it speaks.
+async fn introduce(socket: &mut Guarded, sender: Option<SocketAddr>, from: &[IpNet]) -> Option<Client> {
     if sender.is_some_and(|sender| !lists(from, sender.ip())) {
         return None;
     }
@@ -57,7 +61,7 @@ async fn introduce(socket: &mut Guarded, sender: Option<SocketAddr>, from: &[IpN
             Progress::Header { length, client } => {
                 let own = seen.split_off(length.min(seen.len()));
                 socket.rewind(own.freeze());
-                return Some(client.or(sender));
+                return Some(client);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::policy::listen::Listener;
-use crate::proxy::budget::network;
+use crate::rate::network;
 
 const SHARDS: usize = 16;
 

@@ -232,7 +232,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin + 'static> Lane<I> {
         let over = self.body.borrow().is_done();
         let keep = form.keep && over && !self.will.finishing.get();
         let mut sending = Sending::start(self, answer, Form { keep, ..form }, desk.site.serve.now());
+        desk.activity.open_ended(sending.ends_with_the_connection());
         let until_close = poll_fn(|cx| sending.poll(self, cx)).await?;
+        desk.activity.open_ended(false);
         Ok(keep && !until_close)
     }
 

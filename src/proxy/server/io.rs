@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Sleep;
@@ -97,6 +98,17 @@ impl Guarded {
         match stall.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// **Threat:** an answer that breaks off would look whole to a client that waits for the end of the connection: it is reset instead.
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        if let Socket::Tcp(stream) = &self.socket
+            && self.pulse.is_open_ended()
+        {
+            let _gone_already = SockRef::from(stream).set_linger(Some(Duration::ZERO));
         }
     }
 }

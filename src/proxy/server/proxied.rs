@@ -24,9 +24,21 @@ pub enum Progress {
     Header {
         /// Its length in bytes; what follows is the client's.
         length: usize,
-        /// The client; `None` where the sender speaks for itself (a health check), or knows no internet address.
-        client: Option<SocketAddr>,
+        /// For whom the sender speaks.
+        client: Client,
     },
+}
+
+/// For whom a sender speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Client {
+    /// For himself: a health check (`LOCAL` of version 2).
+    Sender,
+    /// For this one.
+    Address(SocketAddr),
+    /// For somebody who has no internet address, or none that the sender knows. **Threat:** a client who is taken for the balancer has
+    /// whatever the balancer's network may.
+    Unknown,
 }
 
 /// This is no PROXY header.
@@ -45,12 +57,21 @@ pub fn read(seen: &[u8]) -> Result<Progress, Malformed> {
             let strict = length <= MOST && seen.get(..length).is_some_and(is_strict);
             let client = header.proxied_address();
             let stream = client.is_none_or(|client| client.protocol == Protocol::Stream);
-            let client = client.map(|client| client.source);
+            let client = match client {
+                Some(client) => Client::Address(client.source),
+                None if is_local(seen) => Client::Sender,
+                None => Client::Unknown,
+            };
             if strict && stream { Ok(Progress::Header { length, client }) } else { Err(Malformed) }
         }
         Err(Error::BufferTooShort) => more(seen).map(Progress::More),
         Err(_) => Err(Malformed),
     }
+}
+
+/// Version 2, command `LOCAL` (§2.2).
+fn is_local(seen: &[u8]) -> bool {
+    seen.starts_with(SIGNATURE) && seen.get(SIGNATURE.len()) == Some(&0x20)
 }
 
 /// How much more may follow what is no complete header. Nothing is read beyond the end of a header of version 2.
@@ -113,17 +134,17 @@ mod tests {
         let six = [&[0x20, 1, 0xd, 0xb8][..], &[0; 11], &[1], &[0; 16], &[0x30, 0x39, 1, 0xbb]].concat();
         let added = [FOUR, b"\x04\x00\x03abc\xea\x00"].concat();
         for (header, expected) in [
-            (binary(0x21, 0x11, FOUR), Some(address("192.0.2.1:12345"))),
-            (binary(0x21, 0x11, &added), Some(address("192.0.2.1:12345"))),
-            (binary(0x21, 0x21, &six), Some(address("[2001:db8::1]:12345"))),
-            (binary(0x20, 0x00, b""), None),
-            (binary(0x20, 0x11, FOUR), None),
-            (binary(0x21, 0x00, b"anything"), None),
-            (binary(0x21, 0x31, &[b'a'; 216]), None),
-            (b"PROXY TCP4 192.0.2.1 127.0.0.1 12345 443\r\n".to_vec(), Some(address("192.0.2.1:12345"))),
-            (b"PROXY TCP6 2001:db8::1 ::1 12345 0\r\n".to_vec(), Some(address("[2001:db8::1]:12345"))),
-            (b"PROXY UNKNOWN\r\n".to_vec(), None),
-            (b"PROXY UNKNOWN a b 1 2\r\n".to_vec(), None),
+            (binary(0x21, 0x11, FOUR), Client::Address(address("192.0.2.1:12345"))),
+            (binary(0x21, 0x11, &added), Client::Address(address("192.0.2.1:12345"))),
+            (binary(0x21, 0x21, &six), Client::Address(address("[2001:db8::1]:12345"))),
+            (binary(0x20, 0x00, b""), Client::Sender),
+            (binary(0x20, 0x11, FOUR), Client::Sender),
+            (binary(0x21, 0x00, b"anything"), Client::Unknown),
+            (binary(0x21, 0x31, &[b'a'; 216]), Client::Unknown),
+            (b"PROXY TCP4 192.0.2.1 127.0.0.1 12345 443\r\n".to_vec(), Client::Address(address("192.0.2.1:12345"))),
+            (b"PROXY TCP6 2001:db8::1 ::1 12345 0\r\n".to_vec(), Client::Address(address("[2001:db8::1]:12345"))),
+            (b"PROXY UNKNOWN\r\n".to_vec(), Client::Unknown),
+            (b"PROXY UNKNOWN a b 1 2\r\n".to_vec(), Client::Unknown),
         ] {
             let length = header.len();
             let whole = [&header[..], b"GET / HTTP/1.1"].concat();

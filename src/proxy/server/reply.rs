@@ -50,6 +50,11 @@ impl Sending {
         }
     }
 
+    /// Whether the client will take the end of the connection for the end of the answer.
+    pub(super) fn ends_with_the_connection(&self) -> bool {
+        self.follows == Follows::UntilClose
+    }
+
     /// Until everything is sent: whether only the end of the connection tells so.
     pub(super) fn poll<I>(&mut self, lane: &Lane<I>, cx: &mut Context<'_>) -> Poll<io::Result<bool>>
     where

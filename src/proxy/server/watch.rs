@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,10 +13,11 @@ use crate::policy::limits;
 /// No byte of a head has come.
 const NONE: u64 = u64::MAX;
 
-/// When the first byte of a head came. Crosses threads only because a taken-over connection may.
+/// When the first byte of a head came, and how the connection has to end. Crosses threads only because a taken-over connection may.
 pub(super) struct Pulse {
     opened: Instant,
     first: AtomicU64,
+    open_ended: AtomicBool,
 }
 
 /// The requests of one connection.
@@ -43,7 +44,7 @@ pub(super) enum Advice {
 impl Pulse {
     /// A new connection: its first head is awaited from now on.
     pub(super) fn new(now: Instant) -> Arc<Self> {
-        Arc::new(Self { opened: now, first: AtomicU64::new(0) })
+        Arc::new(Self { opened: now, first: AtomicU64::new(0), open_ended: AtomicBool::new(false) })
     }
 
     /// Bytes came.
@@ -52,6 +53,11 @@ impl Pulse {
             let age = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(0).max(1);
             self.first.store(age, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the end of the connection would be taken for the end of an answer that is not whole.
+    pub(super) fn is_open_ended(&self) -> bool {
+        self.open_ended.load(Ordering::Relaxed)
     }
 
     fn rest(&self) {
@@ -74,6 +80,11 @@ impl Activity {
     /// Bytes of a head are there already.
     pub(super) fn beat(&self) {
         self.pulse.beat();
+    }
+
+    /// An answer begins that only the end of the connection ends, or it is whole.
+    pub(super) fn open_ended(&self, is: bool) {
+        self.pulse.open_ended.store(is, Ordering::Relaxed);
     }
 
     /// A head is complete.

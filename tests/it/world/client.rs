@@ -194,6 +194,12 @@ impl Connection {
         self.read.is_empty() && !self.more()
     }
 
+    /// Everything up to the end of the connection, or the error that it ended with.
+    pub(crate) fn rest(&mut self) -> std::io::Result<Vec<u8>> {
+        let mut rest = std::mem::take(&mut self.read);
+        self.wire.read_to_end(&mut rest).map(|_| rest)
+    }
+
     /// Exactly `count` bytes, for tunnels.
     pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
         while self.read.len() < count && self.more() {}

@@ -91,3 +91,20 @@ fn pipelined_requests_are_answered_in_order() {
     let (first, second) = (response.find("GET /1").unwrap(), response.find("GET /2").unwrap());
     assert!(first < second);
 }
+
+/// CVE-2026-2833: they were said to HTTP, and must not become the first bytes of the tunnel.
+#[test]
+fn bytes_between_an_upgrade_and_its_101_end_the_connection() {
+    const ASK: &str = "GET /switch HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let running = serve(&listener(limits::Connection::default()));
+    for (early, granted) in [("", true), ("GET /stolen HTTP/1.1\r\nHost: a\r\n\r\n", false), ("x", false)] {
+        let mut client = connect(&running);
+        client.write_all(ASK.as_bytes()).unwrap();
+        SWITCH.arrived.wait();
+        client.write_all(early.as_bytes()).unwrap();
+        SWITCH.written.wait();
+        let mut answer = [0; 12];
+        let read = client.read(&mut answer).unwrap_or(0);
+        assert_eq!(answer[..read].starts_with(b"HTTP/1.1 101"), granted, "{early:?}");
+    }
+}

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::rc::Rc;
+use std::sync::{Barrier, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -44,6 +45,9 @@ impl Serve for Mirror {
             return answer(200, std::thread::current().name().unwrap_or_default().to_owned());
         }
         assert_ne!(exchange.head.path(), b"/panic");
+        if exchange.head.path() == b"/switch" {
+            return switch().await;
+        }
         let mut received = 0;
         while let Ok(Some(chunk)) = exchange.body.chunk().await {
             received = chunk.len().saturating_add(received);
@@ -64,6 +68,24 @@ impl Serve for Mirror {
             ),
         )
     }
+}
+
+/// Both ends of a connection that is about to leave HTTP meet here.
+struct Switch {
+    arrived: Barrier,
+    written: Barrier,
+}
+
+static SWITCH: LazyLock<Switch> = LazyLock::new(|| Switch { arrived: Barrier::new(2), written: Barrier::new(2) });
+
+/// A 101 after the connection has had time to see what the client has written.
+async fn switch() -> Answer {
+    SWITCH.arrived.wait();
+    SWITCH.written.wait();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    Answer { body: AnswerBody::Empty, ..answer(101, String::new()) }
 }
 
 fn answer(status: u16, text: String) -> Answer {
