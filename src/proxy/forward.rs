@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use super::body::Received;
 use super::exchange::{Answer, Exchange};
 use super::held::Held;
-use super::stint::Stint;
 use super::upstream::{Admission, Failure, Outgoing, Patience, Reply};
 use super::visit::{Entered, Visit};
 use super::{answer, client, guard, request_id, tunnel};
@@ -58,7 +57,7 @@ pub async fn send(
             upstreams.line(&upstream, retries).await?
         };
         if entered.matched.route.seal.is_some() {
-            Box::pin(seal(visit, entered, &mut outgoing, plain.as_ref())).await?;
+            Box::pin(seal((visit, entered), &mut outgoing, plain.as_ref())).await?;
         }
         let sent = entered.matched.route.answers.gate.is_some().then(|| outgoing.head.clone());
         let asked = Instant::now();
@@ -231,21 +230,13 @@ fn unwrap(admission: &Admission, outgoing: &mut Outgoing) {
 }
 
 /// Signs the outgoing request as it stands, with a fresh stamp and nonce; once per attempt, and always from the `plain` body.
-async fn seal(
-    visit: &Visit,
-    entered: &Entered,
-    outgoing: &mut Outgoing,
-    plain: Option<&Bytes>,
-) -> Result<(), Rejection> {
-    let Some(mut signing) = start_seal(visit, entered, &mut outgoing.head)? else { return Ok(()) };
+async fn seal(who: (&Visit, &Entered), outgoing: &mut Outgoing, plain: Option<&Bytes>) -> Result<(), Rejection> {
+    let Some(mut signing) = start_seal(who.0, who.1, &mut outgoing.head)? else { return Ok(()) };
     let whole = match (&mut outgoing.body, signing.need()) {
         (_, Need::Head) | (Held::Empty, Need::Feed) => None,
         (_, Need::Whole) => Some(plain.ok_or(Code::BodyTooLarge)?),
         (Held::Memory(pieces), Need::Feed) => {
-            let mut stint = Stint::default();
-            for piece in &*pieces {
-                stint.feed(piece, 1, |bytes| signing.feed(bytes)).await;
-            }
+            pieces.sign(&mut signing).await;
             None
         }
         (Held::Spooled(file, _), Need::Feed) => {

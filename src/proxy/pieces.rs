@@ -3,6 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
+use super::stint::Stint;
+use crate::sig::signing::Signing;
+
 /// **Threat:** what comes in crumbs is gathered into pieces of so many bytes, or a piece would cost more memory than its bytes.
 const CRUMB: usize = 16 << 10;
 
@@ -29,6 +32,14 @@ impl Pieces {
     /// Each of them.
     pub fn iter(&self) -> std::slice::Iter<'_, Bytes> {
         self.0.iter()
+    }
+
+    /// Gives all of it to a signature that is being made; where it is much, the worker's other connections get their turn in between.
+    pub(super) async fn sign(&self, signing: &mut Signing) {
+        let mut stint = Stint::default();
+        for piece in self {
+            stint.feed(piece, 1, |bytes| signing.feed(bytes)).await;
+        }
     }
 
     /// All of it in one piece, which it is from now on.
