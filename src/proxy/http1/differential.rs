@@ -4,7 +4,6 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
-    clippy::indexing_slicing,
     reason = "dice for a test, and a longer run or an old seed by the environment"
 )]
 
