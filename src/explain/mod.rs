@@ -179,9 +179,9 @@ fn verified(question: &Question<'_>, (route, gate): (&Route, &Gate), whole: Whol
         (true, Some(ring), Some(message)) => scheme.expected(ring, (whole, message), time.0),
         _ => Vec::new(),
     };
-    let key = verdict.as_ref().ok().and_then(|id| ring.as_ref()?.ring().by_id(id));
+    let owner = verdict.as_ref().ok().and_then(|id| ring.as_ref()?.ring().by_id(id));
     Explanation {
-        rules: rules::told(route, key.as_deref(), &whole.head.method),
+        rules: rules::told(route, owner.as_deref(), &whole.head.method),
         route: Some(Arc::clone(&route.name)),
         scheme: Some(Arc::clone(scheme.name())),
         time,
