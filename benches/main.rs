@@ -1,7 +1,7 @@
 //! What single parts cost: `cargo bench`, or `cargo bench -- gate` for one of them. `cargo bench -- probing` judges whether time tells which
 //! key ids there are.
 
-#![expect(clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::panic, reason = "a benchmark fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
 mod common;
 mod gate;
