@@ -1,4 +1,4 @@
-//! What single parts cost: `cargo bench`, or `cargo bench -- gate` for one of them. `cargo bench -- probing` judges whether time tells which
+//! What single parts cost: `cargo bench`, or `cargo bench -- gate` for one of them. `cargo test --bench parts -- probing` judges whether time tells which
 //! key ids there are.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark fails by panicking")]

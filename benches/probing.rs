@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use countersign::policy::gate::Gate;
 use countersign::sig::Need;
-use countersign::sig::message::Head;
+use countersign::sig::message::{Fields, Head};
 use divan::black_box;
 
 use crate::common::{CHUNK, NOW, SITE, body, forged, gate, scheme, signed};
 
 /// Schemes with key ids, in data and in code.
-const SCHEMES: [&str; 5] = ["kong", "bybit", "jwt", "rfc9421", "aws-sigv4"];
+const SCHEMES: [&str; 5] = ["kong", "kucoin", "jwt", "rfc9421", "aws-sigv4"];
 
 /// Keys in the ring: held whole, and packed.
 const RINGS: [usize; 2] = [8, 998];
@@ -48,7 +48,8 @@ fn compare(name: &str, keys: usize, bytes: usize) {
     let (unknown, known) = tries.last().copied().unwrap_or_default();
     println!("{name}, {keys} keys, {bytes} bytes: unknown {unknown:?}, wrong {known:?}, tries {}", tries.len());
     assert!(near((unknown, known)), "{name}, {keys} keys, {bytes} bytes: {tries:?}");
-    let planted = medians(samples, &|| drop(black_box(gate.open(&wrong, SITE, NOW, keys))), &|| verdict(&wrong));
+    let unsigned = Head { fields: Fields::default(), ..wrong.clone() };
+    let planted = medians(samples, &|| verdict(&unsigned), &|| verdict(&wrong));
     assert!(!near(planted), "a refusal that saves the MAC is not found: {planted:?}");
 }
 
@@ -61,9 +62,9 @@ fn near((one, other): (Duration, Duration)) -> bool {
     one.abs_diff(other).as_nanos() * 100 < BOUND * one.min(other).as_nanos()
 }
 
-/// The verdict of a request that must not pass.
+/// The verdict of a request that must not pass; a scheme that signs the head alone refuses it before the body.
 fn refused(gate: &Gate, head: &Head, body: &[u8], keys: usize) {
-    let mut check = gate.open(black_box(head), SITE, NOW, keys).unwrap();
+    let Ok(mut check) = gate.open(black_box(head), SITE, NOW, keys) else { return };
     let whole = (check.need() == Need::Whole).then_some(body);
     if whole.is_none() {
         body.chunks(CHUNK).for_each(|chunk| check.feed(chunk));
