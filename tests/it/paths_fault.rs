@@ -1,12 +1,8 @@
 //! Whatever fails between verdict and answer: no request is forwarded twice, and none is both unprocessed and unrepeatable.
 
-use crate::world::{Config, Signing, World, post};
+use crate::world::{Config, Nobody, Signing, World, post};
 
 const CLAIMED: &str = "path: /**, verify: {scheme: timestamp-body, keys: partners}, replay: {by: signature}";
-
-fn nobody() -> std::net::SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
 
 fn claiming(more: &str) -> impl FnOnce(Config) -> Config {
     let route = format!("{CLAIMED}, {more}");
@@ -47,8 +43,10 @@ fn a_client_that_leaves_while_the_upstream_works_keeps_its_claim() {
 
 #[test]
 fn of_several_addresses_a_dead_one_is_passed_over() {
+    let nobody = Nobody::new();
     let world = World::with(|config| {
-        let urls = format!("several: {{urls: [\"http://{}\", \"http://{}\"]}}", nobody(), config.upstream_address());
+        let (dead, live) = (nobody.address(), config.upstream_address());
+        let urls = format!("several: {{urls: [\"http://{dead}\", \"http://{live}\"]}}");
         config.upstream(&urls).route(&format!("{CLAIMED}, upstream: several"))
     });
     for number in 0..6 {

@@ -1,6 +1,6 @@
 //! The same request never counts twice, and none is both unprocessed and unrepeatable.
 
-use crate::world::{Config, NOW, OTHER, SECRET, Signing, World, mac, post};
+use crate::world::{Config, NOW, Nobody, OTHER, SECRET, Signing, World, mac, post};
 
 fn replayed() -> (u16, String) {
     (409, "replayed".to_owned())
@@ -91,9 +91,9 @@ fn a_request_in_progress_is_pending_and_then_a_replay() {
 
 #[test]
 fn what_never_left_may_come_again() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = Nobody::new();
     let mut world = World::with(|config| {
-        config.upstream(&format!("gone: {{url: \"http://{nobody}\"}}")).route(
+        config.upstream(&format!("gone: {{url: \"http://{}\"}}", nobody.address())).route(
             "path: /**, verify: {scheme: timestamp-body, keys: partners}, replay: {by: signature}, upstream: gone",
         )
     });

@@ -24,7 +24,7 @@ pub(crate) use identity::{Identity, identity};
 pub(crate) use keys::Keys;
 pub(crate) use response::Response;
 pub(crate) use sign::{Signing, mac};
-pub(crate) use upstream::{Seen, Upstream};
+pub(crate) use upstream::{Nobody, Seen, Upstream};
 
 /// When every test begins (2025-10-09).
 pub(crate) const NOW: i64 = 1_760_000_000;

@@ -263,3 +263,18 @@ fn tunnel(socket: &mut TcpStream) -> bool {
     let _ended = back.write_all(switched).and_then(|()| std::io::copy(socket, &mut back));
     false
 }
+
+/// An address where nobody listens, and where nobody else will as long as this lives.
+pub(crate) struct Nobody(socket2::Socket);
+
+impl Nobody {
+    pub(crate) fn new() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        Self(socket)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap().as_socket().unwrap()
+    }
+}
