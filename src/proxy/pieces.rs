@@ -6,8 +6,9 @@ use smallvec::SmallVec;
 use super::stint::Stint;
 use crate::sig::signing::Signing;
 
-/// **Threat:** what comes in crumbs is gathered into pieces of so many bytes, or a piece would cost more memory than its bytes.
-const CRUMB: usize = 16 << 10;
+/// **Threat:** a piece keeps all of the buffer that it was cut from, and chunks can be cut so that most of a buffer is not body. What is smaller than
+/// three quarters of a read is copied together, or a body would occupy several times what it is counted for.
+const CRUMB: usize = 48 << 10;
 
 /// The bytes of a body, in order.
 #[derive(Default)]
@@ -150,6 +151,15 @@ mod tests {
             assert!(pieces.iter().count() <= body.len().div_ceil(CRUMB) * 2, "{sizes:?}");
             assert_eq!((pieces.len(), pieces.iter().flatten().copied().eq(body.iter().copied())), (body.len(), true));
             assert!(pieces.whole() == body && pieces.iter().count() == 1, "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn a_small_part_of_a_buffer_does_not_keep_all_of_it() {
+        let buffer = Bytes::from(vec![0; 64 << 10]);
+        for (size, kept) in [(CRUMB - 1, false), (CRUMB, true)] {
+            let pieces = Growing::from(buffer.slice(..size)).finish();
+            assert_eq!(pieces.iter().any(|piece| piece.as_ptr() == buffer.as_ptr()), kept, "{size}");
         }
     }
 
