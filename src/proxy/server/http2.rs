@@ -31,7 +31,7 @@ const PING: Duration = Duration::from_secs(30);
 const RESETS: usize = 20;
 
 /// A connection that is driven by being polled.
-pub(super) fn serve<S: Serve, I>(desk: Rc<Desk<S>>, io: I, limits: &limits::Connection) -> impl Graceful
+pub(super) fn serve<S: Serve, I>(desk: Rc<Desk<S>>, io: I, limits: &limits::Connection) -> impl Graceful + use<S, I>
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
