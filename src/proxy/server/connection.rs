@@ -125,8 +125,8 @@ pub(super) struct Desk<S> {
 
 impl<S: Serve> Desk<S> {
     /// Answers one request.
-    pub(super) async fn answer(&self, mut exchange: Exchange) -> Answer {
-        if exchange.defect.is_none() && self.is_outdated(&exchange) {
+    pub(super) async fn answer(&self, exchange: &mut Exchange) -> Answer {
+        if exchange.defect.is_none() && self.is_outdated(exchange) {
             exchange.defect = Some(Code::Misdirected.into());
         }
         self.site.serve.serve(exchange).await

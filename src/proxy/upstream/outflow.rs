@@ -36,7 +36,7 @@ enum Source {
 }
 
 struct Spooled {
-    file: tokio::fs::File,
+    file: Box<tokio::fs::File>,
     length: u64,
     piece: Vec<u8>,
 }
