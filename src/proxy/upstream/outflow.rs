@@ -78,6 +78,11 @@ impl Outflow {
         matches!(self.source, Source::Fed(_))
     }
 
+    /// Whether all of it is in memory already: to gather it costs none.
+    pub(super) fn is_at_hand(&self) -> bool {
+        matches!(self.source, Source::Memory(..))
+    }
+
     /// The body as it was, if nothing of it was sent.
     pub(super) fn into_held(self) -> Held {
         match self.source {
