@@ -4,6 +4,7 @@ mod admin;
 mod check;
 mod client;
 mod demo;
+mod doctor;
 mod drain;
 mod echo;
 mod explain;
@@ -57,6 +58,8 @@ enum Command {
     Proxy(proxy::Proxy),
     /// Check a configuration and everything it names, and do nothing else
     Check(check::Check),
+    /// Look at everything that a gateway needs, and say what is wrong with it
+    Doctor(doctor::Doctor),
     /// Built-in schemes: list them, or show one
     Schemes(schemes::Schemes),
     /// Run test vectors through the code that serves
@@ -89,6 +92,7 @@ impl Command {
             Self::Run(run) => run.run(),
             Self::Proxy(proxy) => proxy.run(),
             Self::Check(check) => check.run(),
+            Self::Doctor(doctor) => doctor.run(),
             Self::Schemes(schemes) => schemes.run(),
             Self::Test(test) => test.run(),
             Self::Sign(sign) => sign.run(),

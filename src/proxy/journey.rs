@@ -2,10 +2,13 @@
 //!
 //! **Invariant:** nothing of a held request, not even a connection, reaches an upstream before `close` and the claim.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
-use tokio::time::timeout_at;
+use tokio::task::coop::unconstrained;
+use tokio::time::sleep_until;
 
 use super::answer::{self, Asked};
 use super::exchange::{Answer, Exchange};
@@ -30,13 +33,18 @@ pub async fn serve(exchange: &mut Exchange, worker: &Rc<Worker>) -> Answer {
 }
 
 async fn within_deadline(visit: &mut Visit, entered: Entered, exchange: &mut Exchange) -> Result<Answer, Rejection> {
-    let deadline = visit.deadline(entered.matched.route.limits.total);
-    // One place for both ways: the future is most of what a request occupies.
-    let journey = pin!(travel(visit, entered, exchange));
-    match deadline {
-        None => journey.await,
-        Some(deadline) => timeout_at(deadline, journey).await.unwrap_or_else(|_| Err(Code::TotalTimeout.into())),
-    }
+    let mut alarm = pin!(visit.deadline(entered.matched.route.limits.total).map(sleep_until));
+    let mut journey = pin!(travel(visit, entered, exchange));
+    // Polled in one place, with a deadline and without: it is most of what a request occupies, and most of the code.
+    poll_fn(|cx| match journey.as_mut().poll(cx) {
+        Poll::Pending => match alarm.as_mut().as_pin_mut() {
+            None => Poll::Pending,
+            // At the end of its turn a task is told that nothing rang without being noted for later.
+            Some(alarm) => pin!(unconstrained(alarm)).poll(cx).map(|()| Err(Code::TotalTimeout.into())),
+        },
+        arrived @ Poll::Ready(_) => arrived,
+    })
+    .await
 }
 
 /// The journey.
