@@ -123,4 +123,8 @@ impl Streaming for Followed {
     fn remaining(&self) -> Option<u64> {
         self.inner.remaining()
     }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
 }
