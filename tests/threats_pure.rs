@@ -68,9 +68,8 @@ fn a_mac_with_one_wrong_byte_is_refused_alike_wherever_it_is_wrong() {
     let scheme = built_in("github");
     let right = signed(&scheme, "/", BODY);
     let value = right.fields.one(GITHUB).unwrap().unwrap().to_vec();
-    let prefix = "sha256=".len();
-    assert_eq!(value.len(), prefix + 64);
-    for place in prefix..value.len() {
+    assert_eq!(value.len(), "sha256=".len() + 64);
+    for place in "sha256=".len()..value.len() {
         let (mut head, mut wrong) = (right.clone(), value.clone());
         wrong[place] = if wrong[place] == b'0' { b'1' } else { b'0' };
         head.fields.set(GITHUB, wrong);
