@@ -160,7 +160,7 @@ pub trait Streaming {
     }
 
     /// When the whole exchange has to be over, the writing of what was given out here included.
-    fn deadline(&self) -> Option<Instant> {
+    fn ends_by(&self) -> Option<Instant> {
         None
     }
 

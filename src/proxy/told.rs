@@ -114,8 +114,8 @@ impl Streaming for Told {
         self.following.as_ref().map_or(Some(0), |following| following.body.remaining())
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        self.deadline
+    fn ends_by(&self) -> Option<Instant> {
+        self.following.as_ref().and_then(|following| following.deadline)
     }
 }
 

@@ -36,7 +36,7 @@ impl Sending {
     pub(super) fn start<I>(lane: &Lane<I>, answer: Answer, form: Form, now: Moment) -> Self {
         let stream = &mut *lane.stream.borrow_mut();
         let follows = with_date(now, |date| write_answer(stream.lead(), &answer, form, date));
-        let deadline = if let AnswerBody::Stream(body) = &answer.body { body.deadline() } else { None };
+        let deadline = if let AnswerBody::Stream(body) = &answer.body { body.ends_by() } else { None };
         let body = match answer.body {
             AnswerBody::Stream(body) if follows != Follows::Nothing => Some(body),
             AnswerBody::Bytes(bytes) if follows != Follows::Nothing => {
