@@ -5,6 +5,7 @@ pub(crate) mod declared;
 mod directory;
 mod file;
 mod findings;
+mod json;
 mod lines;
 mod lint;
 mod node;

@@ -44,10 +44,11 @@ pub async fn send(
     let (reply, sent) = loop {
         let (upstreams, retries) = (&visit.worker.upstreams, entered.matched.route.connect_retries);
         let line = if outgoing.upgrade {
-            upstreams.upgradeable(&upstream, retries).await?
+            upstreams.upgradeable(&upstream, retries).await
         } else {
-            upstreams.line(&upstream, retries).await?
+            upstreams.line(&upstream, retries).await
         };
+        let line = line.map_err(|code| without_line(code, &upstream))?;
         if entered.matched.route.seal.is_some() {
             Box::pin(seal((visit, entered), &mut outgoing, plain.as_ref())).await?;
         }
@@ -71,6 +72,12 @@ pub async fn send(
         None => Ok(answer),
         Some(_) => Box::pin(answer::verify((visit, entered), sent.as_ref(), answer)).await,
     }
+}
+
+/// Why there is no connection to an upstream, and when there may be one again where that is known.
+pub fn without_line(code: Code, upstream: &Upstream) -> Rejection {
+    let rejection = Rejection::from(code);
+    if code == Code::UpstreamUnhealthy { rejection.for_seconds(upstream.recovery()) } else { rejection }
 }
 
 /// How long the upstream may take on this route.

@@ -36,7 +36,8 @@ pub async fn travel(
     forward::compose(visit, entered, &Admission::Public, exchange);
     seal(visit, entered, &mut exchange.head)?;
     let upstream = visit.upstream(route)?;
-    let line = visit.worker.upstreams.line(&upstream, route.connect_retries).await?;
+    let line = visit.worker.upstreams.line(&upstream, route.connect_retries).await;
+    let line = line.map_err(|code| forward::without_line(code, &upstream))?;
     let sent = route.answers.gate.is_some().then(|| exchange.head.clone());
     let asked = Instant::now();
     let mut outflow =
@@ -130,7 +131,8 @@ pub async fn overflow(
 ) -> Result<Answer, Rejection> {
     let route = &entered.matched.route;
     let upstream = visit.upstream(route)?;
-    let line = visit.worker.upstreams.line(&upstream, route.connect_retries).await?;
+    let line = visit.worker.upstreams.line(&upstream, route.connect_retries).await;
+    let line = line.map_err(|code| forward::without_line(code, &upstream))?;
     let sent = route.answers.gate.is_some().then(|| exchange.head.clone());
     let asked = Instant::now();
     let mut outflow =

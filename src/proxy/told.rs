@@ -113,6 +113,10 @@ impl Streaming for Told {
     fn remaining(&self) -> Option<u64> {
         self.following.as_ref().map_or(Some(0), |following| following.body.remaining())
     }
+
+    fn ends_by(&self) -> Option<Instant> {
+        self.following.as_ref().and_then(|following| following.deadline)
+    }
 }
 
 /// A verdict that came too late for the head is told all the same.

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -35,7 +36,9 @@ pub(super) fn serve<S: Serve, I>(desk: Rc<Desk<S>>, io: I, limits: &limits::Conn
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let allowance = Rc::new(Allowance::new(Instant::now()));
+    let guests = desk.site.serve.guests().map(Arc::clone);
+    let ledger = guests.zip(Some(Arc::clone(&desk.connection.listener.name)));
+    let allowance = Rc::new(Allowance::new(Instant::now(), ledger));
     let metered = Metered::new(io, Rc::clone(&allowance));
     let service = service_fn(move |request| {
         let (desk, allowance) = (Rc::clone(&desk), Rc::clone(&allowance));
