@@ -1,5 +1,5 @@
-//! HTTP/1.1 framing, ours: requests of clients and answers of upstreams in pieces of any size. A request is exactly what a reader that knows nothing
-//! but RFC 9112 and a whole text takes it for, and what is written of a message reads as that message.
+//! HTTP/1.1 framing, ours: requests of clients and answers of upstreams in pieces of any size. A request is exactly what a reader that knows
+//! nothing but RFC 9112 and a whole text takes it for, and what is written of a message reads as that message.
 #![no_main]
 
 use bytes::Bytes;

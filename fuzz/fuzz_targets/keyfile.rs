@@ -1,5 +1,5 @@
-//! Files of keys: YAML, lines of JSON, and one file of a mounted directory. A ring is loaded whole, twice alike and within bounds, and nothing said
-//! about it holds a secret.
+//! Files of keys: YAML, lines of JSON, and one file of a mounted directory. A ring is loaded whole, twice alike and within bounds,
+//! and nothing said about it holds a secret.
 #![no_main]
 
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! A line of JSON as a tree. A parser undoes the escapes of a text in space of its own and wipes none of it: here they are undone in space that is.
+//! A line of JSON as a tree. A parser undoes the escapes of a text in space of its own that it does not wipe: here they are undone in
+//! space that is wiped.
 
 use std::fmt;
 

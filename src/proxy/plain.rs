@@ -18,7 +18,8 @@ use crate::sig::message::{Fields, Head};
 /// Chunk extensions of an answer that are skipped, in bytes.
 const EXTENSIONS: usize = 4 << 10;
 
-/// Bytes, and the sizes of the pieces that they come in, over and over; 0 is a read that finds nothing yet. Without sizes they come at once.
+/// Bytes, and the sizes of the pieces that they come in, over and over; 0 is a read that finds nothing yet. Without sizes they come at
+/// once.
 #[derive(Clone, Copy)]
 pub struct Cut<'a> {
     /// All bytes.

@@ -136,6 +136,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_spends_the_last_of_it_is_counted_once() {
+        let guests = Arc::new(Guests::default());
+        for doing in [Doing::Frame, Doing::Settings, Doing::Reset, Doing::Malformed] {
+            let ledger = Some((Arc::clone(&guests), "public".into()));
+            let allowance = Allowance::new(Instant::now(), ledger);
+            (0..2000).for_each(|_| allowance.spend(doing));
+        }
+        let counted = guests.cut_off().into_iter().map(|(_, reason, count)| (reason, count)).collect::<Vec<_>>();
+        assert_eq!(counted, [("frames", 1), ("malformed", 1), ("resets", 1), ("settings", 1)]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_was_spent_comes_back_with_time_and_never_more() {
         let allowance = spent(Doing::Frame, 1000);
         tokio::time::advance(Duration::from_secs(1)).await;
