@@ -1,8 +1,9 @@
 //! Where keys come from: a file, a directory, the environment, the configuration itself. Blocking; never run on a worker.
 
-mod date;
+pub(crate) mod date;
 pub(crate) mod declared;
 mod directory;
+pub(crate) mod edit;
 mod file;
 mod findings;
 mod lines;
