@@ -78,12 +78,17 @@ fn make(args: &Args, now: Moment) -> io::Result<()> {
     }
 }
 
+/// An id of the day, with two random bytes at its end.
+pub(super) fn id_of_day(now: Moment, tail: &[u8]) -> String {
+    let day: String = date::written(now).chars().take(10).filter(char::is_ascii_digit).collect();
+    format!("k-{day}-{}", HEXLOWER.encode(tail))
+}
+
 /// What is printed; 32 bytes of `random` become the secret, two the end of the id.
 fn text(args: &Args, now: Moment, random: &[u8; 34]) -> io::Result<Zeroizing<String>> {
     let (secret, tail) = random.split_at(32);
     let created = date::written(now);
-    let day: String = created.chars().take(10).filter(char::is_ascii_digit).collect();
-    let id = args.id.clone().unwrap_or_else(|| format!("k-{day}-{}", HEXLOWER.encode(tail)));
+    let id = args.id.clone().unwrap_or_else(|| id_of_day(now, tail));
     let secret = Zeroizing::new(BASE64URL_NOPAD.encode(secret));
     let key = Fresh { id: &id, principal: args.principal.as_deref(), secret, created };
     match args.format {
@@ -135,11 +140,11 @@ fn create(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn id(text: &str) -> Result<String, &'static str> {
+pub(super) fn id(text: &str) -> Result<String, &'static str> {
     if id_is_plain(text) { Ok(text.to_owned()) } else { Err("use 1 to 128 visible ASCII characters") }
 }
 
-fn principal(text: &str) -> Result<String, &'static str> {
+pub(super) fn principal(text: &str) -> Result<String, &'static str> {
     if principal_is_plain(text) { Ok(text.to_owned()) } else { Err("use 1 to 256 printable ASCII characters") }
 }
 

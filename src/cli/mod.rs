@@ -9,6 +9,7 @@ mod echo;
 mod explain;
 mod healthcheck;
 mod keygen;
+mod keys;
 mod link;
 mod means;
 mod reload;
@@ -65,6 +66,8 @@ enum Command {
     Explain(explain::Explain),
     /// Make a key: an id and 32 random bytes
     Keygen(keygen::Args),
+    /// Show, add, end, remove and rotate keys where they are kept
+    Keys(keys::Keys),
     /// Ask a running gateway whether it is ready
     Healthcheck(healthcheck::Healthcheck),
     /// Let a running gateway read its configuration again
@@ -90,6 +93,7 @@ impl Command {
             Self::Verify(verify) => verify.run(),
             Self::Explain(explain) => explain.run(),
             Self::Keygen(args) => keygen::run(&args),
+            Self::Keys(keys) => keys.run(),
             Self::Healthcheck(healthcheck) => healthcheck.run(),
             Self::Reload(reload) => reload.run(),
             Self::Drain(drain) => drain.run(),

@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use super::exchange::{AnswerBody, Broken, Piece, Streaming};
+use crate::policy::upkeep::Direction;
 use crate::reject::Rejection;
+use crate::sig::key::Key;
 use crate::telemetry::record::{Record, Verdict};
 use crate::telemetry::{InFlight, Shard};
 
@@ -27,6 +29,16 @@ impl Told {
     /// Starts the record's clock and counts the request as in flight.
     pub fn new(record: Record, shard: &Arc<Shard>) -> Self {
         Self { record, started: Instant::now(), total: None, complete: false, in_flight: shard.begin() }
+    }
+
+    /// A signature of this exchange held under a key of `ring`, or was made with it: counted at once, whatever becomes of the request.
+    pub fn used(&self, direction: Direction, ring: &str, key: &Key) {
+        self.in_flight.shard().used(direction, ring, &key.id, self.record.started);
+    }
+
+    /// Where it is counted, for what outlives this record.
+    pub fn shard(&self) -> Arc<Shard> {
+        self.in_flight.shared()
     }
 
     /// Time since the head was read.

@@ -14,6 +14,7 @@ use super::upstream::Admission;
 use super::visit::{Entered, Visit};
 use super::{preflight, stint};
 use crate::policy::route::{Forward, Guard, Route};
+use crate::policy::upkeep::Direction;
 use crate::reject::{Code, Rejection};
 use crate::replay::{Attempt, Claim};
 use crate::sig::check::Check;
@@ -120,6 +121,7 @@ impl Visit {
     fn judged(&mut self, observed: bool, verdict: Result<Permit, Rejection>) -> Result<Admission, Rejection> {
         match verdict {
             Ok(permit) => {
+                self.told.used(Direction::Verify, permit.ring(), permit.key());
                 self.told.record.key = Some(Arc::clone(permit.key()));
                 Ok(Admission::Verified(permit))
             }

@@ -144,9 +144,11 @@ impl Check {
 
     /// The verdict, in constant time over all candidate keys. `whole` is the contiguous body under [`Need::Whole`], else `None`.
     pub fn close(self, whole: Option<&[u8]>) -> Result<Permit, Rejection> {
-        match self.inner {
+        let ring = self.ring().cloned();
+        let permit = match self.inner {
             Inner::Declared(check) => check.close(whole),
             Inner::Native(check) => check.close(&self.keys, whole),
-        }
+        }?;
+        Ok(Permit { ring, ..permit })
     }
 }

@@ -16,6 +16,8 @@ pub(in crate::sig) type Macs = SmallVec<[Bytes; 1]>;
 /// **Invariant:** there is no public constructor; a permit comes from [`super::check::Check::close`] or it does not exist.
 pub struct Permit {
     pub(in crate::sig) key: Arc<Key>,
+    /// The ring of the key; set where the check is closed, which knows it.
+    pub(in crate::sig) ring: Option<Arc<str>>,
     pub(in crate::sig) scheme: Arc<str>,
     pub(in crate::sig) stamp: Option<Moment>,
     pub(in crate::sig) fresh_until: Option<Moment>,
@@ -29,6 +31,11 @@ impl Permit {
     /// The key that matched.
     pub fn key(&self) -> &Arc<Key> {
         &self.key
+    }
+
+    /// The name of the ring that the key is in.
+    pub fn ring(&self) -> &str {
+        self.ring.as_deref().unwrap_or_default()
     }
 
     /// The scheme that was checked.
@@ -76,7 +83,17 @@ impl Permit {
         macs: Vec<Bytes>,
     ) -> Self {
         let macs = macs.into();
-        Self { key, scheme: "test".into(), stamp, fresh_until, nonce: None, macs, sets: Vec::new(), payload: None }
+        Self {
+            key,
+            ring: None,
+            scheme: "test".into(),
+            stamp,
+            fresh_until,
+            nonce: None,
+            macs,
+            sets: Vec::new(),
+            payload: None,
+        }
     }
 
     /// The same with a nonce.

@@ -17,6 +17,7 @@ use crate::config::Problem;
 use crate::keys::{self, Source};
 use crate::policy::gate::{Keys, NamePart};
 use crate::policy::lint::Code;
+use crate::policy::upkeep::Origin;
 use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
 
@@ -34,6 +35,15 @@ pub(crate) struct Keyrings<'a> {
     report: &'a Report,
     now: Moment,
     loaded: RefCell<BTreeMap<String, Option<Arc<Keyring>>>>,
+    terms: RefCell<BTreeMap<String, Terms>>,
+}
+
+/// What the owner of a ring demands, beside its keys.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    pub(crate) origin: Origin,
+    pub(crate) max_age: Duration,
+    pub(crate) quiet: Option<Duration>,
 }
 
 impl<'a> Keyrings<'a> {
@@ -49,6 +59,7 @@ impl<'a> Keyrings<'a> {
             report,
             now,
             loaded: RefCell::default(),
+            terms: RefCell::default(),
         }
     }
 
@@ -107,9 +118,15 @@ impl<'a> Keyrings<'a> {
         self.loaded.borrow().values().flatten().cloned().collect()
     }
 
+    /// What the owner of this ring demands.
+    pub(crate) fn terms(&self, ring: &str) -> Option<Terms> {
+        self.terms.borrow().get(ring).cloned()
+    }
+
     fn declared_ring(&self, name: &str, ring: &Ring, spot: Spot) -> Option<Arc<Keyring>> {
         let max_age = ring.max_age.get().map_or(MAX_AGE, |Of(age)| *age);
-        self.load(name, &self.source(ring, spot)?, max_age, spot)
+        let quiet = ring.quiet.get().map(|Of(quiet)| *quiet);
+        self.load(name, &self.source(ring, spot)?, (max_age, quiet), spot)
     }
 
     fn found_ring(&self, name: &str, spot: Spot) -> Option<Arc<Keyring>> {
@@ -118,7 +135,7 @@ impl<'a> Keyrings<'a> {
         {
             let path = directory.join(name);
             if path.is_dir() {
-                return self.load(name, &Source::Directory(path), MAX_AGE, *at);
+                return self.load(name, &Source::Directory(path), (MAX_AGE, None), *at);
             }
         }
         let known: Vec<String> = self.names().collect();
@@ -152,7 +169,15 @@ impl<'a> Keyrings<'a> {
         file.or(directory).or(env).or(keys)
     }
 
-    fn load(&self, name: &str, source: &Source, max_age: Duration, spot: Spot) -> Option<Arc<Keyring>> {
+    fn load(
+        &self,
+        name: &str,
+        source: &Source,
+        (max_age, quiet): (Duration, Option<Duration>),
+        spot: Spot,
+    ) -> Option<Arc<Keyring>> {
+        let terms = Terms { origin: origin(source), max_age, quiet };
+        self.terms.borrow_mut().insert(name.to_owned(), terms);
         if let Source::File(path) | Source::Directory(path) = source {
             self.files.watch(path.clone());
         }
@@ -209,6 +234,15 @@ impl<'a> Keyrings<'a> {
             })
         });
         declared.chain(directory)
+    }
+}
+
+fn origin(source: &Source) -> Origin {
+    match source {
+        Source::File(path) => Origin::File(path.clone()),
+        Source::Directory(path) => Origin::Directory(path.clone()),
+        Source::Env(_) => Origin::Environment,
+        Source::Inline(_) => Origin::Configuration,
     }
 }
 

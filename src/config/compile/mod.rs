@@ -21,6 +21,7 @@ mod replay;
 mod routes;
 mod schemes;
 mod signing;
+mod upkeep;
 mod upstreams;
 
 use std::path::PathBuf;
@@ -74,9 +75,11 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
 
     let spots: Vec<Spot> = routes.iter().map(|route| route.spot).collect();
     let reaches: Vec<Reach> = routes.iter().map(|route| Reach::of(&route.matches)).collect();
+    let routes = Routes::new(routes.into_iter().map(|route| (route.matches, route.value.into())).collect());
     let policy = Policy {
         listeners: listeners.into_iter().map(|listener| listener.value.into()).collect(),
-        routes: Routes::new(routes.into_iter().map(|route| (route.matches, route.value.into())).collect()),
+        upkeep: upkeep::compile(&routes, &keyrings),
+        routes,
         pools,
         upstreams: upstreams.into_iter().map(Into::into).collect(),
         keyrings: keyrings.used(),

@@ -112,6 +112,7 @@ pub(crate) struct Ring {
     pub(crate) env: Field<Named<String>>,
     pub(crate) keys: Field<List<Declared>>,
     pub(crate) max_age: Field<Of<Duration>>,
+    pub(crate) quiet: Field<Of<Duration>>,
     pub(crate) lint: Field<Lint>,
 }
 

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 pub(crate) use self::entry::{Entry, quoted};
 use self::find::Found;
 use self::store::Held;
-use super::{LoadedRing, Source};
-use crate::config::Problem;
+use super::Source;
+use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
 
 /// What is to be changed.
@@ -56,7 +56,7 @@ enum Step {
 }
 
 /// The change of `source`, checked and not made; `kept` is what it holds now.
-pub(crate) fn prepare(source: &Source, kept: &LoadedRing, change: &Change) -> Result<Ready, Refused> {
+pub(crate) fn prepare(source: &Source, kept: &Keyring, change: &Change) -> Result<Ready, Refused> {
     let root = match source {
         Source::File(path) | Source::Directory(path) => path,
         Source::Env(_) => {
@@ -69,7 +69,7 @@ pub(crate) fn prepare(source: &Source, kept: &LoadedRing, change: &Change) -> Re
             ));
         }
     };
-    let known = |id: &str| kept.ring.place(id).is_some();
+    let known = |id: &str| kept.place(id).is_some();
     match change {
         Change::Add(entry) if known(&entry.id) => {
             return Err(refused(format!("key `{}` is there already", entry.id), "choose another id"));
@@ -77,7 +77,7 @@ pub(crate) fn prepare(source: &Source, kept: &LoadedRing, change: &Change) -> Re
         Change::Until { id, .. } | Change::Remove { id } if !known(id) => {
             return Err(refused(format!("there is no key `{id}`"), "`countersign keys list` shows which there are"));
         }
-        Change::Remove { id } if kept.ring.len() == 1 => {
+        Change::Remove { id } if kept.len() == 1 => {
             return Err(refused(format!("key `{id}` is the only one"), "add another first: a keyring is never empty"));
         }
         Change::Add(_) | Change::Until { .. } | Change::Remove { .. } => {}
@@ -91,6 +91,11 @@ pub(crate) fn prepare(source: &Source, kept: &LoadedRing, change: &Change) -> Re
             Found::Alone(path) => alone(path, change),
         },
     }
+}
+
+/// Whether the key is a file that is its secret: it goes, or it stays, and cannot say when.
+pub(crate) fn is_alone(source: &Source, id: &str) -> bool {
+    matches!(find::key(source, id), Ok(Found::Alone(_)))
 }
 
 impl Ready {
@@ -153,10 +158,4 @@ fn alone(path: PathBuf, change: &Change) -> Result<Ready, Refused> {
 
 fn refused(why: impl Into<String>, fix: impl Into<String>) -> Refused {
     Refused { why: why.into(), fix: fix.into() }
-}
-
-impl From<&Problem> for Refused {
-    fn from(problem: &Problem) -> Self {
-        refused(problem.to_string(), "nothing was changed")
-    }
 }

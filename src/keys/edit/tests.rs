@@ -42,7 +42,7 @@ fn changed(before: &str, change: &Change) -> Result<String, Refused> {
 
 fn apply(source: &Source, change: &Change) -> Result<Vec<String>, Refused> {
     let kept = load("ring", source).unwrap_or_else(|problems| panic!("{}", problems[0]));
-    let ready = prepare(source, &kept, change)?;
+    let ready = prepare(source, &kept.ring, change)?;
     let said = ready.said.clone();
     assert!(!said.is_empty() && !said.concat().contains("canary"), "{said:?}");
     ready.commit().map(|()| said)
@@ -190,7 +190,7 @@ fn what_was_written_meanwhile_is_not_lost() {
     let path = place.path().join("k.yaml");
     std::fs::write(&path, format!("version: 1\nkeys:\n  - id: a\n    secret: {SECRET}\n")).unwrap();
     let source = Source::File(path.clone());
-    let ready = prepare(&source, &load("r", &source).unwrap(), &entry("n")).unwrap();
+    let ready = prepare(&source, &load("r", &source).unwrap().ring, &entry("n")).unwrap();
     std::fs::write(&path, "theirs").unwrap();
     assert!(ready.commit().unwrap_err().why.contains("changed meanwhile"));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
@@ -226,7 +226,7 @@ fn a_mounted_secret_is_refused_with_what_to_do_instead() {
     std::fs::write(generation.join("a"), SECRET).unwrap();
     std::fs::write(generation.join("b.yaml"), format!("version: 1\nkeys:\n  - id: b\n    secret: {SECRET}\n")).unwrap();
     symlink("..2026", place.path().join("..data")).unwrap();
-    ["a", "b.yaml"].map(|name| symlink(format!("..data/{name}"), place.path().join(name)).unwrap());
+    ["a", "b.yaml"].iter().for_each(|name| symlink(format!("..data/{name}"), place.path().join(name)).unwrap());
     let directory = Source::Directory(place.path().to_owned());
     for (change, hint) in [
         (entry("n"), "keygen --id n --format secret --name NAME | kubectl patch secret NAME"),

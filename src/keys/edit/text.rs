@@ -61,7 +61,7 @@ fn once(text: &str, change: &Change) -> Result<Edited, Refused> {
     let ways = ways(&Text::new(text), &root, change);
     for patch in ways {
         let text = patched(text, &patch);
-        if let Some(after) = file::tree(text.as_bytes()).ok().filter(|after| is_meant(&root, after, change)) {
+        if file::tree(text.as_bytes()).is_ok_and(|after| is_meant(&root, &after, change)) {
             check(&text)?;
             return Ok(Edited { text, said: patch.said, is_empty: false });
         }

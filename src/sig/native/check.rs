@@ -129,6 +129,7 @@ impl Check {
         obey(reading.body, self.body, &digests)?;
         Ok(Permit {
             key,
+            ring: None,
             scheme: self.facts.name,
             stamp: reading.stamp,
             fresh_until: reading.fresh_until,
