@@ -90,7 +90,7 @@ pub async fn verify(
                 judge(check, behind.then_some(&trailers))
             };
             let permit = verdict.map_err(|why| unverified(&why))?;
-            visit.told.used(Direction::Verify, permit.ring(), permit.key());
+            visit.told.used(Direction::Verify, permit.ring(), permit.kept());
             // No signature covers trailers: they stay behind.
             Whole { trailers: None, ..whole }.into_body()
         }

@@ -10,7 +10,6 @@ use tokio::time::{Instant, Sleep};
 use super::exchange::{AnswerBody, Broken, Piece, Streaming};
 use crate::policy::upkeep::Direction;
 use crate::reject::Rejection;
-use crate::sig::key::Key;
 use crate::telemetry::record::{Record, Verdict};
 use crate::telemetry::{InFlight, Shard};
 
@@ -32,8 +31,8 @@ impl Told {
     }
 
     /// A signature of this exchange held under a key of `ring`, or was made with it: counted at once, whatever becomes of the request.
-    pub fn used(&self, direction: Direction, ring: &str, key: &Key) {
-        self.in_flight.shard().used(direction, ring, &key.id, self.record.started);
+    pub fn used(&self, direction: Direction, ring: &str, key: &str) {
+        self.in_flight.shard().used(direction, ring, key, self.record.started);
     }
 
     /// Where it is counted, for what outlives this record.

@@ -121,8 +121,9 @@ impl Visit {
     fn judged(&mut self, observed: bool, verdict: Result<Permit, Rejection>) -> Result<Admission, Rejection> {
         match verdict {
             Ok(permit) => {
-                self.told.used(Direction::Verify, permit.ring(), permit.key());
+                self.told.used(Direction::Verify, permit.ring(), permit.kept());
                 self.told.record.key = Some(Arc::clone(permit.key()));
+                self.told.record.master = permit.master().cloned();
                 Ok(Admission::Verified(permit))
             }
             Err(rejection) if observed => Ok(Admission::Observed(rejection)),

@@ -45,7 +45,7 @@ impl Verified {
     fn close(&mut self, trailers: &Fields, cx: &Context<'_>) -> Poll<Option<Result<Piece, Broken>>> {
         let Some(check) = self.check.take() else { return Poll::Ready(None) };
         match judge(check, self.behind.then_some(trailers)) {
-            Ok(permit) => self.uses.0.used(Direction::Verify, permit.ring(), &permit.key().id, self.uses.1),
+            Ok(permit) => self.uses.0.used(Direction::Verify, permit.ring(), permit.kept(), self.uses.1),
             Err(why) => {
                 self.why = Some(unverified(&why));
                 // What the client may have of it leaves first: an answer that breaks off, not a connection without one.

@@ -70,7 +70,7 @@ impl Visit {
     /// A signature is being made: its keys are in use.
     pub(super) fn signed(&self, seal: &Seal, signing: &Signing) {
         for key in signing.signers() {
-            self.told.used(Direction::Sign, seal.ring().name(), key);
+            self.told.used(Direction::Sign, seal.ring().name(), &key.id);
         }
     }
 
@@ -172,6 +172,7 @@ fn record(exchange: &Exchange, worker: &Worker, now: Moment) -> Record {
         authority: exchange.head.authority.clone(),
         scheme: None,
         key: None,
+        master: None,
         verdict: Verdict::Refused,
         rejection: None,
         skew: None,

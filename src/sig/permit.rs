@@ -18,6 +18,8 @@ pub struct Permit {
     pub(in crate::sig) key: Arc<Key>,
     /// The ring of the key; set where the check is closed, which knows it.
     pub(in crate::sig) ring: Option<Arc<str>>,
+    /// The master that the key was derived of; set there, too.
+    pub(in crate::sig) master: Option<Arc<str>>,
     pub(in crate::sig) scheme: Arc<str>,
     pub(in crate::sig) stamp: Option<Moment>,
     pub(in crate::sig) fresh_until: Option<Moment>,
@@ -36,6 +38,16 @@ impl Permit {
     /// The name of the ring that the key is in.
     pub fn ring(&self) -> &str {
         self.ring.as_deref().unwrap_or_default()
+    }
+
+    /// The id of the key that stands in the ring: the one that matched, or the master that it was derived of.
+    pub fn kept(&self) -> &str {
+        self.master.as_ref().unwrap_or(&self.key.id)
+    }
+
+    /// The id of the master that the key was derived of, where it was.
+    pub fn master(&self) -> Option<&Arc<str>> {
+        self.master.as_ref()
     }
 
     /// The scheme that was checked.
@@ -86,6 +98,7 @@ impl Permit {
         Self {
             key,
             ring: None,
+            master: None,
             scheme: "test".into(),
             stamp,
             fresh_until,

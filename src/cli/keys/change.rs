@@ -106,7 +106,9 @@ impl Retire {
         if !self.force {
             if self.signing { has_signer(&ring, &self.id, at)? } else { is_safe(&ring, &opened, &self.id)? }
         }
-        let Some(key) = ring.ring.by_id(&self.id) else { return Err(unknown(&self.id)) };
+        let Some(key) = ring.ring.place(&self.id).and_then(|place| ring.ring.at(place)) else {
+            return Err(unknown(&self.id));
+        };
         let earlier = |until: Option<Moment>| until.is_none_or(|until| at < until).then_some(at);
         let verify = if self.signing { None } else { earlier(key.verify.until) };
         let change = Change::Until { id: self.id, sign: earlier(key.sign.until), verify };
@@ -117,7 +119,11 @@ impl Retire {
 impl Remove {
     pub(super) fn run(self) -> Result<(), ExitCode> {
         let (ring, opened) = self.target.one()?;
-        let pending = ring.ring.by_id(&self.id).is_some_and(|key| key.state(opened.now) == State::Pending);
+        let pending = ring
+            .ring
+            .place(&self.id)
+            .and_then(|place| ring.ring.at(place))
+            .is_some_and(|key| key.state(opened.now) == State::Pending);
         if !self.force && !pending {
             is_safe(&ring, &opened, &self.id)?;
         }

@@ -1,6 +1,7 @@
 //! `countersign keys`: keys where they are kept, with what a running gateway knows of their use.
 
 mod change;
+mod derive;
 mod gateway;
 mod list;
 mod rotate;
@@ -36,6 +37,8 @@ enum Action {
     Remove(change::Remove),
     /// Say where a rotation without downtime stands and what comes next; with `--yes` do the next step
     Rotate(rotate::Rotate),
+    /// Print the key of one device or tenant, where keys are derived of a master
+    Derive(derive::Derive),
 }
 
 /// How it is said.
@@ -56,6 +59,7 @@ impl Keys {
             Action::Retire(retire) => retire.run(),
             Action::Remove(remove) => remove.run(),
             Action::Rotate(rotate) => rotate.run(),
+            Action::Derive(derive) => derive.run(),
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,

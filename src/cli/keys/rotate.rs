@@ -100,7 +100,7 @@ impl Rotate {
             Do::EndSigning(id, until) => Change::Until { id: id.to_string(), sign: Some(*until), verify: None },
             Do::Retire(id) if edit::is_alone(&source(&ring.origin), id) => Change::Remove { id: id.to_string() },
             Do::Retire(id) => {
-                let key = ring.ring.by_id(id);
+                let key = ring.ring.place(id).and_then(|place| ring.ring.at(place));
                 let earlier = |until: Option<Moment>| until.is_none_or(|until| now < until).then_some(now);
                 let sign = key.as_ref().and_then(|key| earlier(key.sign.until));
                 let verify = key.as_ref().and_then(|key| earlier(key.verify.until));

@@ -1,5 +1,6 @@
 //! What the raw structs mean together: names are resolved, files read, rules checked. Everything wrong is reported, not only the first.
 
+mod ages;
 mod allow;
 mod answers;
 mod bounds;

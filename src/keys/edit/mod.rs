@@ -57,12 +57,15 @@ enum Step {
 
 /// The change of `source`, checked and not made; `kept` is what it holds now.
 pub(crate) fn prepare(source: &Source, kept: &Keyring, change: &Change) -> Result<Ready, Refused> {
+    if let Source::Derived(derived) = source {
+        return prepare(&derived.masters, kept, change);
+    }
     let root = match source {
         Source::File(path) | Source::Directory(path) => path,
         Source::Env(_) => {
             return Err(refused("the keys are environment variables", "change them where the process is started"));
         }
-        Source::Inline(_) => {
+        Source::Inline(_) | Source::Derived(_) => {
             return Err(refused(
                 "the keys stand in the configuration itself",
                 "edit them there, or move them into a key file",

@@ -21,7 +21,12 @@ pub(super) fn of(route: &Route, gate: &Gate) -> Vec<Said> {
 fn nobody(route: &Route, gate: &Gate) -> Vec<Said> {
     let rules = || route.callers.allow.iter();
     let has_key = |id: &str| gate.rings().any(|ring| ring.by_id(id).is_some());
-    let has_principal = |name: &str| gate.rings().any(|ring| ring.keys().any(|key| *key.principal == *name));
+    let has_principal = |name: &str| {
+        gate.rings().any(|ring| match ring.derives() {
+            true => ring.admits(name),
+            false => ring.keys().any(|key| *key.principal == *name),
+        })
+    };
     let keys = rules().flat_map(|rule| &rule.keys).filter(|id| !has_key(id)).map(|id| ("key", id));
     let principals = rules().flat_map(|rule| &rule.principals).filter(|name| !has_principal(name));
     let mut names: Vec<_> = keys.chain(principals.map(|name| ("principal", name))).collect();

@@ -242,6 +242,7 @@ impl Check {
         Permit {
             key,
             ring: None,
+            master: None,
             scheme: Arc::clone(&self.scheme.parts.name),
             stamp,
             fresh_until: stamp.zip(field).map(|(stamp, field)| field.bounds.end(stamp, field.format)),

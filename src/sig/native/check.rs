@@ -130,6 +130,7 @@ impl Check {
         Ok(Permit {
             key,
             ring: None,
+            master: None,
             scheme: self.facts.name,
             stamp: reading.stamp,
             fresh_until: reading.fresh_until,
