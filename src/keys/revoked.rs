@@ -32,7 +32,9 @@ fn ids(path: &Path, findings: &mut Findings) -> HashSet<Box<str>> {
         let line = line.split(|byte| *byte == b'#').next().unwrap_or_default().trim_ascii();
         match std::str::from_utf8(line) {
             _ if line.is_empty() => {}
-            Ok(id) if declared::id_is_plain(id) => drop(ids.insert(id.into())),
+            Ok(id) if declared::id_is_plain(id) => {
+                ids.insert(id.into());
+            }
             Ok(_) | Err(_) => {
                 let place = Place { at: Some((number, 1)), path: String::new() };
                 findings.problem(

@@ -232,9 +232,8 @@ impl PreparedRing {
     fn derived(&self, id: &[u8], now: Moment, most: usize) -> Trials {
         let admitted = std::str::from_utf8(id).is_ok_and(|id| self.ring.admits(id));
         let keys = self.ring.masters(now).take(most.max(1)).filter_map(|place| self.ring.derive(place, id));
-        let ready = keys.map(|key| match admitted {
-            true => Prepared::new(&self.key_use, &key),
-            false => Prepared::of_nobody(&self.key_use, &key),
+        let ready = keys.map(|key| {
+            if admitted { Prepared::new(&self.key_use, &key) } else { Prepared::of_nobody(&self.key_use, &key) }
         });
         ready.map(|ready| ready.unwrap_or_else(|_| self.nobody.stand_in())).collect()
     }

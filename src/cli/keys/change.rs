@@ -13,7 +13,7 @@ use super::{moment, no};
 use crate::keys::edit::{self, Change, Entry, Ready};
 use crate::policy::seal::With;
 use crate::policy::upkeep::retire::Answer;
-use crate::policy::upkeep::{Member, Upkeep};
+use crate::policy::upkeep::{Member, Upkeep, Use};
 use crate::sig::key::State;
 use crate::sig::time::Moment;
 
@@ -180,7 +180,7 @@ fn is_safe(ring: &Upkeep, opened: &Opened, id: &str) -> Result<(), ExitCode> {
     let mut view = opened.view(ring);
     // Of a large ring those are listed that were used.
     if let (true, Some(key)) = (view.members.iter().all(|member| member.place != place), ring.ring.at(place)) {
-        let (verified, signed) = Default::default();
+        let (verified, signed) = (Use::default(), Use::default());
         view.members.push(Member { key, place, verified, signed, loaded: true });
     }
     let retire = view.members.iter().find(|member| member.place == place).map(|member| view.retire(member));

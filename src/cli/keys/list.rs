@@ -47,7 +47,13 @@ pub(super) fn text(ring: &Upkeep, view: &View<'_>) -> String {
     }
     let rows: Vec<[String; 5]> = view.members.iter().map(|member| row(view, member)).collect();
     let titles = ["key", "state", "age", "used", "safe to retire"].map(str::to_owned);
-    let wide = |column: usize| rows.iter().chain([&titles]).map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let wide = |column: usize| {
+        rows.iter()
+            .chain([&titles])
+            .map(|row| row.get(column).map_or(0, |cell| cell.chars().count()))
+            .max()
+            .unwrap_or(0)
+    };
     let widths: [usize; 4] = std::array::from_fn(wide);
     for row in [&titles].into_iter().chain(&rows) {
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));

@@ -69,7 +69,7 @@ impl Rotate {
             value["change"] = made.clone().into();
             told.push(value);
             if self.output == Output::Text {
-                say(&self.text(plan, made.as_deref()));
+                say(&text(plan, made.as_deref()));
             }
         }
         if self.output == Output::Json {
@@ -109,18 +109,19 @@ impl Rotate {
             Do::Remove(id) => Change::Remove { id: id.to_string() },
         })
     }
+}
 
-    fn text(&self, plan: &Plan, made: Option<&str>) -> String {
-        let (who, step) = (&plan.principal, plan.step.name().replace('_', " "));
-        let mut text = format!("{who}: {step}\n  {}\n", plan.say);
-        let next = match (&plan.next, made) {
-            (_, Some(made)) => made.trim_end().to_owned(),
-            (Next::Rotate(_), None) => "next: run this with `--yes`; `--dry-run` shows the change".to_owned(),
-            (Next::You, None) => "next: your turn; then run this again".to_owned(),
-            (Next::Wait(Some(until)), None) => format!("next: run this again after {}", date::written(*until)),
-            (Next::Wait(None), None) => "next: run this again".to_owned(),
-        };
-        next.lines().for_each(|line| text.extend(["  ", line, "\n"]));
-        text
-    }
+/// Where it stands and what comes next, for people.
+fn text(plan: &Plan, made: Option<&str>) -> String {
+    let (who, step) = (&plan.principal, plan.step.name().replace('_', " "));
+    let mut text = format!("{who}: {step}\n  {}\n", plan.say);
+    let next = match (&plan.next, made) {
+        (_, Some(made)) => made.trim_end().to_owned(),
+        (Next::Rotate(_), None) => "next: run this with `--yes`; `--dry-run` shows the change".to_owned(),
+        (Next::You, None) => "next: your turn; then run this again".to_owned(),
+        (Next::Wait(Some(until)), None) => format!("next: run this again after {}", date::written(*until)),
+        (Next::Wait(None), None) => "next: run this again".to_owned(),
+    };
+    next.lines().for_each(|line| text.extend(["  ", line, "\n"]));
+    text
 }

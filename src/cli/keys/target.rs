@@ -1,6 +1,6 @@
 //! Which keyring is meant: one of a configuration, or a file or directory of keys.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,7 @@ impl Target {
         let now = Clock::system().now();
         let (mut rings, configured) = match (&self.path, &self.config) {
             (Some(path), _) => (vec![self.at(path.clone())?], None),
-            (None, config) => of_configuration(config.clone().unwrap_or_default())?,
+            (None, config) => of_configuration(config.as_deref().unwrap_or(Path::new("")))?,
         };
         if let (Some(name), None) = (&self.keyring, &self.path) {
             rings.retain(|ring| **ring.ring.name() == **name);
@@ -96,8 +96,8 @@ impl Opened {
     }
 }
 
-fn of_configuration(path: PathBuf) -> Result<(Vec<Upkeep>, Option<Place>), ExitCode> {
-    let loaded = config::load(&path).map_err(|problems| {
+fn of_configuration(path: &Path) -> Result<(Vec<Upkeep>, Option<Place>), ExitCode> {
+    let loaded = config::load(path).map_err(|problems| {
         explain(&problems);
         ExitCode::from(CONFIGURATION)
     })?;

@@ -50,9 +50,9 @@ pub(crate) struct Ready {
 }
 
 enum Step {
-    Rewrite(Held, Zeroizing<String>),
+    Rewrite(Box<Held>, Zeroizing<String>),
     Create(Zeroizing<String>),
-    Unlink(Held),
+    Unlink(Box<Held>),
 }
 
 /// The change of `source`, checked and not made; `kept` is what it holds now.
@@ -124,10 +124,10 @@ fn rewrite(path: &Path, change: &Change) -> Result<Ready, Refused> {
         return Ok(Ready {
             path: path.to_owned(),
             said: vec!["the file, which holds no other key, is removed".into()],
-            step: Step::Unlink(held),
+            step: Step::Unlink(Box::new(held)),
         });
     }
-    Ok(Ready { path: path.to_owned(), said: edited.said, step: Step::Rewrite(held, edited.text) })
+    Ok(Ready { path: path.to_owned(), said: edited.said, step: Step::Rewrite(Box::new(held), edited.text) })
 }
 
 /// A key in a directory gets a file of its own.
@@ -149,7 +149,7 @@ fn alone(path: PathBuf, change: &Change) -> Result<Ready, Refused> {
     match change {
         Change::Remove { .. } => {
             let held = Held::open(&path)?;
-            Ok(Ready { path, said: vec!["the file is removed".into()], step: Step::Unlink(held) })
+            Ok(Ready { path, said: vec!["the file is removed".into()], step: Step::Unlink(Box::new(held)) })
         }
         Change::Until { id, .. } => {
             let why = format!("`{}` is a secret alone: it cannot say when it ends", path.display());

@@ -229,7 +229,7 @@ impl Upkeep {
 
 /// How long before `max_age` it is time to begin: a tenth of it.
 pub fn early(max_age: Duration) -> Duration {
-    max_age / 10
+    max_age.checked_div(10).unwrap_or_default()
 }
 
 /// Whether the key can still be good for something, now or later.
