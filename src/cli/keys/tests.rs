@@ -43,7 +43,8 @@ fn what_nobody_knows_to_be_safe_needs_force() {
     let place = tempfile::tempdir().unwrap();
     let path = file(
         place.path(),
-        "  - id: a\n    secret: S\n  - id: b\n    secret: S\n  - id: over\n    secret: S\n    not_after: 2026-01-01\n  - id: later\n    secret: S\n    not_before: 2999-01-01\n",
+        "  - id: a\n    secret: S\n  - id: b\n    secret: S\n  - id: over\n    secret: S\n    not_after: 2026-01-01\n\
+         \x20 - id: later\n    secret: S\n    not_before: 2999-01-01\n",
     );
     for (line, code) in [
         (&["retire", "a"][..], RUNTIME),

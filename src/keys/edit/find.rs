@@ -53,7 +53,8 @@ fn nowhere(id: &str) -> Refused {
     refused(format!("no file that can be edited holds key `{id}`"), fix)
 }
 
-/// **Threat:** a mounted Secret is replaced as a whole by the kubelet: whatever is written into it is lost with the next generation, or refused half-way.
+/// **Threat:** a mounted Secret is replaced as a whole by the kubelet: whatever is written into it is lost with the next generation,
+/// or refused half-way.
 pub(super) fn not_mounted(path: &Path, change: &Change) -> Result<(), Refused> {
     let directory = if path.is_dir() { Some(path) } else { path.parent() };
     let mounted = directory.is_some_and(|directory| directory.join("..data").symlink_metadata().is_ok());

@@ -49,7 +49,8 @@ impl Retire {
 impl View<'_> {
     /// Whether the key is safe to retire.
     ///
-    /// **Invariant:** "yes" for a key that verifies takes a whole quiet time that was watched from end to end, and a successor that is used where there is one.
+    /// **Invariant:** "yes" for a key that verifies takes a whole quiet time that was watched from end to end, and a successor that is
+    /// used where there is one.
     pub fn retire(&self, member: &Member) -> Retire {
         let (key, now) = (&member.key, self.now);
         match key.state(now) {

@@ -102,8 +102,8 @@ pub struct Plan {
 type Stand = (Step, Next, String);
 
 impl View<'_> {
-    /// One plan for each principal; one for all of them where the ring only signs. `overlap` is how long both sides have for a change; `begin` starts what
-    /// is not due yet. None of a large ring.
+    /// One plan for each principal; one for all of them where the ring only signs. `overlap` is how long both sides have for a change;
+    /// `begin` starts what is not due yet. None of a large ring.
     pub fn plans(&self, overlap: Duration, begin: bool) -> Vec<Plan> {
         if self.upkeep.ring.is_large() {
             return Vec::new();
