@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import ROOT, answers, certificate, free_port, request, wait_until
+from tools import PROBE_SCHEME, ROOT, answers, certificate, free_port, request, wait_until
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -30,13 +30,7 @@ keyrings: {{probe: {{keys: [{{id: known-key-01, secret: "{secret}"}}]}}}}
 replay: {{restart_guard: false, capacity: {capacity}}}
 audit: off
 schemes:
-  probe:
-    algorithm: sha256
-    signature: {{header: X-Sig, encoding: hex}}
-    timestamp: {{header: X-Sig-Ts, past: 300s, future: 300s}}
-    nonce: {{header: X-Sig-Nonce}}
-    message: "{{timestamp}}\\n{{nonce}}\\n{{method}}\\n{{target}}\\n{{body}}"
-{schemes}
+{probe}{schemes}
 routes:
   - path: /**
     verify: {{scheme: probe, keys: probe}}
@@ -89,7 +83,7 @@ def gateway(running, binary, name, upstream, times=SHORT, prefix=(), **options):
     places = {"memory": "64MiB", "capacity": 1_000_000, "schemes": "", "route": "", "routes": "", "secret": SECRET} | options
     config = here / "countersign.yaml"
     config.write_text(CONFIG.format(
-        **places, plain=plain, tls=tls, health=health, upstream=upstream, chain=chain, key=key,
+        **places, probe=PROBE_SCHEME, plain=plain, tls=tls, health=health, upstream=upstream, chain=chain, key=key,
         timeouts=f"{{{listening}}}", body_idle=times["body_idle"]))
     child = running.start(name, [*prefix, str(binary), "run", "--config", str(config)])
     try:

@@ -12,6 +12,16 @@ sys.path.insert(0, str(ROOT / "interop"))
 from processes import Processes, answers, certificate, echo_upstream, free_port, request, wait_until  # noqa: E402,F401
 
 
+# What hooks/probe_scheme.py of the attacks signs, as an entry of `schemes`.
+PROBE_SCHEME = """  probe:
+    algorithm: sha256
+    signature: {header: X-Sig, encoding: hex}
+    timestamp: {header: X-Sig-Ts, past: 300s, future: 300s}
+    nonce: {header: X-Sig-Nonce}
+    message: "{timestamp}\\n{nonce}\\n{method}\\n{target}\\n{body}"
+"""
+
+
 def signed(secret, body, now=None):
     """Headers of `timestamp-body`."""
     stamp = str(int(time.time() if now is None else now))

@@ -22,7 +22,8 @@ pub(super) fn generation(
     let doors = doors(source, &policy, old)?;
     for warning in unsaid(&warnings, old.map(|old| old.warnings.as_slice()).unwrap_or_default()) {
         let code = warning.code.map(|code| code.row().code);
-        tracing::warn!(path = warning.path, code, "{}", warning.message);
+        let file = warning.file.display();
+        tracing::warn!(%file, path = warning.path, code, "{}", warning.message);
     }
     let number = old.map_or(1, |old| old.number.saturating_add(1));
     let meters = Vec::new();

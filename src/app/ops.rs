@@ -72,6 +72,7 @@ impl Process {
             replay,
             rates: self.rates.sweep(self.clock.age()),
             turned_away: self.guests.turned_away(),
+            cut_off: self.guests.cut_off(),
             rings: Vec::new(),
             budgets: vec![("memory", fill(&self.bodies.memory)), ("spool", fill(&self.bodies.spool))],
         }

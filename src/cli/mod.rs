@@ -4,6 +4,7 @@ mod admin;
 mod check;
 mod client;
 mod demo;
+mod doctor;
 mod drain;
 mod echo;
 mod explain;
@@ -12,6 +13,8 @@ mod keygen;
 mod keys;
 mod link;
 mod means;
+mod proxy;
+
 mod reload;
 mod run;
 mod schemes;
@@ -52,8 +55,12 @@ enum Command {
     Demo(demo::Demo),
     /// Serve until asked to end
     Run(run::Run),
+    /// Serve without a configuration file: one upstream, one scheme, keys from the environment
+    Proxy(proxy::Proxy),
     /// Check a configuration and everything it names, and do nothing else
     Check(check::Check),
+    /// Look at everything that a gateway needs, and say what is wrong with it
+    Doctor(doctor::Doctor),
     /// Built-in schemes: list them, or show one
     Schemes(schemes::Schemes),
     /// Run test vectors through the code that serves
@@ -86,7 +93,9 @@ impl Command {
         match self {
             Self::Demo(demo) => demo.run(),
             Self::Run(run) => run.run(),
+            Self::Proxy(proxy) => proxy.run(),
             Self::Check(check) => check.run(),
+            Self::Doctor(doctor) => doctor.run(),
             Self::Schemes(schemes) => schemes.run(),
             Self::Test(test) => test.run(),
             Self::Sign(sign) => sign.run(),

@@ -7,7 +7,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::declared;
 use super::findings::{Findings, Place};
-use super::node::Unplaced;
+use super::json;
 use super::read;
 use crate::sig::keyring::Draft;
 
@@ -47,7 +47,7 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn new(keys: &'a mut Draft, findings: &'a mut Findings) -> Self {
-        Self { keys, findings, begun: Zeroizing::new(Vec::with_capacity(LONGEST)), too_long: false, number: 1 }
+        Self { keys, findings, begun: Zeroizing::default(), too_long: false, number: 1 }
     }
 
     fn feed(&mut self, mut piece: &[u8]) {
@@ -66,7 +66,9 @@ impl<'a> Lines<'a> {
 
     fn keep(&mut self, part: &[u8]) {
         self.too_long |= self.begun.len().saturating_add(part.len()) > LONGEST;
-        if !self.too_long {
+        if !self.too_long && !part.is_empty() {
+            let begun = self.begun.len();
+            self.begun.reserve_exact(LONGEST.saturating_sub(begun));
             self.begun.extend_from_slice(part);
         }
     }
@@ -91,15 +93,13 @@ impl<'a> Lines<'a> {
             return;
         }
         let place = self.place();
-        match serde_json::from_slice::<Unplaced>(line) {
-            Ok(Unplaced(node)) => {
+        match json::node(line) {
+            Ok(node) => {
                 if let Some(key) = declared::key(&node, &place, self.findings) {
                     self.keys.push(key);
                 }
             }
-            Err(error) => {
-                // The parser's own words may quote the text, and the text is secrets.
-                let column = u32::try_from(error.column()).unwrap_or(1).max(1);
+            Err(column) => {
                 let place = Place { at: Some((self.number, column)), ..place };
                 let fix = "write one key per line, as in `{\"id\": \"k1\", \"secret\": \"…\"}`";
                 self.findings.problem(&place, "this line is not valid JSON", fix);

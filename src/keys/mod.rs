@@ -6,6 +6,7 @@ mod directory;
 pub(crate) mod edit;
 mod file;
 mod findings;
+mod json;
 mod lines;
 mod lint;
 mod node;

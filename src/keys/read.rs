@@ -55,7 +55,8 @@ pub(crate) fn regular(path: &Path, max: u64) -> Result<Content, ReadError> {
 /// The same piece by piece; returns the permission bits. An error takes back what was given out before.
 pub(crate) fn pieces(path: &Path, max: u64, take: &mut dyn FnMut(&[u8])) -> Result<u32, ReadError> {
     let opened = Opened::new(path, max)?;
-    let mut buffer = Zeroizing::new(vec![0; PIECE]);
+    let room = usize::try_from(opened.before.len().saturating_add(1)).unwrap_or(PIECE).min(PIECE);
+    let mut buffer = Zeroizing::new(vec![0; room]);
     let (mut file, mut length) = (&opened.file, 0_u64);
     loop {
         let read = match file.read(&mut buffer) {

@@ -1,5 +1,6 @@
 //! Where a permitted request goes.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,17 @@ pub struct Upstream {
     pub resolve: Duration,
     /// How its addresses are found to be well or not; `None`: nobody looks.
     pub health: Option<Health>,
+}
+
+impl Upstream {
+    /// When an address that is not healthy may be again, in whole seconds: after the next question, or else its rest. At least 1.
+    pub fn recovery(&self) -> NonZeroU32 {
+        let by_question = |health: &Health| health.active.as_ref().map(|active| active.interval);
+        let by_rest = |health: &Health| health.passive.as_ref().map(|passive| passive.rest);
+        let wait = self.health.as_ref().and_then(|health| by_question(health).or_else(|| by_rest(health)));
+        let whole = wait.map_or(1, |wait| wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)));
+        NonZeroU32::new(u32::try_from(whole).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN)
+    }
 }
 
 /// What takes an address of an upstream out of the choice. At least one of the two is there.
@@ -118,4 +130,50 @@ pub struct Tls {
     pub client: Option<Certificate>,
     /// Name to verify and to send as SNI instead of the endpoint's host.
     pub server_name: Option<Arc<str>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upstream(health: Option<Health>) -> Upstream {
+        let second = Duration::from_secs(1);
+        Upstream {
+            name: "app".into(),
+            endpoints: Vec::new(),
+            base_path: "".into(),
+            host: Host::Preserve,
+            tls: None,
+            protocol: Protocol::Auto,
+            max_connections: None,
+            queue: second,
+            connect: second,
+            idle: second,
+            resolve: second,
+            health,
+        }
+    }
+
+    fn active(interval: Duration) -> Active {
+        let (path, method, timeout) = ("/".into(), Method::GET, interval);
+        Active { path, method, host: None, statuses: Vec::new(), interval, timeout, passes: 1, fails: 1 }
+    }
+
+    #[test]
+    fn an_address_may_be_well_again_after_its_next_question_or_its_rest() {
+        let milliseconds = Duration::from_millis;
+        for (interval, rest, expected) in [
+            (Some(100), None, 1),
+            (Some(1000), None, 1),
+            (Some(1001), Some(9000), 2),
+            (None, Some(9000), 9),
+            (Some(u64::MAX), None, u32::MAX),
+        ] {
+            let active = interval.map(|interval| active(milliseconds(interval)));
+            let passive = rest.map(|rest| Passive { fails: 1, rest: milliseconds(rest) });
+            let health = Health { active, passive, refuse: true };
+            assert_eq!(upstream(Some(health)).recovery().get(), expected, "{interval:?} {rest:?}");
+        }
+        assert_eq!(upstream(None).recovery().get(), 1);
+    }
 }

@@ -44,7 +44,7 @@ fn memory_budget(limits: &limits::Process, cgroup: &Path) -> u64 {
 }
 
 /// The memory limit of this process's cgroup: version 2, then version 1. A version 1 without a limit shows a huge number.
-fn cgroup_memory(cgroup: &Path) -> Option<u64> {
+pub fn cgroup_memory(cgroup: &Path) -> Option<u64> {
     let read = |file: &str| std::fs::read_to_string(cgroup.join(file)).ok()?.trim().parse::<u64>().ok();
     read("memory.max").or_else(|| read("memory/memory.limit_in_bytes")).filter(|max| *max < 1 << 50)
 }

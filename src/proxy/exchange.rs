@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 use super::tls::Handshake;
 use crate::policy::listen::Listener;
@@ -156,6 +157,11 @@ pub trait Streaming {
     /// Lower-case names of the fields that are announced to follow the body.
     fn announced(&self) -> &[Bytes] {
         &[]
+    }
+
+    /// When the whole exchange has to be over, the writing of what was given out here included.
+    fn ends_by(&self) -> Option<Instant> {
+        None
     }
 
     /// After [`Broken`]: why, where it was broken off here.

@@ -23,39 +23,32 @@ use crate::sig::{Need, Site};
 /// How often a request that provably did not leave may be sent again.
 const RESENDS: u32 = 2;
 
-/// A judged request, ready to be changed and sent.
-pub struct Parcel {
-    /// The request; its body was taken out.
-    pub exchange: Exchange,
-    /// Its body.
-    pub body: Received,
-}
-
-/// Sends a held request and waits for the head of the answer. A connection that was lost before anything left costs a new signature, not the request.
+/// Sends a held request, whose body was taken out of it, and waits for the head of the answer. A connection that was lost before anything left costs a new signature, not the request.
 pub async fn send(
     visit: &mut Visit,
     entered: &Entered,
     admission: &Admission,
-    parcel: Parcel,
+    (exchange, body): (&mut Exchange, Received),
 ) -> Result<Answer, Rejection> {
-    let Parcel { mut exchange, body } = parcel;
     let upstream = visit.upstream(&entered.matched.route)?;
-    compose(visit, entered, admission, &mut exchange);
+    compose(visit, entered, admission, exchange);
     if body.excess.is_some() {
         return Box::pin(super::stream::overflow(visit, entered, admission, (exchange, body))).await;
     }
     let upgrade = exchange.upgrade.take();
-    let mut outgoing = Outgoing { head: exchange.head, body: body.held, upgrade: upgrade.is_some() };
+    let mut outgoing =
+        Outgoing { head: std::mem::take(&mut exchange.head), body: body.held, upgrade: upgrade.is_some() };
     unwrap(admission, &mut outgoing);
     let plain = signed_whole(entered, &mut outgoing.body);
     let mut attempts = 0;
     let (reply, sent) = loop {
         let (upstreams, retries) = (&visit.worker.upstreams, entered.matched.route.connect_retries);
         let line = if outgoing.upgrade {
-            upstreams.upgradeable(&upstream, retries).await?
+            upstreams.upgradeable(&upstream, retries).await
         } else {
-            upstreams.line(&upstream, retries).await?
+            upstreams.line(&upstream, retries).await
         };
+        let line = line.map_err(|code| without_line(code, &upstream))?;
         if entered.matched.route.seal.is_some() {
             Box::pin(seal((visit, entered), &mut outgoing, plain.as_ref())).await?;
         }
@@ -79,6 +72,12 @@ pub async fn send(
         None => Ok(answer),
         Some(_) => Box::pin(answer::verify((visit, entered), sent.as_ref(), answer)).await,
     }
+}
+
+/// Why there is no connection to an upstream, and when there may be one again where that is known.
+pub fn without_line(code: Code, upstream: &Upstream) -> Rejection {
+    let rejection = Rejection::from(code);
+    if code == Code::UpstreamUnhealthy { rejection.for_seconds(upstream.recovery()) } else { rejection }
 }
 
 /// How long the upstream may take on this route.

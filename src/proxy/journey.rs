@@ -2,10 +2,13 @@
 //!
 //! **Invariant:** nothing of a held request, not even a connection, reaches an upstream before `close` and the claim.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
-use tokio::time::timeout_at;
+use tokio::task::coop::unconstrained;
+use tokio::time::sleep_until;
 
 use super::answer::{self, Asked};
 use super::exchange::{Answer, Exchange};
@@ -15,10 +18,11 @@ use super::{body, challenge, forward, guard, hop, preflight, stream};
 use crate::policy::route::BodyMode;
 use crate::reject::{Code, Rejection};
 
-/// Serves one request. Never fails: whatever goes wrong is an answer, and every request is told once.
-pub async fn serve(exchange: Exchange, worker: &Rc<Worker>) -> Answer {
-    let mut visit = Visit::begin(&exchange, worker);
-    let outcome = match visit.enter(&exchange) {
+/// Serves one request. Never fails: whatever goes wrong is an answer, and every request is told once. The exchange is lent: by value it would lie in
+/// every step's future once more.
+pub async fn serve(exchange: &mut Exchange, worker: &Rc<Worker>) -> Answer {
+    let mut visit = Visit::begin(exchange, worker);
+    let outcome = match visit.enter(exchange) {
         Ok(entered) => within_deadline(&mut visit, entered, exchange).await,
         Err(rejection) => Err(rejection),
     };
@@ -28,21 +32,26 @@ pub async fn serve(exchange: Exchange, worker: &Rc<Worker>) -> Answer {
     }
 }
 
-async fn within_deadline(visit: &mut Visit, entered: Entered, exchange: Exchange) -> Result<Answer, Rejection> {
-    let deadline = visit.deadline(entered.matched.route.limits.total);
-    // One place for both ways: the future is most of what a request occupies.
-    let journey = pin!(travel(visit, entered, exchange));
-    match deadline {
-        None => journey.await,
-        Some(deadline) => timeout_at(deadline, journey).await.unwrap_or_else(|_| Err(Code::TotalTimeout.into())),
-    }
+async fn within_deadline(visit: &mut Visit, entered: Entered, exchange: &mut Exchange) -> Result<Answer, Rejection> {
+    let mut alarm = pin!(visit.deadline(entered.matched.route.limits.total).map(sleep_until));
+    let mut journey = pin!(travel(visit, entered, exchange));
+    // Polled in one place, with a deadline and without: it is most of what a request occupies, and most of the code.
+    poll_fn(|cx| match journey.as_mut().poll(cx) {
+        Poll::Pending => match alarm.as_mut().as_pin_mut() {
+            None => Poll::Pending,
+            // At the end of its turn a task is told that nothing rang without being noted for later.
+            Some(alarm) => pin!(unconstrained(alarm)).poll(cx).map(|()| Err(Code::TotalTimeout.into())),
+        },
+        arrived @ Poll::Ready(_) => arrived,
+    })
+    .await
 }
 
 /// The journey.
-async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> Result<Answer, Rejection> {
+async fn travel(visit: &mut Visit, entered: Entered, exchange: &mut Exchange) -> Result<Answer, Rejection> {
     let route = &*entered.matched.route;
-    let asked = Asked::of(&exchange, route);
-    guard::admit(route, &exchange, &entered)?;
+    let asked = Asked::of(exchange, route);
+    guard::admit(route, exchange, &entered)?;
     visit.pace_source(&entered)?;
     hop::strip_request(&mut exchange.head.fields, |name| guard::is_protected(route, name))?;
     guard::refuse_twins(route, &exchange.head.fields)?;
@@ -50,26 +59,26 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
         visit.unasked();
         return Ok(answer);
     }
-    if let Some(answer) = challenge::unsigned(visit, route, &exchange)? {
+    if let Some(answer) = challenge::unsigned(visit, route, exchange)? {
         return Ok(answer);
     }
 
-    let mut opened = match visit.open(&entered, &exchange) {
+    let mut opened = match visit.open(&entered, exchange) {
         Ok(opened) => opened,
-        Err(rejection) => return Err(body::let_finish(&mut exchange, rejection).await),
+        Err(rejection) => return Err(body::let_finish(exchange, rejection).await),
     };
     if route.body == BodyMode::Stream && !exchange.body.is_end() {
         let reply = Box::pin(stream::travel(visit, &entered, opened, exchange)).await?;
         return sealed((visit, &entered), asked, reply).await;
     }
-    let mut body = visit.receive(&entered, &mut opened, &mut exchange).await?;
+    let mut body = visit.receive(&entered, &mut opened, exchange).await?;
     let admission = visit.close(route, opened, &mut body).await?;
     if let Some(answer) = challenge::signed(visit, route, &admission, (&exchange.head, &mut body))? {
         return Ok(answer);
     }
     let (admission, claim) = visit.claim(route, admission).await?;
 
-    let mut reply = forward::send(visit, &entered, &admission, forward::Parcel { exchange, body }).await?;
+    let mut reply = forward::send(visit, &entered, &admission, (exchange, body)).await?;
     answer::settle(claim, &mut reply);
     sealed((visit, &entered), asked, reply).await
 }

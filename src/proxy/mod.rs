@@ -18,6 +18,8 @@ pub mod journey;
 pub mod pace;
 pub mod page;
 pub mod pieces;
+#[doc(hidden)]
+pub mod plain;
 pub mod preflight;
 pub mod request_id;
 pub mod respond;

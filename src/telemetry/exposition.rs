@@ -94,9 +94,10 @@ impl Scrape {
     }
 
     fn turned_away(&self, out: &mut DescriptorEncoder) -> Result {
-        let rows = self.gauges.turned_away.iter();
-        let rows = rows.map(|(name, reason, count)| (vec![("listener", &**name), ("reason", *reason)], *count));
-        counters(out, "countersign_connections_turned_away", "Connections closed before their first request", rows)
+        let rows = self.gauges.turned_away.iter().map(by_reason);
+        counters(out, "countersign_connections_turned_away", "Connections closed before their first request", rows)?;
+        let rows = self.gauges.cut_off.iter().map(by_reason);
+        counters(out, "countersign_connections_cut_off", "Connections ended for what they did beside asking", rows)
     }
 
     fn histograms(&self, out: &mut DescriptorEncoder, family: &[&Measure]) -> Result {
@@ -222,6 +223,10 @@ impl Scrape {
 
 fn by_listener((name, count): &(Arc<str>, u64)) -> (Labels<'_>, u64) {
     (vec![("listener", &**name)], *count)
+}
+
+fn by_reason<'a>((name, reason, count): &'a (Arc<str>, &'static str, u64)) -> (Labels<'a>, u64) {
+    (vec![("listener", &**name), ("reason", *reason)], *count)
 }
 
 fn by_name((name, count): &(Arc<str>, u64)) -> (Labels<'_>, u64) {

@@ -31,6 +31,8 @@ pub struct Gauges {
     pub rates: Vec<crate::rate::Reading>,
     /// Connections that were closed before their first request: listener, reason, count since the start.
     pub turned_away: Vec<(Arc<str>, &'static str, u64)>,
+    /// HTTP/2 connections that were ended for what they did beside asking: listener, reason, count since the start.
+    pub cut_off: Vec<(Arc<str>, &'static str, u64)>,
     /// Budgets of held bodies by name (`memory`, `spool`).
     pub budgets: Vec<(&'static str, Fill)>,
     /// The keyrings in force: see [`Gauges::keyrings`].

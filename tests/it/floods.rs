@@ -1,6 +1,6 @@
 //! Frames beside requests: enough for everybody who is polite, and an end for a flood of them.
 
-use crate::world::{Config, Connection, World};
+use crate::world::{Config, Connection, World, get as ask};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEADERS: u8 = 1;
@@ -102,4 +102,27 @@ fn who_resets_what_he_asks_for_is_told_to_be_calm() {
         connection.write(&one(number));
     }
     assert_eq!(next(&mut connection, GOAWAY).unwrap()[7], CALM);
+}
+
+#[test]
+fn a_connection_that_is_cut_off_is_counted_with_what_it_did() {
+    let world = World::with(open);
+    let crumbs = get(1, &b"\x60\x00".repeat(200));
+    let malformed = (0..40).flat_map(|number| [&crumbs[..5], &u32::to_be_bytes(1 + 2 * number), &crumbs[9..]].concat());
+    let resets = (0..2000).flat_map(|number| {
+        let stream = 1 + 2 * number;
+        [get(stream, b""), frame(RESET, 0, stream, &[0, 0, 0, 8])].concat()
+    });
+    for (reason, bytes) in [
+        ("frames", frame(6, 0, 0, b"12345678").repeat(10_000)),
+        ("settings", frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]).repeat(1000)),
+        ("malformed", malformed.collect()),
+        ("resets", resets.collect()),
+    ] {
+        let mut connection = connected(&world, &bytes);
+        assert!(next(&mut connection, GOAWAY).is_some(), "{reason}");
+        let metrics = String::from_utf8(world.ask("health", ask("/metrics")).body).unwrap();
+        let counted = format!("countersign_connections_cut_off_total{{listener=\"public\",reason=\"{reason}\"}} 1");
+        assert!(metrics.lines().any(|line| line == counted), "{counted}: {metrics}");
+    }
 }

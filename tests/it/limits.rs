@@ -1,5 +1,8 @@
 //! Every bound fires, on both sides of its edge.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+
 use crate::world::{Config, Signing, World, get, post};
 
 fn open(config: Config) -> Config {
@@ -63,6 +66,31 @@ fn an_exchange_has_a_total_time() {
     assert_eq!(world.send(post("/", "{}").signed()).refusal(), (504, "total_timeout".to_owned()));
 }
 
+/// More than the sockets on the way take.
+const LARGE: usize = 32 << 20;
+
+#[test]
+fn a_client_that_reads_nothing_does_not_outlast_the_total_time() {
+    let world = World::with(|config| {
+        let public = "path: /**, public: true, timeouts: {total: 300ms}, upstream: app";
+        config.public("timeouts: {write: 1h}").route(public)
+    });
+    let head = |framing: &str| format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n");
+    let (sized, chunked) = (format!("Content-Length: {LARGE}"), "Transfer-Encoding: chunked");
+    for head in [head(&sized), head(chunked) + &format!("{LARGE:x}\r\n")] {
+        world.upstream.answers_raw([head.into_bytes(), vec![b'x'; LARGE]].concat());
+        let mut connection = world.connect();
+        connection.write(&get("/").bytes());
+        world.upstream.begun();
+        let over = |_| {
+            let metrics = world.ask("health", get("/metrics")).body;
+            String::from_utf8(metrics).unwrap().contains("countersign_in_flight_requests 0\n")
+        };
+        assert!((0..100_000).any(over), "it goes on");
+        assert!(connection.rest().is_ok_and(|read| read.len() < LARGE), "it was read after all");
+    }
+}
+
 #[test]
 fn a_head_that_does_not_come_ends_the_connection() {
     let world = World::with(|config| open(config).public("timeouts: {head: 200ms}"));
@@ -70,5 +98,21 @@ fn a_head_that_does_not_come_ends_the_connection() {
     connection.write(b"GET / HTTP/1.1\r\nHost:");
     while !connection.is_closed() {
         connection.take(1);
+    }
+}
+
+#[test]
+fn a_client_that_closes_its_half_early_is_answered() {
+    let world = World::verifying();
+    let release = world.upstream.holds();
+    for request in [get("/").signed(), post("/", "{}").signed(), post("/", "{}").signed().chunked()] {
+        let mut socket = TcpStream::connect(world.address()).unwrap();
+        socket.write_all(&request.bytes()).unwrap();
+        socket.shutdown(Shutdown::Write).unwrap();
+        world.upstream.begun();
+        release.one();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     }
 }

@@ -8,7 +8,6 @@ mod outbound;
 mod receiving;
 
 pub(crate) use captured::captured;
-#[cfg(test)]
 pub(in crate::proxy) use captured::nowhere;
 pub(in crate::proxy) use framing::nominates;
 pub(in crate::proxy) use inbound::{Bounds, Handover, arrived, exchange, refused};

@@ -1,9 +1,12 @@
 //! What an HTTP/2 connection may do beside asking: frames that carry no request cost us work and the sender next to nothing.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::guests::{Guests, Why};
 
 /// What a connection has at most. A thousand small frames, a hundred changed settings, or ten malformed requests spend it.
 const FULL: u64 = 4000;
@@ -38,6 +41,15 @@ impl Doing {
             Self::Malformed => 400,
         }
     }
+
+    fn why(self) -> Why {
+        match self {
+            Self::Frame => Why::Frames,
+            Self::Settings => Why::Settings,
+            Self::Reset => Why::Resets,
+            Self::Malformed => Why::Malformed,
+        }
+    }
 }
 
 /// The allowance of one connection.
@@ -46,12 +58,14 @@ pub(super) struct Allowance {
     /// When time was last counted.
     since: Cell<Instant>,
     overdrawn: Cell<bool>,
+    /// Who counts the connections that end so, and under which listener.
+    ledger: Option<(Arc<Guests>, Arc<str>)>,
 }
 
 impl Allowance {
     /// A full one.
-    pub(super) fn new(now: Instant) -> Self {
-        Self { left: Cell::new(FULL), since: Cell::new(now), overdrawn: Cell::new(false) }
+    pub(super) fn new(now: Instant, ledger: Option<(Arc<Guests>, Arc<str>)>) -> Self {
+        Self { left: Cell::new(FULL), since: Cell::new(now), overdrawn: Cell::new(false), ledger }
     }
 
     /// Takes what `doing` costs. Looks at the clock only where the rest would not do.
@@ -62,7 +76,15 @@ impl Allowance {
         }
         match self.left.get().checked_sub(cost) {
             Some(left) => self.left.set(left),
-            None => self.overdrawn.set(true),
+            None => self.overdraw(doing),
+        }
+    }
+
+    fn overdraw(&self, doing: Doing) {
+        if !self.overdrawn.replace(true)
+            && let Some((guests, listener)) = &self.ledger
+        {
+            guests.end(listener, doing.why());
         }
     }
 
@@ -99,7 +121,7 @@ mod tests {
     use super::*;
 
     fn spent(doing: Doing, times: usize) -> Allowance {
-        let allowance = Allowance::new(Instant::now());
+        let allowance = Allowance::new(Instant::now(), None);
         (0..times).for_each(|_| allowance.spend(doing));
         allowance
     }
@@ -129,7 +151,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn half_of_the_requests_may_be_reset_and_not_all_of_them() {
         let resetting = |of: usize| {
-            let allowance = Allowance::new(Instant::now());
+            let allowance = Allowance::new(Instant::now(), None);
             for number in 0..2000 {
                 allowance.asked();
                 if number % of == 0 {
@@ -144,7 +166,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_reads_answers_may_say_so_for_every_piece() {
         for size in [1, 4 << 10, 64 << 10] {
-            let allowance = Allowance::new(Instant::now());
+            let allowance = Allowance::new(Instant::now(), None);
             for _ in 0..10_000 {
                 allowance.answered(size);
                 (0..2 * size.div_ceil(4 << 10)).for_each(|_| allowance.spend(Doing::Frame));

@@ -27,7 +27,7 @@ pub(super) async fn receive(
             let introduced = timeout(listener.limits.handshake, introduce(socket, sender, from)).await;
             let Ok(Some(client)) = introduced else {
                 tracing::debug!(listener = &*listener.name, ?sender, "closed: no PROXY header from a listed network");
-                guests.turn_away(&listener.name, Why::Proxy);
+                guests.end(&listener.name, Why::Proxy);
                 return None;
             };
             match client {

@@ -1,4 +1,4 @@
-//! How many connections each source has, and whom a listener turned away. Asked once per connection, never for a request.
+//! How many connections each source has, and whom a listener turned away or cut off. Asked once per connection, never for a request.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -19,20 +19,32 @@ pub struct Guests {
     shards: [Mutex<HashMap<Source, usize>>; SHARDS],
     /// Unknown to clients, who cannot aim at a shard.
     hasher: RandomState,
-    turned_away: Mutex<HashMap<Arc<str>, Arc<TurnedAway>>>,
+    ended: Mutex<HashMap<Arc<str>, Ended>>,
 }
 
-/// Why a connection was closed before its first request.
+/// Why a connection was ended: before its first request, or, over HTTP/2, for what it did beside asking.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Why {
     /// Its source has as many as it may.
     Source,
     /// It did not begin with a PROXY header, or came from where none may be sent.
     Proxy,
+    /// Frames that ask for nothing.
+    Frames,
+    /// SETTINGS.
+    Settings,
+    /// Streams that it reset.
+    Resets,
+    /// Requests that were refused for their form.
+    Malformed,
 }
 
+/// Counters in the order of [`Why::ALL`].
 #[derive(Default)]
-struct TurnedAway([AtomicU64; 2]);
+struct Ended([AtomicU64; 6]);
+
+/// Connections that were ended: listener, reason, count.
+pub type Endings = Vec<(Arc<str>, &'static str, u64)>;
 
 /// A connection of a source; given back when dropped.
 pub struct Guest {
@@ -42,24 +54,28 @@ pub struct Guest {
 
 impl Default for Guests {
     fn default() -> Self {
-        Self {
-            shards: std::array::from_fn(|_| Mutex::default()),
-            hasher: RandomState::new(),
-            turned_away: Mutex::default(),
-        }
+        Self { shards: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new(), ended: Mutex::default() }
     }
 }
 
 impl Why {
     /// Every one, in the order of the counters.
-    const ALL: [Self; 2] = [Self::Source, Self::Proxy];
+    const ALL: [Self; 6] = [Self::Source, Self::Proxy, Self::Frames, Self::Settings, Self::Resets, Self::Malformed];
 
     /// The metric label.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Proxy => "proxy",
+            Self::Frames => "frames",
+            Self::Settings => "settings",
+            Self::Resets => "resets",
+            Self::Malformed => "malformed",
         }
+    }
+
+    const fn comes_first(self) -> bool {
+        matches!(self, Self::Source | Self::Proxy)
     }
 }
 
@@ -71,7 +87,7 @@ impl Guests {
         let held = shard.entry(source.clone()).or_default();
         if *held >= listener.limits.per_source {
             drop(shard);
-            self.turn_away(&listener.name, Why::Source);
+            self.end(&listener.name, Why::Source);
             return None;
         }
         *held = held.saturating_add(1);
@@ -79,20 +95,29 @@ impl Guests {
         Some(Guest { guests: Arc::clone(self), source })
     }
 
-    /// Counts a connection that was closed.
-    pub fn turn_away(&self, listener: &Arc<str>, why: Why) {
-        let mut known = lock(&self.turned_away);
+    /// Counts a connection that was ended.
+    pub fn end(&self, listener: &Arc<str>, why: Why) {
+        let mut known = lock(&self.ended);
         let counters = known.entry(Arc::clone(listener)).or_default();
         if let Some((_, counter)) = Why::ALL.iter().zip(&counters.0).find(|(one, _)| **one == why) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// How many were turned away, by listener and reason.
-    pub fn turned_away(&self) -> Vec<(Arc<str>, &'static str, u64)> {
-        let known = lock(&self.turned_away);
+    /// How many were turned away before their first request, by listener and reason.
+    pub fn turned_away(&self) -> Endings {
+        self.counts(Why::comes_first)
+    }
+
+    /// How many were cut off for what they did beside asking, by listener and reason.
+    pub fn cut_off(&self) -> Endings {
+        self.counts(|why| !why.comes_first())
+    }
+
+    fn counts(&self, wanted: impl Fn(Why) -> bool) -> Endings {
+        let known = lock(&self.ended);
         let counts = known.iter().flat_map(|(name, counters)| {
-            let each = Why::ALL.iter().zip(&counters.0);
+            let each = Why::ALL.iter().zip(&counters.0).filter(|(why, _)| wanted(**why));
             each.map(move |(why, count)| (Arc::clone(name), why.name(), count.load(Ordering::Relaxed)))
         });
         let mut counts: Vec<_> = counts.collect();

@@ -93,8 +93,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Metered<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let this = &mut *self;
-        ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-        this.scan.follow(buf.filled().get(before..).unwrap_or_default(), |doing| this.allowance.spend(doing));
+        // What came before may have been too much already, as its requests were answered: who says nothing more is not spared for that.
+        if !this.allowance.is_overdrawn() {
+            ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+            this.scan.follow(buf.filled().get(before..).unwrap_or_default(), |doing| this.allowance.spend(doing));
+        }
         if this.allowance.is_overdrawn() {
             // Nobody waits for it: who does not read goes without.
             let _told = Pin::new(&mut this.io).poll_write(cx, GOAWAY);

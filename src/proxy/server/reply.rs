@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, Sleep};
 
 use super::http1::Lane;
 use crate::proxy::exchange::{Answer, AnswerBody, Broken, Piece, Streaming};
@@ -24,6 +26,9 @@ pub(super) struct Sending {
     broken: Option<Broken>,
     /// Before the first write.
     turn: Turn,
+    deadline: Option<Instant>,
+    /// Made when the client takes nothing.
+    late: Option<Pin<Box<Sleep>>>,
 }
 
 impl Sending {
@@ -31,6 +36,7 @@ impl Sending {
     pub(super) fn start<I>(lane: &Lane<I>, answer: Answer, form: Form, now: Moment) -> Self {
         let stream = &mut *lane.stream.borrow_mut();
         let follows = with_date(now, |date| write_answer(stream.lead(), &answer, form, date));
+        let deadline = if let AnswerBody::Stream(body) = &answer.body { body.ends_by() } else { None };
         let body = match answer.body {
             AnswerBody::Stream(body) if follows != Follows::Nothing => Some(body),
             AnswerBody::Bytes(bytes) if follows != Follows::Nothing => {
@@ -47,6 +53,8 @@ impl Sending {
             full: false,
             broken: None,
             turn: Turn::default(),
+            deadline,
+            late: None,
         }
     }
 
@@ -63,7 +71,10 @@ impl Sending {
         loop {
             if self.full || self.last {
                 ready!(self.turn.poll(cx));
-                ready!(lane.stream.borrow_mut().poll_written(cx))?;
+                let Poll::Ready(written) = lane.stream.borrow_mut().poll_written(cx) else {
+                    return self.poll_late(cx).map(Err);
+                };
+                written?;
                 self.full = false;
             }
             if let Some(broken) = self.broken {
@@ -91,6 +102,13 @@ impl Sending {
                 }
             }
         }
+    }
+
+    /// While the client takes nothing nobody asks the body, which has a clock of its own: only then somebody looks at the time here.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let Some(deadline) = self.deadline else { return Poll::Pending };
+        let late = self.late.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        late.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
     }
 
     /// Frames the next piece. A body that is not as long as announced ends the connection: the client must see that.

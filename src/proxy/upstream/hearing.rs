@@ -22,24 +22,24 @@ const ADDED: usize = 2;
 
 /// What of a request decides how its answer is read.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
-    pub(super) head: bool,
-    pub(super) upgrade: bool,
+pub(in crate::proxy) struct Asked {
+    pub(in crate::proxy) head: bool,
+    pub(in crate::proxy) upgrade: bool,
 }
 
 /// The head of a final answer.
-pub(super) struct Heard {
-    pub(super) status: u16,
+pub(in crate::proxy) struct Heard {
+    pub(in crate::proxy) status: u16,
     /// Lower-case names; slices of one buffer.
-    pub(super) fields: Fields,
-    pub(super) framing: Framing,
+    pub(in crate::proxy) fields: Fields,
+    pub(in crate::proxy) framing: Framing,
     /// The connection may carry another exchange when this one is over.
-    pub(super) keep: bool,
+    pub(in crate::proxy) keep: bool,
 }
 
 /// Listens for one answer.
 #[derive(Default)]
-pub(super) struct Ear {
+pub(in crate::proxy) struct Ear {
     /// Bytes of informational answers so far.
     informed: usize,
     /// Bytes that hold no complete head.
@@ -62,7 +62,7 @@ struct Place {
 
 impl Ear {
     /// The head of the final answer, once `ahead` holds it. Informational answers in front of it are swallowed.
-    pub(super) fn hear(&mut self, ahead: &mut BytesMut, asked: Asked) -> Result<Option<Heard>, Code> {
+    pub(in crate::proxy) fn hear(&mut self, ahead: &mut BytesMut, asked: Asked) -> Result<Option<Heard>, Code> {
         loop {
             let outline = if self.may_be_whole(ahead) { outline(ahead)? } else { None };
             let Some(outline) = outline else {

@@ -36,9 +36,13 @@ use crate::sig::message::Head;
 use crate::sig::permit::Permit;
 use crate::telemetry::quick::Named;
 
+pub(in crate::proxy) use self::hearing::{Asked, Ear};
 pub use self::line::Line;
+pub(in crate::proxy) use self::outward::Shape;
+
 pub use self::provisional::Provisional;
 pub use self::shared::Shared;
+pub(in crate::proxy) use self::wording::{size_line, words};
 
 /// Why a request may go on. Only [`Admission::Verified`] writes identity headers.
 pub enum Admission {

@@ -10,10 +10,10 @@ use crate::sig::message::{Field, Head};
 
 /// How a request is put on its connection.
 #[derive(Clone, Copy)]
-pub(super) struct Shape {
+pub(in crate::proxy) struct Shape {
     /// Bytes of the body; `None` where it is not known before the end.
-    pub(super) length: Option<u64>,
-    pub(super) upgrade: bool,
+    pub(in crate::proxy) length: Option<u64>,
+    pub(in crate::proxy) upgrade: bool,
 }
 
 /// The request without its body. What cannot be sent exactly as it is, is refused.

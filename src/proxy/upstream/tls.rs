@@ -36,14 +36,14 @@ pub fn client_config(upstream: &Upstream) -> Result<Option<Arc<ClientConfig>>, S
 }
 
 /// The same settings for a connection that must speak HTTP/1.1.
-pub(super) fn without_http2(config: &ClientConfig) -> Arc<ClientConfig> {
+pub fn without_http2(config: &ClientConfig) -> Arc<ClientConfig> {
     let mut config = config.clone();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Arc::new(config)
 }
 
 /// The name that the certificate of `endpoint` must bear.
-pub(super) fn server_name(upstream: &Upstream, endpoint: &Endpoint) -> Result<ServerName<'static>, String> {
+pub fn server_name(upstream: &Upstream, endpoint: &Endpoint) -> Result<ServerName<'static>, String> {
     let configured = upstream.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
     let name = match (configured, endpoint) {
         (Some(name), _) => name,

@@ -16,15 +16,15 @@ use crate::sig::message::Head;
 const BESIDE: usize = 128;
 
 /// A head that is ready to leave.
-pub(super) struct Words {
-    pub(super) head: BytesMut,
+pub(in crate::proxy) struct Words {
+    pub(in crate::proxy) head: BytesMut,
     /// The body goes in chunks: its length is not known ahead.
-    pub(super) chunked: bool,
-    pub(super) asked: Asked,
+    pub(in crate::proxy) chunked: bool,
+    pub(in crate::proxy) asked: Asked,
 }
 
 /// What cannot be sent exactly as it is, is refused.
-pub(super) fn words(head: &Head, shape: Shape) -> Result<Words, Code> {
+pub(in crate::proxy) fn words(head: &Head, shape: Shape) -> Result<Words, Code> {
     let method = head.method.as_str();
     // An answer to CONNECT has no body and no end: it is never asked for.
     if !is_token(method.as_bytes()) || method == "CONNECT" {
@@ -87,7 +87,7 @@ fn frame(text: &mut BytesMut, head: &Head, shape: Shape) {
 }
 
 /// The line in front of a chunk. A chunk of no bytes would end the message: there is none.
-pub(super) fn size_line(text: &mut BytesMut, length: usize) {
+pub(in crate::proxy) fn size_line(text: &mut BytesMut, length: usize) {
     // Writing into a growing buffer does not fail.
     let _: std::fmt::Result = write!(text, "{length:x}\r\n");
 }

@@ -200,6 +200,7 @@ fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
         replay: Replay { fill, claimed: 1, replayed: 1, released: 1 },
         rates: vec![Reading { per: Per::Key, pool: "/".into(), buckets: 1, capacity: 2, crowded: 3 }],
         turned_away: vec![("public".into(), "source", 1)],
+        cut_off: vec![("public".into(), "frames", 1)],
         budgets: vec![("memory", fill)],
         rings: Vec::new(),
     };
