@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Ops, view};
+use super::{Ops, keys, view};
 use crate::telemetry::CONTENT_TYPE;
 
 /// Which of the two listeners was asked.
@@ -50,7 +50,7 @@ pub(super) async fn answer(role: Role, (method, path): (&str, &str), body: Bytes
         Question::Readyz => readyz(&ops),
         Question::Metrics => metrics(&ops),
         Question::Status => Answer::json(200, &view::status(&ops)),
-        Question::Keys => Answer::json(200, &view::keys(&ops)),
+        Question::Keys => Answer::json(200, &keys::whole(&ops)),
         Question::Reload => reload(ops).await,
         Question::Explain => explain(ops, body).await,
         Question::Drain => {
@@ -101,7 +101,8 @@ fn readyz(ops: &Ops) -> Answer {
 }
 
 fn metrics(ops: &Ops) -> Answer {
-    let gauges = (ops.gauges)().keyrings(&(ops.keyrings)(), ops.clock.now());
+    let (now, upkeep) = (ops.clock.now(), (ops.upkeep)());
+    let gauges = (ops.gauges)().keyrings(&upkeep, &ops.telemetry.uses(now), (ops.status)().started, now);
     Answer::of(200, CONTENT_TYPE, ops.telemetry.render(&gauges))
 }
 

@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::*;
 use crate::policy::operations::AuditSink;
+use crate::policy::upkeep::Origin;
 use crate::sig::key::{Key, Window};
 use crate::sig::secret::Secret;
 use crate::sig::time::Moment;
@@ -27,6 +29,15 @@ pub(crate) fn ops(readiness: &Arc<Readiness>, drained: &Arc<AtomicU64>, reload: 
         observe: false,
     };
     let ring = Arc::new(Keyring::new("partners", vec![key]).unwrap());
+    let upkeep = Upkeep {
+        ring: Arc::clone(&ring),
+        origin: Origin::Configuration,
+        max_age: Duration::from_hours(1),
+        quiet: Duration::from_mins(1),
+        verifies: true,
+        signs: None,
+    };
+    let upkeep: Arc<[Upkeep]> = Arc::new([upkeep]);
     let (telemetry, drained) = (Telemetry::new(&AuditSink::Off).unwrap(), Arc::clone(drained));
     Ops {
         clock: Clock::manual(Moment::from_secs(100)),
@@ -36,6 +47,7 @@ pub(crate) fn ops(readiness: &Arc<Readiness>, drained: &Arc<AtomicU64>, reload: 
         health: Box::new(Vec::new),
         status: Box::new(|| Status { started: Moment::from_secs(40), ..Status::default() }),
         keyrings: Box::new(move || vec![Arc::clone(&ring)]),
+        upkeep: Box::new(move || Arc::clone(&upkeep)),
         reload: Box::new(move || reload.clone()),
         explain: Box::new(|_| None),
         drain: Box::new(move || {

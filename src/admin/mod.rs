@@ -6,6 +6,7 @@ mod answer;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod guard;
+pub(crate) mod keys;
 mod listen;
 mod readiness;
 mod server;
@@ -23,6 +24,7 @@ pub use view::{ListenerStatus, Status, UpstreamStatus};
 use crate::clock::Clock;
 use crate::config::Problem;
 use crate::policy::listen::Address;
+use crate::policy::upkeep::Upkeep;
 use crate::sig::keyring::Keyring;
 use crate::telemetry::gauges::Health;
 use crate::telemetry::{Gauges, Telemetry};
@@ -46,6 +48,8 @@ pub struct Ops {
     pub status: Box<dyn Fn() -> Status + Send + Sync>,
     /// The keyrings in force.
     pub keyrings: Box<dyn Fn() -> Vec<Arc<Keyring>> + Send + Sync>,
+    /// The same, with what they are for.
+    pub upkeep: Box<dyn Fn() -> Arc<[Upkeep]> + Send + Sync>,
     /// Loads the configuration again: the new generation's number, or why nothing changed. May block.
     pub reload: Box<dyn Fn() -> Result<u64, Vec<Problem>> + Send + Sync>,
     /// Why a request would be refused, `None` where nobody may ask. May take a moment.

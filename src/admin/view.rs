@@ -1,16 +1,13 @@
-//! What `/status` and `/keys` say, as JSON. Ids, names and times; never a secret.
+//! What `/status` says, as JSON. Ids, names and times; never a secret.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Ops;
+use super::{Ops, keys};
 use crate::config::Problem;
-use crate::sig::key::{Key, State};
-use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
-use crate::telemetry::KeyUse;
 use crate::telemetry::gauges::{Fill, Health};
 use crate::telemetry::rfc3339;
 
@@ -85,6 +82,7 @@ pub(super) fn status(ops: &Ops) -> Value {
         "in_flight": ops.telemetry.in_flight(),
         "listeners": listeners.collect::<Vec<_>>(),
         "upstreams": upstreams.collect::<Vec<_>>(),
+        "keyrings": keys::summary(ops),
         "replay": fill(gauges.replay.fill),
         "held_bodies": budgets.collect::<serde_json::Map<_, _>>(),
     })
@@ -93,58 +91,6 @@ pub(super) fn status(ops: &Ops) -> Value {
 /// Only of an upstream with health checks: of others nobody knows.
 fn addresses(health: &Health) -> Value {
     health.addresses.iter().map(|(address, healthy)| json!({"address": address, "healthy": healthy})).collect()
-}
-
-/// The body of `/keys`.
-pub(super) fn keys(ops: &Ops) -> Value {
-    let (now, uses) = (ops.clock.now(), last_uses(ops.telemetry.key_uses()));
-    let rings = (ops.keyrings)();
-    let rings = rings.iter().map(|ring| {
-        let listed = if ring.is_large() { used(ring, &uses) } else { (0..ring.len()).collect() };
-        let keys = listed.into_iter().filter_map(|place| ring.at(place));
-        let keys: Vec<_> = keys.map(|key| describe(&key, uses.get(&key.id).copied(), now)).collect();
-        json!({"name": &**ring.name(), "count": ring.len(), "usable": ring.count_usable(now), "keys": keys})
-    });
-    json!({"keyrings": rings.collect::<Vec<_>>()})
-}
-
-/// Places of the keys that were used, in order: nobody reads a list of very many, and it would take much memory.
-fn used(ring: &Keyring, uses: &HashMap<Arc<str>, (u64, Moment)>) -> Vec<usize> {
-    let mut places: Vec<_> = uses.keys().filter_map(|id| ring.place(id)).collect();
-    places.sort_unstable();
-    places
-}
-
-/// Uses by key id over all routes. Two rings with one key id share them: a key may look used when it is not, never the other way round.
-fn last_uses(uses: Vec<KeyUse>) -> HashMap<Arc<str>, (u64, Moment)> {
-    let mut sums: HashMap<Arc<str>, (u64, Moment)> = HashMap::new();
-    for used in uses {
-        let (count, last) = sums.entry(used.key).or_default();
-        *count = count.saturating_add(used.count);
-        *last = used.last.max(*last);
-    }
-    sums
-}
-
-fn describe(key: &Key, used: Option<(u64, Moment)>, now: Moment) -> Value {
-    let state = match key.state(now) {
-        State::Pending => "pending",
-        State::Active => "active",
-        State::Retiring => "retiring",
-        State::Expired => "expired",
-    };
-    json!({
-        "id": &*key.id,
-        "principal": &*key.principal,
-        "state": state,
-        "observe": key.observe,
-        "created": key.created.map(rfc3339),
-        "age_seconds": key.created.map(|created| now.since(created).as_secs()),
-        "sign": {"from": key.sign.from.map(rfc3339), "until": key.sign.until.map(rfc3339)},
-        "verify": {"from": key.verify.from.map(rfc3339), "until": key.verify.until.map(rfc3339)},
-        "uses": used.map_or(0, |(count, _)| count),
-        "last_used": used.map(|(_, last)| rfc3339(last)),
-    })
 }
 
 /// Problems with their places.

@@ -21,7 +21,7 @@ impl Process {
     pub(super) fn ops(self: &Arc<Self>, addresses: &[(Arc<str>, Address)], counts: Counts) -> Ops {
         let shared = || Arc::clone(self);
         let (gauges, status, keyrings, reload, drain) = (shared(), shared(), shared(), shared(), shared());
-        let (explain, health) = (shared(), shared());
+        let (explain, health, upkeep) = (shared(), shared(), shared());
         let addresses = addresses.to_vec();
         Ops {
             clock: self.clock.clone(),
@@ -31,6 +31,7 @@ impl Process {
             health: Box::new(move || health.health()),
             status: Box::new(move || status.status(&addresses)),
             keyrings: Box::new(move || keyrings.generation.load().policy.keyrings.clone()),
+            upkeep: Box::new(move || Arc::clone(&upkeep.generation.load().policy.upkeep)),
             reload: Box::new(move || reload.reload()),
             explain: Box::new(move |request| explain.explain(request)),
             drain: Box::new(move || drain.leave()),

@@ -4,14 +4,15 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
+use crate::keys::date;
 use crate::keys::declared::{id_is_plain, principal_is_plain};
+use crate::keys::edit::quoted;
 use crate::sig::time::Moment;
 
 /// Make a key: 32 random bytes, written as 43 characters that both sides use as they stand.
@@ -77,12 +78,17 @@ fn make(args: &Args, now: Moment) -> io::Result<()> {
     }
 }
 
+/// An id of the day, with two random bytes at its end.
+pub(super) fn id_of_day(now: Moment, tail: &[u8]) -> String {
+    let day: String = date::written(now).chars().take(10).filter(char::is_ascii_digit).collect();
+    format!("k-{day}-{}", HEXLOWER.encode(tail))
+}
+
 /// What is printed; 32 bytes of `random` become the secret, two the end of the id.
 fn text(args: &Args, now: Moment, random: &[u8; 34]) -> io::Result<Zeroizing<String>> {
     let (secret, tail) = random.split_at(32);
-    let created = humantime::format_rfc3339_seconds(system_time(now)).to_string();
-    let day: String = created.chars().take(10).filter(char::is_ascii_digit).collect();
-    let id = args.id.clone().unwrap_or_else(|| format!("k-{day}-{}", HEXLOWER.encode(tail)));
+    let created = date::written(now);
+    let id = args.id.clone().unwrap_or_else(|| id_of_day(now, tail));
     let secret = Zeroizing::new(BASE64URL_NOPAD.encode(secret));
     let key = Fresh { id: &id, principal: args.principal.as_deref(), secret, created };
     match args.format {
@@ -134,22 +140,11 @@ fn create(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Within the years that RFC 3339 can write.
-fn system_time(now: Moment) -> SystemTime {
-    let last = Duration::from_secs(253_402_300_799);
-    UNIX_EPOCH.checked_add(now.since(Moment::default()).min(last)).unwrap_or(UNIX_EPOCH)
-}
-
-/// A YAML double-quoted scalar of printable ASCII.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-fn id(text: &str) -> Result<String, &'static str> {
+pub(super) fn id(text: &str) -> Result<String, &'static str> {
     if id_is_plain(text) { Ok(text.to_owned()) } else { Err("use 1 to 128 visible ASCII characters") }
 }
 
-fn principal(text: &str) -> Result<String, &'static str> {
+pub(super) fn principal(text: &str) -> Result<String, &'static str> {
     if principal_is_plain(text) { Ok(text.to_owned()) } else { Err("use 1 to 256 printable ASCII characters") }
 }
 

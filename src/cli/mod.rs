@@ -10,6 +10,7 @@ mod echo;
 mod explain;
 mod healthcheck;
 mod keygen;
+mod keys;
 mod link;
 mod means;
 mod proxy;
@@ -72,6 +73,8 @@ enum Command {
     Explain(explain::Explain),
     /// Make a key: an id and 32 random bytes
     Keygen(keygen::Args),
+    /// Show, add, end, remove and rotate keys where they are kept
+    Keys(keys::Keys),
     /// Ask a running gateway whether it is ready
     Healthcheck(healthcheck::Healthcheck),
     /// Let a running gateway read its configuration again
@@ -99,6 +102,7 @@ impl Command {
             Self::Verify(verify) => verify.run(),
             Self::Explain(explain) => explain.run(),
             Self::Keygen(args) => keygen::run(&args),
+            Self::Keys(keys) => keys.run(),
             Self::Healthcheck(healthcheck) => healthcheck.run(),
             Self::Reload(reload) => reload.run(),
             Self::Drain(drain) => drain.run(),

@@ -39,6 +39,12 @@ pub(super) fn holds(
 /// Of a ring with more keys than are tried: the one that the request names, and the newest.
 pub(super) fn narrowed(ring: Arc<PreparedRing>, scheme: &Scheme, head: &Head) -> Arc<PreparedRing> {
     let all = ring.ring();
+    if all.derives() {
+        let id = scheme.claimed_key_id(head);
+        let named = id.and_then(|id| all.by_id(std::str::from_utf8(&id).ok()?));
+        let alone = named.and_then(|key| Keyring::new(Arc::clone(all.name()), vec![Key::clone(&key)]).ok());
+        return alone.map_or(ring, |alone| Arc::new(PreparedRing::new(scheme, Arc::new(alone))));
+    }
     if all.len() <= MOST {
         return ring;
     }

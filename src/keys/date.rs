@@ -4,8 +4,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::sig::time::Moment;
 
+/// The last second of the years that RFC 3339 can write.
+const LAST: u64 = 253_402_300_799;
+
 /// `2026-11-22` (midnight UTC), `2026-11-22T10:00:00Z`, `2026-11-22T11:00:00.5+01:00`; `None` for anything else.
-pub(super) fn parse(text: &str) -> Option<Moment> {
+pub(crate) fn parse(text: &str) -> Option<Moment> {
     if text.len() == 10 {
         return utc(&format!("{text}T00:00:00Z"));
     }
@@ -20,6 +23,13 @@ pub(super) fn parse(text: &str) -> Option<Moment> {
         b'-' => Some(here.plus(away)),
         _ => None,
     }
+}
+
+/// A moment as it is written into key files, to the second.
+pub(crate) fn written(moment: Moment) -> String {
+    let seconds = u64::try_from(moment.secs()).unwrap_or(0).min(LAST);
+    let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH);
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 /// `hh:mm` east or west of Greenwich (RFC 3339 §5.6).

@@ -10,7 +10,7 @@ use super::read::{self, ReadError};
 use crate::sig::keyring::Draft;
 
 /// A key file larger than this is a mistake, or should be [`super::lines`].
-const MAX: u64 = 16 << 20;
+pub(super) const MAX: u64 = 16 << 20;
 
 /// Puts the keys of the file at `path` into `keys`; returns who else may read it. Every mistake goes to `findings`, which has turned to the file.
 pub(super) fn load(path: &Path, keys: &mut Draft, findings: &mut Findings) -> u32 {
@@ -33,14 +33,19 @@ pub(super) fn load(path: &Path, keys: &mut Draft, findings: &mut Findings) -> u3
     }
 }
 
+/// A YAML text as a tree, or where it is none.
+pub(super) fn tree(text: &[u8]) -> Result<Node, Option<(u32, u32)>> {
+    // The parser's own words may quote the text, and the text is secrets.
+    let place = |number: u64| u32::try_from(number).ok().filter(|number| *number > 0);
+    serde_yaml::from_slice_with_options::<Node>(text, options())
+        .map_err(|error| error.location().and_then(|at| place(at.line()).zip(place(at.column()))))
+}
+
 /// The keys in a YAML text.
-fn parse(text: &[u8], ring: &mut Draft, findings: &mut Findings) {
-    let root = match serde_yaml::from_slice_with_options::<Node>(text, options()) {
+pub(super) fn parse(text: &[u8], ring: &mut Draft, findings: &mut Findings) {
+    let root = match tree(text) {
         Ok(root) => root,
-        Err(error) => {
-            // The parser's own words may quote the text, and the text is secrets.
-            let place = |number: u64| u32::try_from(number).ok().filter(|number| *number > 0);
-            let at = error.location().and_then(|at| place(at.line()).zip(place(at.column())));
+        Err(at) => {
             let fix = "check quotes, colons and indentation here; put secrets with special characters in quotes";
             return findings.problem(&Place { at, path: String::new() }, "this is not valid YAML", fix);
         }

@@ -1,8 +1,9 @@
 //! Where keys come from: a file, a directory, the environment, the configuration itself. Blocking; never run on a worker.
 
-mod date;
+pub(crate) mod date;
 pub(crate) mod declared;
 mod directory;
+pub(crate) mod edit;
 mod file;
 mod findings;
 mod json;
@@ -10,6 +11,7 @@ mod lines;
 mod lint;
 mod node;
 pub(crate) mod read;
+mod revoked;
 pub mod watch;
 
 use std::ffi::OsString;
@@ -22,7 +24,7 @@ use self::findings::{Findings, Place};
 use crate::config::Problem;
 use crate::policy::lint::Code;
 use crate::sig::key::{Key, Window};
-use crate::sig::keyring::{Draft, Keyring, KeyringError};
+use crate::sig::keyring::{Draft, Keyring, KeyringError, Spelling};
 use crate::sig::secret::Secret;
 
 /// A key source as configured.
@@ -36,6 +38,19 @@ pub enum Source {
     Env(Vec<(String, String)>),
     /// In the configuration itself.
     Inline(Vec<Declared>),
+    /// Masters of whom a key is derived for every id.
+    Derived(Box<Derived>),
+}
+
+/// Masters, and what becomes of them.
+#[derive(Clone)]
+pub struct Derived {
+    /// Where the masters are.
+    pub masters: Source,
+    /// A file with ids that have no key any more, one a line.
+    pub revoked: Option<PathBuf>,
+    /// How derived bytes become a secret.
+    pub spelling: Spelling,
 }
 
 /// A ring that was loaded and checked whole, and what was read for it.
@@ -63,11 +78,13 @@ pub fn load_with(
     let mut findings = Findings::new(path.unwrap_or(Path::new("")));
     let keys = source.keys(environment, &mut findings);
     let ring = if findings.mistakes() == 0 { ring(name, keys, &mut findings) } else { None };
+    let ring = match (ring, source) {
+        (Some(masters), Source::Derived(derived)) => revoked::derived(masters, derived, &mut findings),
+        (ring, _) => ring,
+    };
     let (problems, warnings) = findings.told();
     match ring {
-        Some(ring) if problems.is_empty() => {
-            Ok(LoadedRing { ring, warnings, watched: path.into_iter().map(Path::to_owned).collect() })
-        }
+        Some(ring) if problems.is_empty() => Ok(LoadedRing { ring, warnings, watched: source.watched() }),
         _ => Err(problems),
     }
 }
@@ -76,16 +93,22 @@ fn ring(name: &str, keys: Draft, findings: &mut Findings) -> Option<Keyring> {
     match keys.finish(name) {
         Ok(ring) => Some(ring),
         Err(error) => {
-            let fix = match &error {
-                KeyringError::Empty(_) => "add a key; `countersign keygen` makes one",
-                KeyringError::Duplicate(_) => "give every key of a ring an id of its own",
-                KeyringError::EmptySecret(_) => "make a secret with `countersign keygen`",
-                KeyringError::TooMany(_) => "give each kind of client a ring of its own",
-            };
-            findings.problem(&Place::default(), error.to_string(), fix);
+            told(&error, findings);
             None
         }
     }
+}
+
+/// A ring that cannot be, and what to do.
+fn told(error: &KeyringError, findings: &mut Findings) {
+    let fix = match error {
+        KeyringError::Empty(_) => "add a key; `countersign keygen` makes one",
+        KeyringError::Duplicate(_) => "give every key of a ring an id of its own",
+        KeyringError::EmptySecret(_) => "make a secret with `countersign keygen`",
+        KeyringError::TooManyMasters(_) => "remove masters that are over: every one of them is tried",
+        KeyringError::TooMany(_) => "give each kind of client a ring of its own",
+    };
+    findings.problem(&Place::default(), error.to_string(), fix);
 }
 
 impl Source {
@@ -94,7 +117,17 @@ impl Source {
         match self {
             Self::File(path) | Self::Directory(path) => Some(path),
             Self::Env(_) | Self::Inline(_) => None,
+            Self::Derived(derived) => derived.masters.path(),
         }
+    }
+
+    /// Everything that is read.
+    pub fn watched(&self) -> Vec<PathBuf> {
+        let revoked = match self {
+            Self::Derived(derived) => derived.revoked.clone(),
+            Self::File(_) | Self::Directory(_) | Self::Env(_) | Self::Inline(_) => None,
+        };
+        self.path().map(Path::to_owned).into_iter().chain(revoked).collect()
     }
 
     fn keys(&self, environment: &dyn Fn(&str) -> Option<OsString>, findings: &mut Findings) -> Draft {
@@ -114,6 +147,7 @@ impl Source {
                 found.for_each(|key| keys.push(key));
             }
             Self::Inline(declared) => inline(declared, &mut keys, findings),
+            Self::Derived(derived) => keys = derived.masters.keys(environment, findings),
         }
         keys
     }

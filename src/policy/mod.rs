@@ -12,6 +12,7 @@ pub mod rate;
 pub mod route;
 pub mod routes;
 pub mod seal;
+pub mod upkeep;
 pub mod upstream;
 
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct Policy {
     pub upstreams: Vec<Arc<upstream::Upstream>>,
     /// Every keyring that something uses, by name, for status and metrics.
     pub keyrings: Vec<Arc<crate::sig::keyring::Keyring>>,
+    /// The same with what routes do with them and what their owners demand.
+    pub upkeep: Arc<[upkeep::Upkeep]>,
     /// Budgets and limits of the whole process.
     pub limits: limits::Process,
     /// Operations listeners, logs, replay store, workers.

@@ -66,6 +66,12 @@ impl Seal {
         self.usual.ring.ring()
     }
 
+    /// Which of its keys sign: where a request has room for one signature, the newest, whatever the route says.
+    pub fn with(&self) -> With {
+        let lists = self.usual.scheme.facts().carries_list;
+        if lists { self.with } else { With::Newest }
+    }
+
     /// Keys that do not fit the scheme and never sign; the configuration refuses them.
     pub fn misfits(&self) -> Vec<Misfit> {
         self.pens().flat_map(|pen| pen.ring.misfits(&pen.scheme)).collect()

@@ -16,6 +16,7 @@ use super::verified::{Verified, judge, unverified};
 use super::visit::{Entered, Visit};
 use crate::policy::Gate;
 use crate::policy::route::{BodyMode, Route};
+use crate::policy::upkeep::Direction;
 use crate::reject::{Code, Rejection};
 use crate::replay::Claim;
 use crate::sig::check::Check;
@@ -72,23 +73,24 @@ pub async fn verify(
     let may_stream = route.answers.body == BodyMode::Stream && may_stream(visit, sent, &answer);
     let body = match answer.body {
         AnswerBody::Stream(inner) if may_stream && check.need() != Need::Whole => {
-            AnswerBody::Stream(Box::new(Verified::new(inner, check, behind)))
+            AnswerBody::Stream(Box::new(Verified::new(inner, (check, behind), &visit.told)))
         }
         body => {
             let whole = hold((visit, entered), body).await?;
             let verdict = if check.need() == Need::Whole {
                 if stint::is_long(whole.bytes.len()) {
                     let bytes = whole.bytes.clone();
-                    stint::aside(move || check.close(Some(&bytes)).map(drop)).await?
+                    stint::aside(move || check.close(Some(&bytes))).await?
                 } else {
-                    check.close(Some(&whole.bytes)).map(drop)
+                    check.close(Some(&whole.bytes))
                 }
             } else {
                 Stint::default().feed(&whole.bytes, check.cost(), |piece| check.feed(piece)).await;
                 let trailers = whole.trailers.clone().unwrap_or_default();
                 judge(check, behind.then_some(&trailers))
             };
-            verdict.map_err(|why| unverified(&why))?;
+            let permit = verdict.map_err(|why| unverified(&why))?;
+            visit.told.used(Direction::Verify, permit.ring(), permit.kept());
             // No signature covers trailers: they stay behind.
             Whole { trailers: None, ..whole }.into_body()
         }
@@ -152,6 +154,7 @@ pub async fn seal(
     let site = Site { public_url: asked.public_url.as_deref(), captures: &entered.matched.captures };
     let mut signing =
         seal.start_answer(&mut head, answering, (site, visit.worker.process.clock.now(), forward::entropy()?))?;
+    visit.signed(seal, &signing);
     let body = match (signing.need(), answer.body) {
         (Need::Head, body) => {
             signing.finish(&mut head, None)?;

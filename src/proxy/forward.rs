@@ -260,7 +260,9 @@ pub fn start_seal(visit: &Visit, entered: &Entered, head: &mut Head) -> Result<O
     let Some(seal) = &entered.matched.route.seal else { return Ok(None) };
     let origin = seal.needs_public_url().then(|| origin(head));
     let site = Site { public_url: origin.as_deref(), captures: &entered.matched.captures };
-    seal.start(head, site, visit.worker.process.clock.now(), entropy()?).map(Some)
+    let signing = seal.start(head, site, visit.worker.process.clock.now(), entropy()?)?;
+    visit.signed(seal, &signing);
+    Ok(Some(signing))
 }
 
 /// `scheme://authority` of an outgoing request.

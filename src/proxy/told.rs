@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use super::exchange::{AnswerBody, Broken, Piece, Streaming};
+use crate::policy::upkeep::Direction;
 use crate::reject::Rejection;
 use crate::telemetry::record::{Record, Verdict};
 use crate::telemetry::{InFlight, Shard};
@@ -37,6 +38,16 @@ impl Told {
     pub fn new(record: Record, shard: &Arc<Shard>) -> Box<Self> {
         let (started, in_flight) = (Instant::now(), shard.begin());
         Box::new(Self { record, started, total: None, complete: false, in_flight, following: None })
+    }
+
+    /// A signature of this exchange held under a key of `ring`, or was made with it: counted at once, whatever becomes of the request.
+    pub fn used(&self, direction: Direction, ring: &str, key: &str) {
+        self.in_flight.shard().used(direction, ring, key, self.record.started);
+    }
+
+    /// Where it is counted, for what outlives this record.
+    pub fn shard(&self) -> Arc<Shard> {
+        self.in_flight.shared()
     }
 
     /// Time since the head was read.

@@ -120,9 +120,8 @@ async fn key_ends(worker: &Worker, key: Option<&Key>) {
 
 fn still_valid(worker: &Worker, key: &Key) -> bool {
     let now = worker.process.clock.now();
-    let same = |known: &Key| known.secret.expose() == key.secret.expose() && known.verify.contains(now);
     let generation = worker.generation();
-    generation.policy.keyrings.iter().any(|ring| ring.by_id(&key.id).is_some_and(|known| same(&known)))
+    generation.policy.keyrings.iter().any(|ring| ring.holds(key, now))
 }
 
 #[cfg(test)]

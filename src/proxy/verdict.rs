@@ -14,6 +14,7 @@ use super::upstream::Admission;
 use super::visit::{Entered, Visit};
 use super::{preflight, stint};
 use crate::policy::route::{Forward, Guard, Route};
+use crate::policy::upkeep::Direction;
 use crate::reject::{Code, Rejection};
 use crate::replay::{Attempt, Claim};
 use crate::sig::check::Check;
@@ -120,7 +121,9 @@ impl Visit {
     fn judged(&mut self, observed: bool, verdict: Result<Permit, Rejection>) -> Result<Admission, Rejection> {
         match verdict {
             Ok(permit) => {
+                self.told.used(Direction::Verify, permit.ring(), permit.kept());
                 self.told.record.key = Some(Arc::clone(permit.key()));
+                self.told.record.master = permit.master().cloned();
                 Ok(Admission::Verified(permit))
             }
             Err(rejection) if observed => Ok(Admission::Observed(rejection)),

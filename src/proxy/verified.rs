@@ -2,15 +2,21 @@
 //!
 //! **Invariant:** an answer that does not hold is never complete: it lacks its last bytes and its end.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
 use super::exchange::{Broken, Piece, Streaming};
+use super::told::Told;
+use crate::policy::upkeep::Direction;
 use crate::reject::{Code, Rejection};
 use crate::replay::Claim;
 use crate::sig::check::Check;
 use crate::sig::message::Fields;
+use crate::sig::permit::Permit;
+use crate::sig::time::Moment;
+use crate::telemetry::Shard;
 
 /// A body that is verified as it passes, one piece behind.
 pub struct Verified {
@@ -24,22 +30,28 @@ pub struct Verified {
     why: Option<Rejection>,
     /// The request's, with the status that settles it.
     claim: Option<(Claim, u16)>,
+    /// Where the use of the key is counted, and when the request began.
+    uses: (Arc<Shard>, Moment),
 }
 
 impl Verified {
     /// `check` was opened on the head of the answer that `inner` follows.
-    pub fn new(inner: Box<dyn Streaming>, check: Check, behind: bool) -> Self {
-        Self { inner, check: Some(check), behind, kept_back: Bytes::new(), why: None, claim: None }
+    pub fn new(inner: Box<dyn Streaming>, (check, behind): (Check, bool), told: &Told) -> Self {
+        let (check, uses) = (Some(check), (told.shard(), told.record.started));
+        Self { inner, check, behind, kept_back: Bytes::new(), why: None, claim: None, uses }
     }
 
     /// The end has come: what was kept back goes out, or never will. No signature covers trailers: they stay behind.
     fn close(&mut self, trailers: &Fields, cx: &Context<'_>) -> Poll<Option<Result<Piece, Broken>>> {
         let Some(check) = self.check.take() else { return Poll::Ready(None) };
-        if let Err(why) = judge(check, self.behind.then_some(trailers)) {
-            self.why = Some(unverified(&why));
-            // What the client may have of it leaves first: an answer that breaks off, not a connection without one.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        match judge(check, self.behind.then_some(trailers)) {
+            Ok(permit) => self.uses.0.used(Direction::Verify, permit.ring(), permit.kept(), self.uses.1),
+            Err(why) => {
+                self.why = Some(unverified(&why));
+                // What the client may have of it leaves first: an answer that breaks off, not a connection without one.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
         if let Some((claim, status)) = self.claim.take() {
             claim.settle(status);
@@ -50,11 +62,11 @@ impl Verified {
 }
 
 /// The verdict on a body that was fed; where the signature followed it, with the trailers that hold it.
-pub fn judge(mut check: Check, trailers: Option<&Fields>) -> Result<(), Rejection> {
+pub fn judge(mut check: Check, trailers: Option<&Fields>) -> Result<Permit, Rejection> {
     if let Some(trailers) = trailers {
         check.learn(trailers)?;
     }
-    check.close(None).map(drop)
+    check.close(None)
 }
 
 /// What is told of an answer that does not hold.

@@ -14,10 +14,13 @@ use super::forward;
 use super::told::Told;
 use super::worker::{Rules, Worker};
 use super::{client, request_id, respond};
+use crate::policy::Seal;
 use crate::policy::route::{ErrorShape, Route};
 use crate::policy::routes::Matched;
+use crate::policy::upkeep::Direction;
 use crate::reject::{Code, Rejection};
 use crate::replay::Departed;
+use crate::sig::signing::Signing;
 use crate::sig::time::Moment;
 use crate::telemetry::record::{Record, Verdict};
 
@@ -61,6 +64,13 @@ impl Visit {
             worker: Rc::clone(worker),
             errors: ErrorShape::Problem,
             sees_ends: exchange.sees_ends,
+        }
+    }
+
+    /// A signature is being made: its keys are in use.
+    pub(super) fn signed(&self, seal: &Seal, signing: &Signing) {
+        for key in signing.signers() {
+            self.told.used(Direction::Sign, seal.ring().name(), &key.id);
         }
     }
 
@@ -162,6 +172,7 @@ fn record(exchange: &Exchange, worker: &Worker, now: Moment) -> Record {
         authority: exchange.head.authority.clone(),
         scheme: None,
         key: None,
+        master: None,
         verdict: Verdict::Refused,
         rejection: None,
         skew: None,

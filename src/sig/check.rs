@@ -144,9 +144,16 @@ impl Check {
 
     /// The verdict, in constant time over all candidate keys. `whole` is the contiguous body under [`Need::Whole`], else `None`.
     pub fn close(self, whole: Option<&[u8]>) -> Result<Permit, Rejection> {
-        match self.inner {
+        let ring = self.ring().cloned();
+        let masters = match &self.keys {
+            Candidates::Ring(ring) if ring.ring().derives() => Some(Arc::clone(ring)),
+            Candidates::Ring(_) | Candidates::Nobody(_) => None,
+        };
+        let permit = match self.inner {
             Inner::Declared(check) => check.close(whole),
             Inner::Native(check) => check.close(&self.keys, whole),
-        }
+        }?;
+        let master = masters.and_then(|masters| masters.ring().master_of(&permit.key));
+        Ok(Permit { ring, master, ..permit })
     }
 }

@@ -1,11 +1,13 @@
 //! The ordered set of keys that a route accepts or signs with.
 
 mod arena;
+mod derived;
 mod packed;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+pub use self::derived::{Derivation, Spelling};
 use self::packed::{Packed, Packing, Refused};
 use super::key::{Key, Window};
 use super::time::Moment;
@@ -15,6 +17,7 @@ use super::time::Moment;
 pub struct Keyring {
     name: Arc<str>,
     keys: Keys,
+    derivation: Option<Arc<Derivation>>,
 }
 
 #[derive(Clone)]
@@ -47,6 +50,9 @@ pub enum KeyringError {
     /// More than [`Keyring::MOST`] keys.
     #[error("keyring `{0}` has more than {most} keys", most = Keyring::MOST)]
     TooMany(Arc<str>),
+    /// More than [`Keyring::MASTERS`] masters.
+    #[error("keyring `{0}` has more than {most} masters", most = Keyring::MASTERS)]
+    TooManyMasters(Arc<str>),
 }
 
 /// A keyring that is being put together, key by key: what is packed needs no room of its own any more.
@@ -103,7 +109,7 @@ impl Draft {
             (None, None) if self.few.is_empty() => return Err(KeyringError::Empty(name)),
             (None, None) => few(self.few)?,
         };
-        Ok(Keyring { name, keys })
+        Ok(Keyring { name, keys, derivation: None })
     }
 }
 
@@ -167,12 +173,25 @@ impl Keyring {
         }
     }
 
-    /// The key with this id, whatever its state.
+    /// The key with this id, whatever its state; of a derived ring the one under the newest master.
     pub fn by_id(&self, id: &str) -> Option<Arc<Key>> {
+        if self.derives() {
+            return self.derive(self.len().saturating_sub(1), id.as_bytes()).filter(|_| self.admits(id));
+        }
         self.place(id).and_then(|place| self.at(place))
     }
 
-    /// The place of the key with this id.
+    /// Whether `key` is a key of this ring, with this secret, that may verify at `now`.
+    pub fn holds(&self, key: &Key, now: Moment) -> bool {
+        let same = |known: &Key| known.secret.expose() == key.secret.expose() && known.verify.contains(now);
+        if self.derives() {
+            let mut keys = self.masters(now).filter_map(|place| self.derive(place, key.id.as_bytes()));
+            return self.admits(&key.id) && keys.any(|known| same(&known));
+        }
+        self.by_id(&key.id).is_some_and(|known| same(&known))
+    }
+
+    /// The place of the key with this id; of a derived ring that of a master.
     pub fn place(&self, id: &str) -> Option<usize> {
         match &self.keys {
             Keys::Few { index: Some(index), .. } => index.get(id).copied(),

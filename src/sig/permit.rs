@@ -16,6 +16,10 @@ pub(in crate::sig) type Macs = SmallVec<[Bytes; 1]>;
 /// **Invariant:** there is no public constructor; a permit comes from [`super::check::Check::close`] or it does not exist.
 pub struct Permit {
     pub(in crate::sig) key: Arc<Key>,
+    /// The ring of the key; set where the check is closed, which knows it.
+    pub(in crate::sig) ring: Option<Arc<str>>,
+    /// The master that the key was derived of; set there, too.
+    pub(in crate::sig) master: Option<Arc<str>>,
     pub(in crate::sig) scheme: Arc<str>,
     pub(in crate::sig) stamp: Option<Moment>,
     pub(in crate::sig) fresh_until: Option<Moment>,
@@ -29,6 +33,21 @@ impl Permit {
     /// The key that matched.
     pub fn key(&self) -> &Arc<Key> {
         &self.key
+    }
+
+    /// The name of the ring that the key is in.
+    pub fn ring(&self) -> &str {
+        self.ring.as_deref().unwrap_or_default()
+    }
+
+    /// The id of the key that stands in the ring: the one that matched, or the master that it was derived of.
+    pub fn kept(&self) -> &str {
+        self.master.as_ref().unwrap_or(&self.key.id)
+    }
+
+    /// The id of the master that the key was derived of, where it was.
+    pub fn master(&self) -> Option<&Arc<str>> {
+        self.master.as_ref()
     }
 
     /// The scheme that was checked.
@@ -76,7 +95,18 @@ impl Permit {
         macs: Vec<Bytes>,
     ) -> Self {
         let macs = macs.into();
-        Self { key, scheme: "test".into(), stamp, fresh_until, nonce: None, macs, sets: Vec::new(), payload: None }
+        Self {
+            key,
+            ring: None,
+            master: None,
+            scheme: "test".into(),
+            stamp,
+            fresh_until,
+            nonce: None,
+            macs,
+            sets: Vec::new(),
+            payload: None,
+        }
     }
 
     /// The same with a nonce.

@@ -147,6 +147,10 @@ impl PreparedRing {
     /// [`PreparedRing::misfits`].
     pub fn new(scheme: &Scheme, ring: Arc<Keyring>) -> Self {
         let key_use = scheme.key_use();
+        if ring.derives() {
+            let nobody = Arc::new(Nobody::like(key_use, &ring));
+            return Self::lazy(scheme, ring, nobody);
+        }
         if (ring.is_large() && scheme.facts().key_named) || ring.len() > Self::MOST {
             let nobody = Arc::new(Nobody::like_one_of(key_use, &ring));
             return Self::lazy(scheme, ring, nobody);
@@ -163,7 +167,11 @@ impl PreparedRing {
 
     /// The place of the key with this id, if it may verify now.
     pub(in crate::sig) fn usable(&self, id: &[u8], now: Moment) -> Option<usize> {
-        let place = std::str::from_utf8(id).ok().and_then(|id| self.ring.place(id));
+        let id = std::str::from_utf8(id).ok();
+        if self.ring.derives() {
+            return id.filter(|id| self.ring.admits(id)).and_then(|_| self.ring.masters(now).next());
+        }
+        let place = id.and_then(|id| self.ring.place(id));
         place.filter(|place| self.ring.verifies(*place, now))
     }
 
@@ -176,7 +184,9 @@ impl PreparedRing {
     /// Keys that cannot be used with `scheme`, the first of them.
     pub fn misfits(&self, scheme: &Scheme) -> Vec<Misfit> {
         let misfit = |place: usize| {
-            let why = Prepared::misfit(&scheme.facts().key_use, self.ring.secret(place)?)?;
+            let derived = self.ring.derive(place, b"any");
+            let secret = derived.as_ref().map(|key| key.secret.expose()).or(self.ring.secret(place))?;
+            let why = Prepared::misfit(&scheme.facts().key_use, secret)?;
             let (ring, scheme) = (Arc::clone(self.ring.name()), Arc::clone(scheme.name()));
             Some(Misfit { ring, key: Arc::clone(&self.ring.at(place)?.id), scheme, why })
         };
@@ -187,6 +197,9 @@ impl PreparedRing {
     pub(in crate::sig) fn candidates(&self, id: Option<&[u8]>, now: Moment, most: usize) -> Result<Trials, Rejection> {
         if !self.ring.is_live(now) {
             return Err(Rejection::from(Code::KeyringEmpty).because(format!("keyring {}", self.ring.name())));
+        }
+        if self.ring.derives() {
+            return Ok(self.derived(id.unwrap_or_default(), now, most));
         }
         if let Some(id) = id {
             return Ok(smallvec![self.named(id, now)]);
@@ -213,6 +226,18 @@ impl PreparedRing {
         ready.unwrap_or_else(|| self.nobody.stand_in())
     }
 
+    /// The key of this id under every master that may verify now.
+    ///
+    /// **Threat:** an id that was revoked, or is none, costs the same derivations; whatever they make, no permit comes of it.
+    fn derived(&self, id: &[u8], now: Moment, most: usize) -> Trials {
+        let admitted = std::str::from_utf8(id).is_ok_and(|id| self.ring.admits(id));
+        let keys = self.ring.masters(now).take(most.max(1)).filter_map(|place| self.ring.derive(place, id));
+        let ready = keys.map(|key| {
+            if admitted { Prepared::new(&self.key_use, &key) } else { Prepared::of_nobody(&self.key_use, &key) }
+        });
+        ready.map(|ready| ready.unwrap_or_else(|_| self.nobody.stand_in())).collect()
+    }
+
     fn at(&self, place: usize) -> Option<Arc<Prepared>> {
         match &self.ahead {
             Some(ahead) => ahead.get(place).cloned().flatten(),
@@ -231,7 +256,7 @@ impl PreparedRing {
 pub fn decoded<'a>(scheme: &'a Scheme, ring: &'a Keyring) -> impl Iterator<Item = (usize, Secret)> {
     let form = Some(KeyForm { derive: None, ..scheme.facts().key_use.form.clone() });
     let form = form.filter(|form| form.encoding.is_some());
-    let places = if form.is_some() { ring.len() } else { 0 };
+    let places = if form.is_some() && !ring.derives() { ring.len() } else { 0 };
     (0..places).filter_map(move |place| Some((place, key_bytes(form.as_ref()?, ring.secret(place)?).ok()?)))
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
+use super::key::Key;
 use super::message::Head;
 use super::ring::Prepared;
 use super::scheme::{Kind, Scheme};
@@ -14,6 +16,7 @@ use crate::reject::{Code, Rejection};
 /// A signature whose head part is computed.
 pub struct Signing {
     need: Need,
+    signers: SmallVec<[Arc<Key>; 1]>,
     inner: Inner,
 }
 
@@ -48,6 +51,7 @@ impl Signing {
         if keys.is_empty() {
             return Err(Rejection::from(Code::SigningFailed).because("no key may sign now"));
         }
+        let signers = keys.iter().filter_map(|key| key.key.clone()).collect();
         let inner = match &scheme.kind {
             Kind::Declared(own) => Inner::Declared(declared::signing::Signing::start(own, keys, head, terms)?),
             Kind::Native(own) => {
@@ -55,7 +59,12 @@ impl Signing {
                 Inner::Native(native::signing::Signing::start((own, need), keys, head, terms))
             }
         };
-        Ok(Self { need: scheme.facts().signing_need, inner })
+        Ok(Self { need: scheme.facts().signing_need, signers, inner })
+    }
+
+    /// The keys that sign.
+    pub fn signers(&self) -> &[Arc<Key>] {
+        &self.signers
     }
 
     /// What is needed of the body.

@@ -153,7 +153,9 @@ impl RouteCells {
     }
 
     fn count_outcome(&self, record: &Record) {
-        let key = record.key.as_ref().map_or("", |key| &key.id);
+        // A derived key's id stands in no configuration: its master's does.
+        let id = || record.key.as_ref().map_or("", |key| &key.id);
+        let key = record.master.as_deref().unwrap_or_else(id);
         let outcome = (record.verdict, record.rejection.as_ref().map(crate::reject::Rejection::code));
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         if keys.get(key).is_some_and(|cells| cells.count(outcome, record)) {

@@ -129,7 +129,11 @@ impl Scrape {
         let rows = lives().filter_map(|(labels, key)| Some((labels, seconds(key.created?))));
         gauges(out, "countersign_key_created_timestamp_seconds", "When a key was made, where known", rows)?;
         let rows = lives().filter_map(|(labels, key)| Some((labels, seconds(key.until?))));
-        gauges(out, "countersign_key_end_timestamp_seconds", "When a key stops verifying and signing", rows)
+        gauges(out, "countersign_key_end_timestamp_seconds", "When a key stops verifying and signing", rows)?;
+        let rows = lives().filter_map(|(labels, key)| Some((labels, seconds(key.due?))));
+        gauges(out, "countersign_key_due_timestamp_seconds", "When a key reaches max_age, where known", rows)?;
+        let rows = lives().map(|(labels, key)| (labels, u64::from(key.safe)));
+        gauges(out, "countersign_key_safe_to_retire", "1 where nobody needs a key any more", rows)
     }
 
     fn upstreams(&self, out: &mut DescriptorEncoder) -> Result {

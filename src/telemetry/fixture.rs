@@ -30,6 +30,7 @@ pub(super) fn record() -> Record {
         authority: Bytes::from_static(b"shop.example"),
         scheme: Some("timestamp-body".into()),
         key: None,
+        master: None,
         verdict: Verdict::Verified,
         rejection: None,
         skew: None,

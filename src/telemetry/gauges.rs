@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::sig::key::Key;
-use crate::sig::keyring::Keyring;
+use crate::policy::upkeep::retire::Answer;
+use crate::policy::upkeep::{Member, Table, Upkeep, View};
 use crate::sig::time::Moment;
 
 /// Values that are asked for once per scrape.
@@ -72,13 +72,17 @@ pub struct KeyLife {
     pub created: Option<Moment>,
     /// When it stops verifying and signing; `None` is never.
     pub until: Option<Moment>,
+    /// When it reaches `max_age`, where known.
+    pub due: Option<Moment>,
+    /// Whether it is safe to retire, as far as is known.
+    pub safe: bool,
 }
 
 impl Gauges {
-    /// With what `keyrings` are at `now`.
+    /// With what keyrings are at `now`, and their uses that were counted since `since`.
     #[must_use]
-    pub fn keyrings(self, keyrings: &[Arc<Keyring>], now: Moment) -> Self {
-        Self { rings: keyrings.iter().map(|ring| Ring::of(ring, now)).collect(), ..self }
+    pub fn keyrings(self, upkeep: &[Upkeep], uses: &Table, since: Moment, now: Moment) -> Self {
+        Self { rings: upkeep.iter().map(|upkeep| Ring::of(&upkeep.view(uses, since, now))).collect(), ..self }
     }
 }
 
@@ -90,13 +94,17 @@ impl Health {
 }
 
 impl Ring {
-    fn of(ring: &Keyring, now: Moment) -> Self {
-        let life = |key: Arc<Key>| {
+    fn of(view: &View<'_>) -> Self {
+        let ring = &view.upkeep.ring;
+        let life = |member: &Member| {
+            let key = &member.key;
             let until = key.sign.until.zip(key.verify.until).map(|(sign, verify)| sign.max(verify));
-            KeyLife { id: Arc::clone(&key.id), created: key.created, until }
+            let due = view.upkeep.due(key);
+            let safe = view.retire(member).answer == Answer::Yes;
+            KeyLife { id: Arc::clone(&key.id), created: key.created, until, due, safe }
         };
-        let keys = if ring.is_large() { Vec::new() } else { ring.keys().map(life).collect() };
-        let usable = u64::try_from(ring.count_usable(now)).unwrap_or(u64::MAX);
+        let keys = if ring.is_large() { Vec::new() } else { view.members.iter().map(life).collect() };
+        let usable = u64::try_from(ring.count_usable(view.now)).unwrap_or(u64::MAX);
         Self { name: Arc::clone(ring.name()), usable, keys }
     }
 }

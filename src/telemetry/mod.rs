@@ -18,6 +18,7 @@ pub mod record;
 mod redact;
 mod shard;
 mod totals;
+mod uses;
 mod writer;
 
 use std::io;
@@ -31,6 +32,8 @@ pub use shard::{InFlight, Shard};
 pub use totals::KeyUse;
 
 use crate::policy::operations::AuditSink;
+use crate::policy::upkeep::Table;
+use crate::sig::time::Moment;
 use totals::Totals;
 use writer::Writer;
 
@@ -82,9 +85,17 @@ impl Telemetry {
         exposition::render(self.totals(), gauges)
     }
 
-    /// Which keys were used on which routes: the basis of "safe to retire".
+    /// Which keys verified requests on which routes.
     pub fn key_uses(&self) -> Vec<KeyUse> {
         self.totals().key_uses()
+    }
+
+    /// Who used which key of which ring, in either direction, as of `now`: the basis of "safe to retire".
+    pub fn uses(&self, now: Moment) -> Table {
+        let shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut table = Table::default();
+        shards.iter().for_each(|shard| shard.uses.collect(now, &mut table));
+        table
     }
 
     /// Requests that have begun and are not over.

@@ -62,6 +62,8 @@ pub struct Record {
     pub scheme: Option<Arc<str>>,
     /// The key that matched; never the claimed one.
     pub key: Option<Arc<Key>>,
+    /// The master that it was derived of, where it was.
+    pub master: Option<Arc<str>>,
     /// How it was judged.
     pub verdict: Verdict,
     /// Why it was refused or would have been.

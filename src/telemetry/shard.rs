@@ -7,8 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use super::cells::{OTHER, RouteCells};
 use super::quick::Named;
 use super::record::Record;
+use super::uses::Uses;
 use super::writer::Queue;
+use crate::policy::upkeep::Direction;
 use crate::reject::{Blame, Code};
+use crate::sig::time::Moment;
 
 /// Above this many route names (over all reloads), further ones are counted together.
 const ROUTES_MAX: usize = 10_000;
@@ -19,6 +22,8 @@ pub struct Shard {
     pub(super) routes: RwLock<Named<Arc<RouteCells>>>,
     /// By upstream and code. Locked only when an upstream fails.
     pub(super) upstream_errors: Mutex<BTreeMap<(Arc<str>, Code), u64>>,
+    /// By keyring and key.
+    pub(super) uses: Uses,
     pub(super) begun: AtomicU64,
     pub(super) ended: AtomicU64,
     pub(super) trailers_dropped: AtomicU64,
@@ -33,6 +38,7 @@ impl Shard {
         Self {
             routes: RwLock::default(),
             upstream_errors: Mutex::default(),
+            uses: Uses::default(),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             trailers_dropped: AtomicU64::new(0),
@@ -45,6 +51,11 @@ impl Shard {
     pub fn begin(self: &Arc<Self>) -> InFlight {
         self.begun.fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(self))
+    }
+
+    /// A signature held under a key of a ring, or was made with it.
+    pub fn used(&self, direction: Direction, ring: &str, key: &str, now: Moment) {
+        self.uses.count(direction, (ring, key), now);
     }
 
     /// Request trailers were dropped.
@@ -86,6 +97,11 @@ impl Shard {
 }
 
 impl InFlight {
+    /// Where it is counted, to keep.
+    pub fn shared(&self) -> Arc<Shard> {
+        Arc::clone(&self.0)
+    }
+
     /// Where it is counted.
     pub fn shard(&self) -> &Shard {
         &self.0

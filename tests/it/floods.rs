@@ -107,9 +107,17 @@ fn who_resets_what_he_asks_for_is_told_to_be_calm() {
 #[test]
 fn a_connection_that_is_cut_off_is_counted_with_what_it_did() {
     let world = World::with(open);
+    let crumbs = get(1, &b"\x60\x00".repeat(200));
+    let malformed = (0..40).flat_map(|number| [&crumbs[..5], &u32::to_be_bytes(1 + 2 * number), &crumbs[9..]].concat());
+    let resets = (0..2000).flat_map(|number| {
+        let stream = 1 + 2 * number;
+        [get(stream, b""), frame(RESET, 0, stream, &[0, 0, 0, 8])].concat()
+    });
     for (reason, bytes) in [
         ("frames", frame(6, 0, 0, b"12345678").repeat(10_000)),
         ("settings", frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]).repeat(1000)),
+        ("malformed", malformed.collect()),
+        ("resets", resets.collect()),
     ] {
         let mut connection = connected(&world, &bytes);
         assert!(next(&mut connection, GOAWAY).is_some(), "{reason}");

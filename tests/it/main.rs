@@ -15,6 +15,8 @@ mod catalogue;
 #[cfg(test)]
 mod challenge;
 #[cfg(test)]
+mod derived;
+#[cfg(test)]
 mod descriptors;
 #[cfg(test)]
 mod doubt;
@@ -34,6 +36,8 @@ mod health;
 mod hop;
 #[cfg(test)]
 mod identity;
+#[cfg(test)]
+mod key_uses;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

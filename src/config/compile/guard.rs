@@ -67,7 +67,13 @@ pub(crate) fn seal(sign: &Field<Short<raw::Sign>>, route: &raw::Route, scope: &S
         scope.report.error(at, &format!("scheme `{}` cannot sign: {why}", scheme.name()), None);
         return None;
     }
-    let seal = Seal::new(scheme, ring?, with);
+    let ring = ring?;
+    if ring.derives() {
+        let fix = "sign with a ring that holds the key itself: `countersign keys derive` prints one";
+        scope.report.error(keys_at, "a derived keyring has no key of its own to sign with", Some(fix));
+        return None;
+    }
+    let seal = Seal::new(scheme, ring, with);
     report_misfits(&seal.misfits(), at, scope);
     Some(seal)
 }
@@ -90,7 +96,31 @@ fn alternative(
     let (name, at) = keys(&raw.keys, route, spot, scope)?;
     let keys: Option<Keys> =
         if check_captures(name, at, matches, scope) { scope.keyrings.keys(name, at) } else { None };
-    Some(Alternative { scheme: scheme?, keys: keys? })
+    let (scheme, keys) = (scheme?, keys?);
+    check_derived(&scheme, &keys, at, scope);
+    Some(Alternative { scheme, keys })
+}
+
+/// A key can only be derived for an id that every request carries.
+fn check_derived(scheme: &Scheme, keys: &Keys, at: Spot, scope: &Scope<'_>) {
+    let derives = match keys {
+        Keys::Ring(ring) => ring.derives(),
+        Keys::Captured { rings, .. } => {
+            if rings.values().any(|ring| ring.derives()) {
+                let fix = "name it by itself: its key ids tell devices and tenants apart already";
+                scope.report.error(at, "a derived keyring cannot be chosen by a capture", Some(fix));
+            }
+            return;
+        }
+    };
+    let members = scheme.alternatives();
+    let named =
+        if members.is_empty() { scheme.facts().key_named } else { members.iter().all(|one| one.facts().key_named) };
+    if derives && !named {
+        let message =
+            format!("scheme `{}` does not carry a key id in every request, so no key can be derived", scheme.name());
+        scope.report.error(at, &message, Some("use a scheme with a `key_id` that is not optional, or a ring of keys"));
+    }
 }
 
 fn scheme(

@@ -8,23 +8,22 @@ use std::time::Duration;
 
 use super::super::field::Field;
 use super::super::raw::File;
-use super::super::raw::upstreams::Ring;
+use super::super::raw::upstreams::{Derive, Format, Ring};
 use super::super::report::{Report, Spot};
 use super::super::suggest;
 use super::super::values::Of;
+use super::ages;
 use super::files::Files;
 use crate::config::Problem;
-use crate::keys::{self, Source};
+use crate::keys::{self, Derived, Source};
 use crate::policy::gate::{Keys, NamePart};
 use crate::policy::lint::Code;
-use crate::sig::keyring::Keyring;
+use crate::policy::upkeep::Origin;
+use crate::sig::keyring::{Keyring, Spelling};
 use crate::sig::time::Moment;
 
 /// A key older than this is worth a warning where the ring does not say otherwise.
 const MAX_AGE: Duration = Duration::from_hours(90 * 24);
-
-/// More old keys of a ring than these are only counted.
-const TOLD: usize = 100;
 
 /// The keyrings that routes can name.
 pub(crate) struct Keyrings<'a> {
@@ -34,6 +33,15 @@ pub(crate) struct Keyrings<'a> {
     report: &'a Report,
     now: Moment,
     loaded: RefCell<BTreeMap<String, Option<Arc<Keyring>>>>,
+    terms: RefCell<BTreeMap<String, Terms>>,
+}
+
+/// What the owner of a ring demands, beside its keys.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    pub(crate) origin: Origin,
+    pub(crate) max_age: Duration,
+    pub(crate) quiet: Option<Duration>,
 }
 
 impl<'a> Keyrings<'a> {
@@ -49,6 +57,7 @@ impl<'a> Keyrings<'a> {
             report,
             now,
             loaded: RefCell::default(),
+            terms: RefCell::default(),
         }
     }
 
@@ -107,9 +116,15 @@ impl<'a> Keyrings<'a> {
         self.loaded.borrow().values().flatten().cloned().collect()
     }
 
+    /// What the owner of this ring demands.
+    pub(crate) fn terms(&self, ring: &str) -> Option<Terms> {
+        self.terms.borrow().get(ring).cloned()
+    }
+
     fn declared_ring(&self, name: &str, ring: &Ring, spot: Spot) -> Option<Arc<Keyring>> {
         let max_age = ring.max_age.get().map_or(MAX_AGE, |Of(age)| *age);
-        self.load(name, &self.source(ring, spot)?, max_age, spot)
+        let quiet = ring.quiet.get().map(|Of(quiet)| *quiet);
+        self.load(name, &self.source(ring, spot)?, (max_age, quiet), spot)
     }
 
     fn found_ring(&self, name: &str, spot: Spot) -> Option<Arc<Keyring>> {
@@ -118,7 +133,7 @@ impl<'a> Keyrings<'a> {
         {
             let path = directory.join(name);
             if path.is_dir() {
-                return self.load(name, &Source::Directory(path), MAX_AGE, *at);
+                return self.load(name, &Source::Directory(path), (MAX_AGE, None), *at);
             }
         }
         let known: Vec<String> = self.names().collect();
@@ -136,33 +151,66 @@ impl<'a> Keyrings<'a> {
         });
         let keys =
             ring.keys.get().map(|keys| Source::Inline(keys.iter().filter_map(|key| key.get().cloned()).collect()));
-        let written =
-            [ring.file.is_written(), ring.directory.is_written(), ring.env.is_written(), ring.keys.is_written()];
+        let derived = ring.derive.found().and_then(|(derive, at)| self.derived(derive, at));
+        let written = [
+            ring.file.is_written(),
+            ring.directory.is_written(),
+            ring.env.is_written(),
+            ring.keys.is_written(),
+            ring.derive.is_written(),
+        ];
         if written.iter().filter(|written| **written).count() != 1 {
             self.report.error(
                 spot,
                 "a keyring has one source",
-                Some("write one of `file`, `directory`, `env`, `keys`"),
+                Some("write one of `file`, `directory`, `env`, `keys`, `derive`"),
             );
             return None;
         }
         if let Some(at) = ring.keys.spot {
             self.report.warn(at, Code::InlineSecret, "secrets stand in the configuration itself");
         }
-        file.or(directory).or(env).or(keys)
+        file.or(directory).or(env).or(keys).or(derived)
     }
 
-    fn load(&self, name: &str, source: &Source, max_age: Duration, spot: Spot) -> Option<Arc<Keyring>> {
-        if let Source::File(path) | Source::Directory(path) = source {
-            self.files.watch(path.clone());
-        }
+    /// Masters have one source, too.
+    fn derived(&self, raw: &Derive, spot: Spot) -> Option<Source> {
+        let masters = Ring { file: raw.file.clone(), directory: raw.directory.clone(), ..Ring::default() };
+        let env = raw.env.get().map(|named| {
+            let pairs = named.0.iter().filter_map(|(id, variable)| Some((id.clone(), variable.get()?.clone())));
+            Source::Env(pairs.collect())
+        });
+        let masters = match env {
+            Some(env) if !raw.file.is_written() && !raw.directory.is_written() => env,
+            _ => self.source(&masters, spot)?,
+        };
+        let spelling = match raw.format.get() {
+            None | Some(Format::Base64url) => Spelling::Base64Url,
+            Some(Format::Base64) => Spelling::Base64,
+            Some(Format::Hex) => Spelling::Hex,
+            Some(Format::Raw) => Spelling::Raw,
+        };
+        let revoked = raw.revoked.found().map(|(path, at)| self.files.resolve(path, at));
+        Some(Source::Derived(Box::new(Derived { masters, revoked, spelling })))
+    }
+
+    fn load(
+        &self,
+        name: &str,
+        source: &Source,
+        (max_age, quiet): (Duration, Option<Duration>),
+        spot: Spot,
+    ) -> Option<Arc<Keyring>> {
+        let terms = Terms { origin: origin(source), max_age, quiet };
+        self.terms.borrow_mut().insert(name.to_owned(), terms);
+        source.watched().into_iter().for_each(|path| self.files.watch(path));
         match keys::load(name, source) {
             Ok(loaded) => {
                 loaded.watched.into_iter().for_each(|path| self.files.watch(path));
                 for warning in loaded.warnings {
                     self.report.foreign_warning(spot, self.placed(warning, spot));
                 }
-                self.warn_of_age(&loaded.ring, max_age, spot);
+                ages::tell(&loaded.ring, (max_age, self.now), spot, self.report);
                 Some(Arc::new(loaded.ring))
             }
             Err(problems) => {
@@ -183,21 +231,6 @@ impl<'a> Keyrings<'a> {
         Problem { code: problem.code, ..self.report.problem(here, "", &problem.message, problem.fix.as_deref()) }
     }
 
-    fn warn_of_age(&self, ring: &Keyring, max_age: Duration, spot: Spot) {
-        let oldest = self.now.minus(max_age);
-        let days = max_age.as_secs() / 86_400;
-        let mut old = ring.made_before(oldest);
-        for key in old.by_ref().take(TOLD).filter_map(|place| ring.at(place)) {
-            let message = format!("key `{}` of `{}` is older than {days} days", key.id, ring.name());
-            self.report.warn(spot, Code::KeyTooOld, &message);
-        }
-        let more = old.count();
-        if more > 0 {
-            let message = format!("{more} more keys of `{}` are older than {days} days", ring.name());
-            self.report.warn(spot, Code::KeyTooOld, &message);
-        }
-    }
-
     /// Names of all rings: declared ones and directories, the latter two levels deep.
     fn names(&self) -> impl Iterator<Item = String> {
         let declared = self.declared.keys().map(|name| (*name).to_owned());
@@ -209,6 +242,16 @@ impl<'a> Keyrings<'a> {
             })
         });
         declared.chain(directory)
+    }
+}
+
+fn origin(source: &Source) -> Origin {
+    match source {
+        Source::File(path) => Origin::File(path.clone()),
+        Source::Directory(path) => Origin::Directory(path.clone()),
+        Source::Env(_) => Origin::Environment,
+        Source::Inline(_) => Origin::Configuration,
+        Source::Derived(derived) => origin(&derived.masters),
     }
 }
 

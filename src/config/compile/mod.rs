@@ -1,5 +1,6 @@
 //! What the raw structs mean together: names are resolved, files read, rules checked. Everything wrong is reported, not only the first.
 
+mod ages;
 mod allow;
 mod answers;
 mod bounds;
@@ -21,6 +22,7 @@ mod replay;
 mod routes;
 mod schemes;
 mod signing;
+mod upkeep;
 mod upstreams;
 
 use std::path::PathBuf;
@@ -74,9 +76,11 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
 
     let spots: Vec<Spot> = routes.iter().map(|route| route.spot).collect();
     let reaches: Vec<Reach> = routes.iter().map(|route| Reach::of(&route.matches)).collect();
+    let routes = Routes::new(routes.into_iter().map(|route| (route.matches, route.value.into())).collect());
     let policy = Policy {
         listeners: listeners.into_iter().map(|listener| listener.value.into()).collect(),
-        routes: Routes::new(routes.into_iter().map(|route| (route.matches, route.value.into())).collect()),
+        upkeep: upkeep::compile(&routes, &keyrings),
+        routes,
         pools,
         upstreams: upstreams.into_iter().map(Into::into).collect(),
         keyrings: keyrings.used(),

@@ -111,8 +111,31 @@ pub(crate) struct Ring {
     pub(crate) directory: Field<String>,
     pub(crate) env: Field<Named<String>>,
     pub(crate) keys: Field<List<Declared>>,
+    pub(crate) derive: Field<Derive>,
     pub(crate) max_age: Field<Of<Duration>>,
+    pub(crate) quiet: Field<Of<Duration>>,
     pub(crate) lint: Field<Lint>,
+}
+
+/// Masters, and what becomes of them.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Derive {
+    pub(crate) file: Field<String>,
+    pub(crate) directory: Field<String>,
+    pub(crate) env: Field<Named<String>>,
+    pub(crate) revoked: Field<String>,
+    pub(crate) format: Field<Format>,
+}
+
+/// How derived bytes become a secret.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    Base64url,
+    Base64,
+    Hex,
+    Raw,
 }
 
 impl<'de> Deserialize<'de> for Keyrings {

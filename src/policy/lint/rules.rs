@@ -6,6 +6,7 @@ use super::Said;
 use super::table::Code;
 use crate::policy::gate::Gate;
 use crate::policy::route::{ReplayBy, Route};
+use crate::sig::keyring::Keyring;
 use crate::sig::scheme::{Scheme, Stated};
 
 /// The longest window that is usual; Mailgun needs it.
@@ -21,7 +22,8 @@ pub(super) fn of(route: &Route, gate: &Gate) -> Vec<Said> {
 fn nobody(route: &Route, gate: &Gate) -> Vec<Said> {
     let rules = || route.callers.allow.iter();
     let has_key = |id: &str| gate.rings().any(|ring| ring.by_id(id).is_some());
-    let has_principal = |name: &str| gate.rings().any(|ring| ring.keys().any(|key| *key.principal == *name));
+    let speaks = |ring: &Keyring, name: &str| ring.keys().any(|key| *key.principal == *name) || ring.admits(name);
+    let has_principal = |name: &str| gate.rings().any(|ring| speaks(ring, name));
     let keys = rules().flat_map(|rule| &rule.keys).filter(|id| !has_key(id)).map(|id| ("key", id));
     let principals = rules().flat_map(|rule| &rule.principals).filter(|name| !has_principal(name));
     let mut names: Vec<_> = keys.chain(principals.map(|name| ("principal", name))).collect();

@@ -86,6 +86,7 @@ codes! {
     ShortKey "short_key" Warning "a key should be as long as the hash's output, 32 bytes for SHA-256 (RFC 2104 §3); under 16 it can be guessed from one captured request", "use 32 random bytes (`countersign keygen`) where the other side lets you choose";
     LowEntropyKey "low_entropy_key" Warning "the key repeats itself, has few different bytes or holds a word of every dictionary: it can be guessed from one captured request", "use 32 random bytes (`countersign keygen`)";
     KeyTooOld "key_too_old" Warning "the key is older than `max_age` of its ring", "rotate it, or raise `max_age`";
+    KeyAging "key_aging" Note "the key is in the last tenth of its `max_age`", "begin its rotation: `countersign keys rotate` says how";
     KeyWhiteSpace "key_white_space" Warning "white space at either end of a secret counts as part of it, and is seldom meant", "remove it, unless the other side has it too";
     KeyZeroByte "key_zero_byte" Warning "HMAC pads keys with zeros (RFC 2104 §2), so zero bytes at the end add nothing", "remove the zero bytes";
     InlineSecret "inline_secret" Warning "secrets stand in the configuration itself, and go wherever it goes", "move them to a `file` or a `directory`";

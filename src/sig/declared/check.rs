@@ -241,6 +241,8 @@ impl Check {
         let names = self.scheme.parts.primitive != Primitive::Token;
         Permit {
             key,
+            ring: None,
+            master: None,
             scheme: Arc::clone(&self.scheme.parts.name),
             stamp,
             fresh_until: stamp.zip(field).map(|(stamp, field)| field.bounds.end(stamp, field.format)),

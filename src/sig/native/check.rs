@@ -129,6 +129,8 @@ impl Check {
         obey(reading.body, self.body, &digests)?;
         Ok(Permit {
             key,
+            ring: None,
+            master: None,
             scheme: self.facts.name,
             stamp: reading.stamp,
             fresh_until: reading.fresh_until,

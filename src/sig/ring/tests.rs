@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::sig::key::Window;
+use crate::sig::keyring::Spelling;
 use crate::sig::mac::KEYED;
 
 const KEY_USE: KeyUse = KeyUse {
@@ -85,5 +86,20 @@ fn of_many_keys_without_an_id_the_newest_are_tried_and_no_more() {
         let named = |numbers: [usize; 4]| numbers.map(|number| format!("k{number}")).to_vec();
         assert_eq!(ids(4), named([last - 1, last - 2, last - 3, last - 5]), "the last has expired");
         assert_eq!((ids(0).len(), ids(8).len()), (0, 8));
+    }
+}
+
+#[test]
+fn a_revoked_id_costs_the_same_derivations_and_wins_nothing() {
+    for masters in 1..=3 {
+        let PreparedRing { ring, key_use, nobody, .. } = lazy(masters);
+        let revoked = std::iter::once("lost".into()).collect();
+        let ring = Arc::new(Keyring::clone(&ring).derived(revoked, Spelling::default()).unwrap());
+        let candidates = Candidates::Ring(Arc::new(PreparedRing { ring, key_use, nobody, ahead: None }));
+        assert_eq!(work(&candidates, Some(b"device"), 8), (masters, masters, masters));
+        for nobody in [&b"lost"[..], b"", b"a b", b"\xff\xfe"] {
+            assert_eq!(work(&candidates, Some(nobody), 8), (masters, masters, 0), "{}", nobody.escape_ascii());
+        }
+        assert_eq!(work(&candidates, Some(b"device"), 1).1, 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::Telemetry;
 use super::super::cells::{KEYS_MAX, OTHER};
@@ -11,6 +12,7 @@ use super::super::record::Verdict;
 use super::*;
 use crate::policy::operations::AuditSink;
 use crate::policy::rate::Per;
+use crate::policy::upkeep::{Origin, Table, Upkeep};
 use crate::reject::{Code, Rejection};
 use crate::sig::key::{Key, Window};
 use crate::sig::keyring::Keyring;
@@ -205,10 +207,20 @@ fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
     let window = Window { from: None, until: Some(Moment::from_secs(9)) };
     let ending = Key { sign: window, verify: window, created: Some(Moment::from_secs(1)), ..(*key("k")).clone() };
     let ring = Arc::new(Keyring::new("partners", vec![ending]).unwrap());
-    let gauges = gauges.keyrings(&[ring], Moment::from_secs(8));
+    let upkeep = Upkeep {
+        ring,
+        origin: Origin::Configuration,
+        max_age: Duration::from_secs(5),
+        quiet: Duration::from_secs(1),
+        verifies: false,
+        signs: None,
+    };
+    let gauges = gauges.keyrings(&[upkeep], &Table::default(), Moment::default(), Moment::from_secs(8));
     let text = telemetry.render(&gauges);
     samples(&text);
     assert!(text.contains("countersign_key_end_timestamp_seconds{keyring=\"partners\",key=\"k\"} 9\n"));
+    assert!(text.contains("countersign_key_due_timestamp_seconds{keyring=\"partners\",key=\"k\"} 6\n"));
+    assert!(text.contains("countersign_key_safe_to_retire{keyring=\"partners\",key=\"k\"} 1\n"));
     assert!(text.contains("countersign_last_reload_successful 0\n"));
     assert!(text.contains("countersign_reloads_total{result=\"success\"} 1\n"));
     let suffixed = |name: &str, kind: &str| match kind {
