@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::policy::operations::AuditSink;
+use crate::policy::operations::{Audit, AuditSink};
 use crate::sig::key::{Key, Window};
 use crate::sig::secret::Secret;
 use crate::sig::time::Moment;
@@ -27,9 +27,11 @@ pub(crate) fn ops(readiness: &Arc<Readiness>, drained: &Arc<AtomicU64>, reload: 
         observe: false,
     };
     let ring = Arc::new(Keyring::new("partners", vec![key]).unwrap());
-    let (telemetry, drained) = (Telemetry::new(&AuditSink::Off).unwrap(), Arc::clone(drained));
+    let clock = Clock::manual(Moment::from_secs(100));
+    let telemetry = Telemetry::new(&Audit::to(AuditSink::Off), None, &clock).unwrap();
+    let drained = Arc::clone(drained);
     Ops {
-        clock: Clock::manual(Moment::from_secs(100)),
+        clock,
         telemetry,
         readiness: Arc::clone(readiness),
         gauges: Box::new(|| Gauges { generation: 4, ..Gauges::default() }),

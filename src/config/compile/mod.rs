@@ -2,6 +2,7 @@
 
 mod allow;
 mod answers;
+mod audit;
 mod bounds;
 mod callers;
 mod certificates;
@@ -67,6 +68,7 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
     let limits = process::limits(raw, &scope);
     let operations = process::operations(raw, &scope);
     process::check_addresses(raw, &operations, &scope);
+    audit::check_routes(raw, routes.iter().map(|route| &*route.value.name), &scope);
     allow::collect(raw, root, report);
     if !report.is_clean() {
         return None;
