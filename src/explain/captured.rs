@@ -3,7 +3,7 @@
 //! **Invariant:** memory only, bounded in number and bytes; what a cookie or an `Authorization` header says is not kept where it proves nothing,
 //! and never shown.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -98,24 +98,33 @@ fn expire(all: &mut VecDeque<Arc<Kept>>, settings: &Capture, now: Moment) {
 /// **Threat:** who is refused all the time must not push out what others sent: the oldest request of the busiest source goes.
 fn forget_one(all: &mut VecDeque<Arc<Kept>>) {
     let source = |kept: &Kept| kept.peer.map(rate::network);
-    let count = |one: Option<IpAddr>| all.iter().filter(|kept| source(kept) == one).count();
-    let busiest = all.iter().map(|kept| source(kept)).max_by_key(|one| count(*one)).unwrap_or_default();
+    let mut counts: HashMap<Option<IpAddr>, usize> = HashMap::new();
+    for kept in all.iter() {
+        let count = counts.entry(source(kept)).or_default();
+        *count = count.saturating_add(1);
+    }
+    let busiest = counts.into_iter().max_by_key(|(_, count)| *count).map(|(one, _)| one).unwrap_or_default();
     let place = all.iter().position(|kept| source(kept) == busiest).unwrap_or_default();
     all.remove(place);
 }
 
-/// A copy of a head that holds on to no buffer, without credentials that `gate` does not look at.
-pub fn copied(head: &Head, gate: &Gate) -> Head {
+/// A copy of a head that holds on to no buffer.
+pub fn copied(head: &Head) -> Head {
     let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
     let mut fields = Fields::with_capacity(head.fields.len());
-    for field in &head.fields {
-        let is_judged = gate.protected().contains(&field.name);
-        let value =
-            if is_credential(&field.name) && !is_judged { Bytes::from_static(REDACTED) } else { copy(&field.value) };
-        fields.append(copy(&field.name), value);
-    }
+    head.fields.iter().for_each(|field| fields.append(copy(&field.name), copy(&field.value)));
     let Head { method, target, authority, secure, fields: _ } = head;
     Head { method: method.clone(), target: copy(target), authority: copy(authority), secure: *secure, fields }
+}
+
+/// The same without credentials that `gate` does not look at.
+pub fn redacted(head: &Head, gate: &Gate) -> Head {
+    let mut fields = Fields::with_capacity(head.fields.len());
+    for field in head.fields.iter().cloned() {
+        let is_kept = !is_credential(&field.name) || gate.protected().contains(&field.name);
+        fields.append(field.name, if is_kept { field.value } else { Bytes::from_static(REDACTED) });
+    }
+    Head { fields, ..head.clone() }
 }
 
 fn is_credential(name: &[u8]) -> bool {
@@ -125,6 +134,11 @@ fn is_credential(name: &[u8]) -> bool {
 impl Kept {
     fn explain(&self, policy: &Policy, clock: Moment) -> Value {
         let mut notes = vec![format!("refused with {} when it came", self.rejection.code().reason().code)];
+        let missing = self.head.fields.iter().filter(|field| field.value == REDACTED);
+        notes.extend(missing.map(|field| {
+            let name = field.name.escape_ascii();
+            format!("its `{name}` was not kept, so that no signature over it can hold here")
+        }));
         if !self.whole_body {
             notes.push("its body was not kept, so that no signature over it can hold here".to_owned());
         }

@@ -115,7 +115,7 @@ impl Visit {
     pub fn took(&mut self, intake: &Intake<'_>) {
         self.told.record.received = intake.received();
         self.told.record.waited = intake.waited();
-        self.told.record.digest = intake.digest();
+        self.told.record.digest = intake.digest().map(Box::new);
         if intake.saw_trailers() {
             self.worker.shard.trailers_dropped();
         }

@@ -13,7 +13,7 @@ use super::visit::{Entered, Visit};
 use crate::app::Generation;
 use crate::explain::captured::{self, Kept};
 use crate::explain::{self, Question};
-use crate::policy::gate::{Gate, Named};
+use crate::policy::gate::Named;
 use crate::policy::operations::{AuditSink, Capture};
 use crate::policy::route::{Guard, Route};
 use crate::reject::{Blame, Rejection};
@@ -81,17 +81,20 @@ impl Visit {
     ) {
         let Guard::Verify(gate) = &entered.matched.route.guard else { return };
         let named = if self.worker.shard.is_watched() { gate.named(head, self.site(entered)) } else { Named::Nobody };
-        let kept = (interest.cause || interest.capture).then(|| self.kept((entered, head), gate, (rejection, body)));
+        let kept = (interest.cause || interest.capture).then(|| self.kept((entered, head), (rejection, body)));
         if let (Some(kept), Some(settings), true) =
             (&kept, &self.generation.policy.operations.capture, interest.capture)
         {
             let fits = kept.body.len() <= settings.body;
             let body = if fits { kept.body.clone() } else { Bytes::new() };
-            let kept = Kept { body, whole_body: kept.whole_body && fits, ..kept.clone() };
+            let (head, whole_body) = (captured::redacted(&kept.head, gate), kept.whole_body && fits);
+            let kept = Kept { head, body, whole_body, ..kept.clone() };
             self.worker.process.captures.keep(kept, settings);
         }
         let cause = kept.filter(|_| interest.cause).map(|kept| late(self.generation.shared(), kept));
-        self.told.record.noted = Some(Box::new(Noted { named, cause }));
+        if named != Named::Nobody || cause.is_some() {
+            self.told.record.noted = Some(Box::new(Noted { named, cause }));
+        }
     }
 
     fn site<'a>(&'a self, entered: &'a Entered) -> Site<'a> {
@@ -100,12 +103,7 @@ impl Visit {
         Site { public_url, captures: &entered.matched.captures }
     }
 
-    fn kept(
-        &self,
-        (entered, head): (&Entered, &Head),
-        gate: &Gate,
-        (rejection, body): (&Rejection, Option<Bytes>),
-    ) -> Kept {
+    fn kept(&self, (entered, head): (&Entered, &Head), (rejection, body): (&Rejection, Option<Bytes>)) -> Kept {
         let record = &self.told.record;
         Kept {
             id: String::from_utf8_lossy(&record.request_id).into(),
@@ -114,7 +112,7 @@ impl Visit {
             route: Arc::clone(&entered.matched.route.name),
             listener: Arc::clone(&record.listener.name),
             peer: record.peer,
-            head: captured::copied(head, gate),
+            head: captured::copied(head),
             whole_body: body.is_some(),
             body: body.map(|body| Bytes::copy_from_slice(&body)).unwrap_or_default(),
         }

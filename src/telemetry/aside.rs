@@ -31,20 +31,19 @@ pub(super) enum About {
 impl Aside {
     /// Of a refused request, or of one that is worth a look.
     pub(super) fn of(record: &mut Record, is_worth_a_look: bool) -> Option<Self> {
-        let now = record.started.plus(record.total);
-        let network = record.peer.map(Network::of);
         let code = record.rejection.as_ref().map(Rejection::code);
         match (record.verdict, code) {
-            (Verdict::Refused | Verdict::Observed, Some(code)) => Some(Self::refused(record, (code, network), now)),
+            (Verdict::Refused | Verdict::Observed, Some(code)) => Some(Self::refused(record, code)),
             (Verdict::Verified, None) if is_worth_a_look => {
-                let about = About::Used(sighting(record, network)?);
-                Some(Self { now, about, stranger: false, cause: None })
+                let about = About::Used(sighting(record)?);
+                Some(Self { now: ended(record), about, stranger: false, cause: None })
             }
             _ => None,
         }
     }
 
-    fn refused(record: &mut Record, (code, network): (Code, Option<Network>), now: Moment) -> Self {
+    fn refused(record: &mut Record, code: Code) -> Self {
+        let (now, network) = (ended(record), record.peer.map(Network::of));
         let (noted, cause) = record.noted.take().map_or((Named::Nobody, None), |noted| (noted.named, noted.cause));
         let named = record.key.as_ref().map_or(noted, |key| Named::Known(Arc::clone(&key.id)));
         let is_proof = code.reason().blame == Blame::Proof;
@@ -53,13 +52,17 @@ impl Aside {
     }
 }
 
-fn sighting(record: &Record, network: Option<Network>) -> Option<Sighting> {
+fn ended(record: &Record) -> Moment {
+    record.started.plus(record.total)
+}
+
+fn sighting(record: &Record) -> Option<Sighting> {
     let key = record.key.as_ref()?;
     let window = record.route.as_ref().and_then(|route| route.guard.window());
     let millis = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     Some(Sighting {
         key: Arc::clone(&key.id),
-        network,
+        network: record.peer.map(Network::of),
         skew: record.skew,
         window: window.map(|(past, future)| (millis(past), millis(future))),
         retiring: key.state(record.started) == State::Retiring,

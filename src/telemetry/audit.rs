@@ -35,7 +35,7 @@ pub(super) fn write(record: &Record, out: &mut Vec<u8>) {
     bytes(out, ",\"host\":", &cut(&record.authority, FIELD_MAX));
     judgement(record, out);
     number(out, ",\"bytes_in\":", Some(record.received));
-    digest(out, ",\"body_sha256\":", record.digest);
+    digest(out, ",\"body_sha256\":", record.digest.as_deref());
     number(out, ",\"bytes_out\":", Some(record.sent));
     number(out, ",\"status\":", Some(record.status));
     text(out, ",\"upstream\":", record.upstream.as_deref());
@@ -95,8 +95,8 @@ pub(super) fn number(out: &mut Vec<u8>, name: &str, value: Option<impl itoa::Int
     }
 }
 
-fn digest(out: &mut Vec<u8>, name: &str, value: Option<[u8; 32]>) {
-    text(out, name, value.map(|value| data_encoding::HEXLOWER.encode(&value)).as_deref());
+fn digest(out: &mut Vec<u8>, name: &str, value: Option<&[u8; 32]>) {
+    text(out, name, value.map(|value| data_encoding::HEXLOWER.encode(value)).as_deref());
 }
 
 /// An address needs quotes and never an escape.

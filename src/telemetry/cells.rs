@@ -198,7 +198,7 @@ impl KeyCells {
 
     /// Whether the network with this tag is among the last ones; it is from now on.
     fn is_familiar(&self, tag: u32) -> bool {
-        let place = usize::try_from(tag >> 1_u32).unwrap_or_default() % self.networks.len();
+        let place = usize::try_from(tag >> 29_u32).unwrap_or_default();
         let Some(known) = self.networks.get(place) else { return true };
         let is_familiar = known.load(Ordering::Relaxed) == tag;
         if !is_familiar {

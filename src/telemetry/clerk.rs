@@ -68,7 +68,7 @@ impl Clerk {
     /// Writes what is due at `now`, where nothing happens.
     pub(super) fn turn(&mut self, now: Moment, batch: &mut Batch) {
         let ended = self.limiter.turn(now);
-        self.summarize(&ended, batch);
+        summarize(&ended, batch);
         if let Some(watch) = &mut self.watch {
             watch.turn(now);
         }
@@ -82,7 +82,7 @@ impl Clerk {
     /// Writes what is counted, whatever the time is.
     pub(super) fn close(&mut self, batch: &mut Batch) {
         let ended = self.limiter.close();
-        self.summarize(&ended, batch);
+        summarize(&ended, batch);
     }
 
     fn judge(&mut self, mut line: Vec<u8>, aside: Aside, batch: &mut Batch) {
@@ -90,7 +90,7 @@ impl Clerk {
         let mut is_written = !line.is_empty();
         if let (true, About::Refused(refusal)) = (stranger && self.writes, &about) {
             let ended = self.limiter.turn(now);
-            self.summarize(&ended, batch);
+            summarize(&ended, batch);
             is_written = self.limiter.admits(refusal.code, refusal.network);
             self.counts.limited.fetch_add(u64::from(!is_written), Ordering::Relaxed);
         }
@@ -105,7 +105,9 @@ impl Clerk {
             (Some(watch), About::Refused(refusal)) => watch.refused(refusal, now),
             (Some(watch), About::Used(sighting)) => watch.used(&sighting, now),
         };
-        found.iter().for_each(|found| self.tell(found, now, batch));
+        for found in &found {
+            self.tell(found, now, batch);
+        }
     }
 
     fn tell(&self, found: &Finding, now: Moment, batch: &mut Batch) {
@@ -118,12 +120,12 @@ impl Clerk {
             batch.lines = batch.lines.saturating_add(1);
         }
     }
+}
 
-    fn summarize(&self, ended: &[Summary], batch: &mut Batch) {
-        for summary in ended {
-            event::summary(summary, &mut batch.bytes);
-            batch.lines = batch.lines.saturating_add(1);
-        }
+fn summarize(ended: &[Summary], batch: &mut Batch) {
+    for summary in ended {
+        event::summary(summary, &mut batch.bytes);
+        batch.lines = batch.lines.saturating_add(1);
     }
 }
 

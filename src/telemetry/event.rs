@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn events_are_flat_lines_as_requests_are() {
         let from = Moment::from_secs(1_760_000_040);
-        let network = Some(Network::Four([203, 0, 113]));
+        let network = Some(Network::of([203, 0, 113, 9].into()));
         let told = Summary { from, code: Code::SignatureMissing, network, others: false, count: 250 };
         let expected = concat!(
             r#"{"v":1,"time":"2025-10-09T08:54:00.000Z","event":"refusals","code":"signature_missing","#,

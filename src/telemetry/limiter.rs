@@ -109,13 +109,13 @@ impl Limiter {
 mod tests {
     use super::*;
 
-    fn network(place: usize) -> Option<Network> {
+    fn network(place: usize) -> Network {
         let [.., a, b] = place.to_be_bytes();
-        Some(Network::Four([10, a, b]))
+        Network::of([10, a, b, 1].into())
     }
 
     fn at(seconds: i64) -> Moment {
-        Moment::from_secs(1_760_000_040 + seconds)
+        Moment::from_secs(1_760_000_040_i64.saturating_add(seconds))
     }
 
     #[test]
@@ -123,9 +123,9 @@ mod tests {
         let mut limiter = Limiter::default();
         assert_eq!(limiter.turn(at(0)), []);
         for (code, from, times) in [
-            (Code::SignatureMissing, network(1), 99_u64),
-            (Code::SignatureInvalid, network(1), 100),
-            (Code::SignatureMissing, network(2), 101),
+            (Code::SignatureMissing, Some(network(1)), 99_u64),
+            (Code::SignatureInvalid, Some(network(1)), 100),
+            (Code::SignatureMissing, Some(network(2)), 101),
             (Code::SignatureMissing, None, 350),
         ] {
             let written = (0..times).filter(|_| limiter.admits(code, from)).count();
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(limiter.turn(at(59)), [], "the minute is not over");
         let summary =
             |network, count| Summary { from: at(0), code: Code::SignatureMissing, network, others: false, count };
-        assert_eq!(limiter.turn(at(60)), [summary(None, 250), summary(network(2), 1)]);
+        assert_eq!(limiter.turn(at(60)), [summary(None, 250), summary(Some(network(2)), 1)]);
         assert!(limiter.admits(Code::SignatureMissing, None), "a new minute");
         assert_eq!(limiter.turn(at(180)), [], "nothing was omitted");
     }
@@ -146,7 +146,7 @@ mod tests {
         let (networks, times) = (3 * TOLD_APART, 20);
         let mut written = 0_u64;
         for place in 0..networks * times {
-            written += u64::from(limiter.admits(Code::RouteNotFound, network(place % networks)));
+            written += u64::from(limiter.admits(Code::RouteNotFound, Some(network(place % networks))));
         }
         assert!(limiter.seen.len() <= TOLD_APART && limiter.omitted.len() <= TOLD_APART);
         assert!(written <= ALL, "{written}");

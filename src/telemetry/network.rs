@@ -1,39 +1,38 @@
 //! A source network as audit lines tell it: a /24 of IPv4, a /56 of IPv6.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::rate;
 
-/// What one site has of addresses: three bytes of IPv4, seven of IPv6.
+/// What one site has of addresses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Network {
-    Four([u8; 3]),
-    Six([u8; 7]),
+    /// The first three bytes, and a zero.
+    Four(u32),
+    /// The first seven bytes, and a zero.
+    Six(u64),
 }
 
 impl Network {
     /// The network of an address, however that is written.
     pub(super) fn of(address: IpAddr) -> Self {
         match rate::network(address) {
-            IpAddr::V4(four) => {
-                let [a, b, c, _] = four.octets();
-                Self::Four([a, b, c])
-            }
+            IpAddr::V4(four) => Self::Four(u32::from(four) & 0xffff_ff00),
             IpAddr::V6(six) => {
-                let [a, b, c, d, e, f, g, ..] = six.octets();
-                Self::Six([a, b, c, d, e, f, g])
+                let high = u64::try_from(u128::from(six) >> 64_u32).unwrap_or_default();
+                Self::Six(high & 0xffff_ffff_ffff_ff00)
             }
         }
     }
 
     /// A few bits that mostly tell networks apart. Never 0.
     pub(super) fn tag(self) -> u32 {
-        let (kind, bytes) = match self {
-            Self::Four([a, b, c]) => (4, u64::from_be_bytes([0, 0, 0, 0, 0, a, b, c])),
-            Self::Six([a, b, c, d, e, f, g]) => (6, u64::from_be_bytes([0, a, b, c, d, e, f, g])),
+        let bits = match self {
+            Self::Four(bits) => u64::from(bits),
+            Self::Six(bits) => bits | 1,
         };
-        let mixed = (bytes ^ kind).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32_u32;
+        let mixed = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32_u32;
         u32::try_from(mixed).unwrap_or(u32::MAX) | 1
     }
 }
@@ -41,11 +40,8 @@ impl Network {
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Four([a, b, c]) => write!(f, "{a}.{b}.{c}.0/24"),
-            Self::Six([a, b, c, d, e, g, h]) => {
-                let address = Ipv6Addr::from([*a, *b, *c, *d, *e, *g, *h, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-                write!(f, "{address}/56")
-            }
+            Self::Four(bits) => write!(f, "{}/24", Ipv4Addr::from(*bits)),
+            Self::Six(bits) => write!(f, "{}/56", Ipv6Addr::from(u128::from(*bits) << 64_u32)),
         }
     }
 }
@@ -72,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_tag_is_never_nothing_and_tells_neighbours_apart() {
-        let tags: std::collections::HashSet<u32> = (0..=255).map(|place| Network::Four([10, 0, place]).tag()).collect();
+        let tags: std::collections::HashSet<u32> =
+            (0..=255).map(|place| Network::of(Ipv4Addr::new(10, 0, place, 1).into()).tag()).collect();
         assert!(tags.len() > 250 && !tags.contains(&0), "{}", tags.len());
     }
 }

@@ -72,7 +72,7 @@ pub struct Record {
     /// Request body bytes received.
     pub received: u64,
     /// SHA-256 of the request body, where that is asked for and there is one.
-    pub digest: Option<[u8; 32]>,
+    pub digest: Option<Box<[u8; 32]>>,
     /// Response body bytes sent.
     pub sent: u64,
     /// What the client got.

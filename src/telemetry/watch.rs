@@ -75,7 +75,7 @@ impl Watch {
             Named::Unknown => {
                 let alarms = self.unknown.add(threshold(&self.settings, Kind::UnknownKeys));
                 let count = Some((self.unknown.count(), self.unknown.usual()));
-                found.extend(alarms.then(|| Finding { count, network, ..Finding::new(Kind::UnknownKeys) }));
+                found.extend(alarms.then(|| Finding { network, count, ..Finding::new(Kind::UnknownKeys) }));
             }
             Named::Known(key) => {
                 let (kind, table) = if is_replay {
@@ -156,7 +156,9 @@ fn counted<K: Eq + std::hash::Hash>(
 }
 
 fn ended<K: Eq + std::hash::Hash>(table: &mut HashMap<K, Series>, minutes: i64, threshold: Threshold) {
-    table.values_mut().for_each(|series| series.turn(minutes, threshold));
+    for series in table.values_mut() {
+        series.turn(minutes, threshold);
+    }
     table.retain(|_, series| !series.is_forgettable());
 }
 

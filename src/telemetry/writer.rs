@@ -121,7 +121,15 @@ impl Writer {
 
     /// Waits until everything is written that is there, counts included.
     pub(super) fn flush(&self, limit: Duration) -> bool {
-        self.queue.hand_over(Told::Close);
+        // Where there is no room for the word, there is some when the others are through.
+        if !self.queue.hand_over(Told::Close) {
+            self.wait(limit);
+            self.queue.hand_over(Told::Close);
+        }
+        self.wait(limit)
+    }
+
+    fn wait(&self, limit: Duration) -> bool {
         let queued = self.queue.shared.queued.load(Ordering::Acquire);
         let done = self.queue.shared.done.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.queue.shared.progress.wait_timeout_while(done, limit, |done| *done < queued);
@@ -163,13 +171,13 @@ impl Queue {
             }
         }
         match Aside::of(record, is_worth_a_look) {
-            Some(aside) => self.hand_over(Told::Judged(Box::new((line, aside)))),
+            Some(aside) => _ = self.hand_over(Told::Judged(Box::new((line, aside)))),
             None if line.is_empty() => {}
-            None => self.hand_over(Told::Line(line)),
+            None => _ = self.hand_over(Told::Line(line)),
         }
     }
 
-    fn hand_over(&self, told: Told) {
+    fn hand_over(&self, told: Told) -> bool {
         let is_line = !matches!(told, Told::Close);
         let taken = match &self.sender {
             Sender::Bounded(sender) => sender.try_send(told).is_ok(),
@@ -180,6 +188,7 @@ impl Queue {
             (false, true) => self.shared.refused.fetch_add(1, Ordering::Relaxed),
             (false, false) => 0,
         };
+        taken
     }
 
     /// Whether new requests are to wait.

@@ -1,12 +1,15 @@
 //! What is written of requests: in full, counted or sampled, with its cause, to whatever takes it.
 
-use std::io::Read;
+use std::io::BufRead;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::world::{Config, NOW, OTHER, Request, SECRET, Signing, World, get, mac, post};
+
+/// More requests than lines may wait.
+const REQUESTS: usize = 5000;
 
 const VERIFY: &str = "path: /**, verify: {scheme: timestamp-body, keys: partners}, upstream: app";
 
@@ -191,11 +194,10 @@ fn where_no_line_may_be_lost_requests_wait_for_the_reader_and_operators_do_not()
     let path = place.path().join("pipe");
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    let mut reader = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let reader = std::fs::File::options().read(true).write(true).open(&path).unwrap();
     let settings = format!("path: {}, on_full: block", path.display());
     let world = World::with(|config| config.route("path: /**, public: true, upstream: app").audit_as(&settings));
 
-    const REQUESTS: usize = 5000;
     let (mut writing, mut answers) = (world.connect(), 0);
     let client = std::thread::spawn(move || {
         for _ in 0..REQUESTS {
@@ -210,12 +212,8 @@ fn where_no_line_may_be_lost_requests_wait_for_the_reader_and_operators_do_not()
     assert!(!client.is_finished());
 
     let lines = std::thread::spawn(move || {
-        let (mut buffer, mut lines) = (vec![0; 65_536], 0);
-        while lines < REQUESTS {
-            let length = reader.read(&mut buffer).unwrap();
-            lines += buffer[..length].iter().filter(|byte| **byte == b'\n').count();
-        }
-        lines
+        let lines = std::io::BufReader::new(reader).lines().take(REQUESTS).map(Result::unwrap);
+        lines.filter(|line| line.ends_with('}')).count()
     });
     assert_eq!((client.join().unwrap(), lines.join().unwrap()), (REQUESTS, REQUESTS));
     has(&metrics(&world), r#"countersign_audit_lines_dropped_total{reason="full"} 0"#);

@@ -17,7 +17,7 @@ const SYSLOG: &str = "/dev/log";
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
 /// Most kept requests, and most bytes of a kept body.
-const CAPTURED_MAX: u32 = 10_000;
+const CAPTURED_MAX: u32 = 1000;
 const BODY_MAX: u64 = 1 << 20;
 
 /// The audit log.
@@ -109,7 +109,7 @@ pub(super) fn capture(raw: &File, scope: &Scope<'_>) -> Option<Capture> {
     }
     let refused = raw_capture.refused.or(50);
     if refused > CAPTURED_MAX {
-        scope.report.error(raw_capture.refused.spot_or(at), "expected at most 10000 requests", None);
+        scope.report.error(raw_capture.refused.spot_or(at), "expected at most 1000 requests", None);
     }
     let body = raw_capture.body.get().map_or(64 << 10, |Of(size)| size.0);
     if body > BODY_MAX {
@@ -125,10 +125,10 @@ pub(super) fn capture(raw: &File, scope: &Scope<'_>) -> Option<Capture> {
 }
 
 /// Captured routes are named as everywhere else that operators see them.
-pub(super) fn check_routes<'a>(raw: &File, names: impl Iterator<Item = &'a str> + Clone, scope: &Scope<'_>) {
+pub(super) fn check_routes(raw: &File, names: &[&str], scope: &Scope<'_>) {
     let captured = raw.capture.get().and_then(|capture| capture.routes.get()).into_iter().flat_map(Many::iter);
-    for (name, at) in captured.filter(|(name, _)| !names.clone().any(|known| known == *name)) {
-        let fix = suggest::fix(name, names.clone());
+    for (name, at) in captured.filter(|(name, _)| !names.contains(&name.as_str())) {
+        let fix = suggest::fix(name, names.iter().copied());
         scope.report.error(at, &format!("unknown route {}", suggest::quoted(name)), fix.as_deref());
     }
 }

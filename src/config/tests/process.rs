@@ -147,7 +147,7 @@ fn mistakes_about_the_process_are_told_with_their_place() {
         ("anomalies: maybe", "anomalies", "unknown value `maybe`"),
         ("anomalies: {facter: 2}", "anomalies.facter", "did you mean `factor`?"),
         ("capture: {refused: 0}", "capture.refused", "nothing would be kept"),
-        ("capture: {refused: 10001}", "capture.refused", "at most 10000"),
+        ("capture: {refused: 1001}", "capture.refused", "at most 1000"),
         ("capture: {keep: 0s}", "capture.keep", "nothing would be kept"),
         ("capture: {body: 2MiB}", "capture.body", "at most 1MiB"),
         ("capture: {routes: [/b]}", "capture.routes[0]", "unknown route `/b`"),

@@ -7,7 +7,7 @@ use crate::reject::Code;
 use crate::sig::message::Method;
 
 fn at(seconds: i64) -> Moment {
-    Moment::from_secs(1_760_000_000 + seconds)
+    Moment::from_secs(1_760_000_000_i64.saturating_add(seconds))
 }
 
 fn settings(refused: usize) -> Capture {

@@ -19,7 +19,7 @@ fn refused(code: Code, peer: &str, second: i64) -> Record {
     let mut told = record();
     (told.verdict, told.rejection) = (Verdict::Refused, Some(code.into()));
     told.peer = Some(peer.parse().unwrap());
-    (told.started, told.total) = (Moment::from_secs(BEGIN + second), Duration::ZERO);
+    (told.started, told.total) = (Moment::from_secs(BEGIN.saturating_add(second)), Duration::ZERO);
     told
 }
 

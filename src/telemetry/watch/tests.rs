@@ -7,11 +7,11 @@ fn settings() -> Anomalies {
 }
 
 fn at(seconds: i64) -> Moment {
-    Moment::from_secs(1_760_000_040 + seconds)
+    Moment::from_secs(1_760_000_040_i64.saturating_add(seconds))
 }
 
-fn network(place: u8) -> Option<Network> {
-    Some(Network::Four([10, 0, place]))
+fn network(place: u8) -> Network {
+    Network::of([10, 0, place, 1].into())
 }
 
 fn refusal(code: Code, place: u8, named: &str) -> Refusal {
@@ -20,7 +20,7 @@ fn refusal(code: Code, place: u8, named: &str) -> Refusal {
         "?" => Named::Unknown,
         key => Named::Known(key.into()),
     };
-    Refusal { code, network: network(place), named }
+    Refusal { code, network: Some(network(place)), named }
 }
 
 fn kinds(found: &[Finding]) -> Vec<Kind> {
@@ -31,7 +31,7 @@ fn kinds(found: &[Finding]) -> Vec<Kind> {
 fn minutes(watch: &mut Watch, counts: &[u32], refusal: &Refusal) -> Vec<Finding> {
     let mut found = Vec::new();
     for (minute, count) in (0..).zip(counts) {
-        let now = at(minute * 60);
+        let now = at(60_i64.saturating_mul(minute));
         watch.turn(now);
         (0..*count).for_each(|_| found.extend(watch.refused(refusal.clone(), now)));
     }
@@ -39,7 +39,13 @@ fn minutes(watch: &mut Watch, counts: &[u32], refusal: &Refusal) -> Vec<Finding>
 }
 
 fn sighting(key: &str, place: u8) -> Sighting {
-    Sighting { key: key.into(), network: network(place), skew: None, window: Some((60_000, 60_000)), retiring: false }
+    Sighting {
+        key: key.into(),
+        network: Some(network(place)),
+        skew: None,
+        window: Some((60_000, 60_000)),
+        retiring: false,
+    }
 }
 
 #[test]
@@ -58,7 +64,7 @@ fn a_key_that_is_often_refused_alarms_only_far_above_that() {
     let long = [50; 90];
     assert_eq!(kinds(&minutes(&mut watch, &long, &bad)), [Kind::KeyRefusals], "told once, then usual");
     let later = |watch: &mut Watch, count: u32, minute: i64| -> Vec<Kind> {
-        (0..count).flat_map(|_| kinds(&watch.refused(bad.clone(), at(minute * 60)))).collect()
+        (0..count).flat_map(|_| kinds(&watch.refused(bad.clone(), at(minute.saturating_mul(60))))).collect()
     };
     assert_eq!(later(&mut watch, 150, 90), [], "three times the usual");
     assert_eq!(later(&mut watch, 400, 91), [Kind::KeyRefusals], "eight times");
@@ -188,7 +194,7 @@ fn tables_stay_bounded_and_are_empty_again_after_silence() {
     for place in 0..(3 * TOLD_APART) {
         let [.., a, b] = place.to_be_bytes();
         let key: Arc<str> = format!("k{place}").into();
-        let network = Some(Network::Four([10, a, b]));
+        let network = Some(Network::of([10, a, b, 1].into()));
         let named = Named::Known(Arc::clone(&key));
         watch.refused(Refusal { code: Code::SignatureInvalid, network, named: named.clone() }, at(0));
         watch.refused(Refusal { code: Code::Replayed, network, named }, at(0));

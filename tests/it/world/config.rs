@@ -209,7 +209,7 @@ impl Config {
             "version: 1\npoll: 1h\nhealth: {address: \"127.0.0.1:0\"}\n".to_owned(),
             format!("admin: {{address: \"127.0.0.1:0\"{}}}\n", self.admin),
             format!("audit: {{{}}}\nreplay: {{{}}}\n", self.audit_settings(), self.replay),
-            self.sections.iter().map(|line| format!("{line}\n")).collect(),
+            self.sections.join("\n") + "\n",
             format!("limits: {{{}}}\ntimeouts: {{{}}}\n", self.limits, self.timeouts),
             section("listeners", &listeners),
             section("upstreams", &upstreams),

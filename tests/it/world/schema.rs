@@ -69,12 +69,7 @@ fn keyword_fits(
         "additionalProperties" => {
             assert_eq!(wanted, false);
             let known = rules["properties"].as_object().unwrap();
-            let strangers = value.as_object().unwrap().keys().filter(|name| !known.contains_key(*name));
-            let strangers: Vec<_> = strangers.collect();
-            if !strangers.is_empty() {
-                return Err(format!("{strangers:?}"));
-            }
-            true
+            value.as_object().unwrap().keys().all(|name| known.contains_key(name))
         }
         other => panic!("the schema says `{other}`, which is not understood here"),
     };
