@@ -11,6 +11,8 @@ mod healthcheck;
 mod keygen;
 mod link;
 mod means;
+mod proxy;
+
 mod reload;
 mod run;
 mod schemes;
@@ -51,6 +53,8 @@ enum Command {
     Demo(demo::Demo),
     /// Serve until asked to end
     Run(run::Run),
+    /// Serve without a configuration file: one upstream, one scheme, keys from the environment
+    Proxy(proxy::Proxy),
     /// Check a configuration and everything it names, and do nothing else
     Check(check::Check),
     /// Built-in schemes: list them, or show one
@@ -83,6 +87,7 @@ impl Command {
         match self {
             Self::Demo(demo) => demo.run(),
             Self::Run(run) => run.run(),
+            Self::Proxy(proxy) => proxy.run(),
             Self::Check(check) => check.run(),
             Self::Schemes(schemes) => schemes.run(),
             Self::Test(test) => test.run(),

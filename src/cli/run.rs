@@ -1,6 +1,6 @@
 //! `countersign run`: the gateway.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,32 +25,37 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> ExitCode {
-        keep_memory_private();
-        take_descriptors();
-        match self.serve() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(StartError::Configuration(problems)) => {
-                explain(&problems);
-                ExitCode::from(CONFIGURATION)
-            }
-            Err(unwritable @ StartError::Spool(_)) => fail(CONFIGURATION, unwritable),
-            Err(other) => fail(RUNTIME, other),
-        }
+        serve(&self.config, announce)
     }
+}
 
-    fn serve(&self) -> Result<(), StartError> {
-        let loaded = config::load(&self.config).map_err(StartError::Configuration)?;
-        let operations = &loaded.policy.operations;
-        // A filter that does not parse is a mistake of the configuration and was reported as one.
-        let _checked = telemetry::log::init(operations.log_format, &operations.log_filter);
-        let app = App::serve(&self.config, loaded, Clock::system())?;
-        let failed = |cause| StartError::Io { what: "signals", cause };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        announce(&app);
-        runtime.block_on(app.run()).map_err(failed)?;
-        app.process().telemetry.flush(FLUSH);
-        Ok(())
+/// The gateway on this file; `announce` is called when everything listens.
+pub(super) fn serve(config: &Path, announce: impl FnOnce(&App)) -> ExitCode {
+    keep_memory_private();
+    take_descriptors();
+    match start(config, announce) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(StartError::Configuration(problems)) => {
+            explain(&problems);
+            ExitCode::from(CONFIGURATION)
+        }
+        Err(unwritable @ StartError::Spool(_)) => fail(CONFIGURATION, unwritable),
+        Err(other) => fail(RUNTIME, other),
     }
+}
+
+fn start(config: &Path, announce: impl FnOnce(&App)) -> Result<(), StartError> {
+    let loaded = config::load(config).map_err(StartError::Configuration)?;
+    let operations = &loaded.policy.operations;
+    // A filter that does not parse is a mistake of the configuration and was reported as one.
+    let _checked = telemetry::log::init(operations.log_format, &operations.log_filter);
+    let app = App::serve(config, loaded, Clock::system())?;
+    let failed = |cause| StartError::Io { what: "signals", cause };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    announce(&app);
+    runtime.block_on(app.run()).map_err(failed)?;
+    app.process().telemetry.flush(FLUSH);
+    Ok(())
 }
 
 /// One line when everything listens.

@@ -23,29 +23,21 @@ use crate::sig::{Need, Site};
 /// How often a request that provably did not leave may be sent again.
 const RESENDS: u32 = 2;
 
-/// A judged request, ready to be changed and sent.
-pub struct Parcel {
-    /// The request; its body was taken out.
-    pub exchange: Exchange,
-    /// Its body.
-    pub body: Received,
-}
-
-/// Sends a held request and waits for the head of the answer. A connection that was lost before anything left costs a new signature, not the request.
+/// Sends a held request, whose body was taken out of it, and waits for the head of the answer. A connection that was lost before anything left costs a new signature, not the request.
 pub async fn send(
     visit: &mut Visit,
     entered: &Entered,
     admission: &Admission,
-    parcel: Parcel,
+    (exchange, body): (&mut Exchange, Received),
 ) -> Result<Answer, Rejection> {
-    let Parcel { mut exchange, body } = parcel;
     let upstream = visit.upstream(&entered.matched.route)?;
-    compose(visit, entered, admission, &mut exchange);
+    compose(visit, entered, admission, exchange);
     if body.excess.is_some() {
         return Box::pin(super::stream::overflow(visit, entered, admission, (exchange, body))).await;
     }
     let upgrade = exchange.upgrade.take();
-    let mut outgoing = Outgoing { head: exchange.head, body: body.held, upgrade: upgrade.is_some() };
+    let mut outgoing =
+        Outgoing { head: std::mem::take(&mut exchange.head), body: body.held, upgrade: upgrade.is_some() };
     unwrap(admission, &mut outgoing);
     let plain = signed_whole(entered, &mut outgoing.body);
     let mut attempts = 0;

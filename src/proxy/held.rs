@@ -17,7 +17,7 @@ pub enum Held {
     /// In memory.
     Memory(Pieces),
     /// In an unlinked temporary file of this many bytes.
-    Spooled(tokio::fs::File, u64),
+    Spooled(Box<tokio::fs::File>, u64),
 }
 
 impl Held {
@@ -61,16 +61,23 @@ pub struct Holding<'a> {
     holder: Holder,
     threshold: usize,
     state: State,
-    memory: Share,
-    spool: Share,
+    memory: Option<Share>,
+    spool: Option<Share>,
 }
 
 enum State {
     Empty,
     One(Bytes),
     Several(Growing),
-    /// The file, how long the body is so far, and what is not yet written of it.
-    Spooled(tokio::fs::File, u64, BytesMut),
+    Spooled(Box<Spooling>),
+}
+
+struct Spooling {
+    file: Box<tokio::fs::File>,
+    /// How long the body is so far.
+    length: u64,
+    /// What is not yet written of it.
+    pending: BytesMut,
 }
 
 /// **Threat:** a write is a journey to another thread and back: so many bytes are gathered for one, however small the pieces are that come.
@@ -79,8 +86,7 @@ const GATHER: usize = 64 << 10;
 impl<'a> Holding<'a> {
     /// Nothing yet. Above `threshold` bytes it goes to disk.
     pub fn new(store: &'a Store, holder: Holder, threshold: usize) -> Self {
-        let (memory, spool) = (store.memory.share(holder), store.spool.share(holder));
-        Self { store, holder, threshold, state: State::Empty, memory, spool }
+        Self { store, holder, threshold, state: State::Empty, memory: None, spool: None }
     }
 
     /// Adds the next bytes. `last` is known to be the end: a body of one piece costs neither a copy nor an account.
@@ -91,7 +97,7 @@ impl<'a> Holding<'a> {
                 Ok(())
             }
             State::Empty | State::One(_) | State::Several(_) => self.gather(chunk).await,
-            State::Spooled(..) => self.spill(&chunk).await,
+            State::Spooled(_) => self.spill(&chunk).await,
         }
     }
 
@@ -99,39 +105,39 @@ impl<'a> Holding<'a> {
         let mut growing = match std::mem::replace(&mut self.state, State::Empty) {
             State::Several(growing) => growing,
             State::One(first) => first.into(),
-            State::Empty | State::Spooled(..) => Growing::default(),
+            State::Empty | State::Spooled(_) => Growing::default(),
         };
         if growing.len().saturating_add(chunk.len()) > self.threshold {
-            self.onto_disk(growing.finish()).await?;
-            return self.spill(&chunk).await;
+            return Box::pin(self.onto_disk(growing.finish(), &chunk)).await;
         }
-        reserve(&mut self.memory, chunk.len())?;
+        reserve(&mut self.memory, (&self.store.memory, self.holder), chunk.len())?;
         growing.add(chunk);
         self.state = State::Several(growing);
         Ok(())
     }
 
-    async fn onto_disk(&mut self, so_far: Pieces) -> Result<(), Rejection> {
+    async fn onto_disk(&mut self, so_far: Pieces, next: &[u8]) -> Result<(), Rejection> {
         let directory = self.store.directory.clone();
         let file = tokio::task::spawn_blocking(move || tempfile::tempfile_in(directory)).await;
         let file =
             file.map_err(|_| disk("cannot start a spool file"))?.map_err(|_| disk("cannot create a spool file"))?;
-        self.state = State::Spooled(tokio::fs::File::from_std(file), 0, BytesMut::new());
+        let file = Box::new(tokio::fs::File::from_std(file));
+        self.state = State::Spooled(Box::new(Spooling { file, length: 0, pending: BytesMut::new() }));
         for piece in so_far {
             self.spill(&piece).await?;
         }
-        self.memory = self.store.memory.share(self.holder);
-        Ok(())
+        self.memory = None;
+        self.spill(next).await
     }
 
     async fn spill(&mut self, chunk: &[u8]) -> Result<(), Rejection> {
-        reserve(&mut self.spool, chunk.len())?;
-        let State::Spooled(file, length, pending) = &mut self.state else { return Err(disk("no spool file")) };
-        pending.extend_from_slice(chunk);
-        if pending.len() >= GATHER {
-            write(file, pending).await?;
+        reserve(&mut self.spool, (&self.store.spool, self.holder), chunk.len())?;
+        let State::Spooled(spooling) = &mut self.state else { return Err(disk("no spool file")) };
+        spooling.pending.extend_from_slice(chunk);
+        spooling.length = spooling.length.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+        if spooling.pending.len() >= GATHER {
+            Box::pin(spooling.write()).await?;
         }
-        *length = length.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
         Ok(())
     }
 
@@ -141,29 +147,35 @@ impl<'a> Holding<'a> {
             State::Empty => Held::Empty,
             State::One(piece) => Held::Memory(piece.into()),
             State::Several(growing) => Held::Memory(growing.finish()),
-            State::Spooled(mut file, length, mut pending) => {
-                write(&mut file, &mut pending).await?;
-                file.flush().await.map_err(|_| disk("cannot write to the spool file"))?;
-                Held::Spooled(file, length)
-            }
+            State::Spooled(spooling) => Box::pin(spooling.finish()).await?,
         };
         Ok((held, Kept { _memory: self.memory, _spool: self.spool }))
     }
 }
 
-async fn write(file: &mut tokio::fs::File, pending: &mut BytesMut) -> Result<(), Rejection> {
-    file.write_all(pending).await.map_err(|_| disk("cannot write to the spool file"))?;
-    pending.clear();
-    Ok(())
+impl Spooling {
+    async fn write(&mut self) -> Result<(), Rejection> {
+        self.file.write_all(&self.pending).await.map_err(|_| disk("cannot write to the spool file"))?;
+        self.pending.clear();
+        Ok(())
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<Held, Rejection> {
+        self.write().await?;
+        self.file.flush().await.map_err(|_| disk("cannot write to the spool file"))?;
+        Ok(Held::Spooled(self.file, self.length))
+    }
 }
 
 /// The budget that a held body occupies; dropped when its bytes are gone.
 pub struct Kept {
-    _memory: Share,
-    _spool: Share,
+    _memory: Option<Share>,
+    _spool: Option<Share>,
 }
 
-fn reserve(share: &mut Share, bytes: usize) -> Result<(), Rejection> {
+/// A share is made when the first byte has to be counted.
+fn reserve(share: &mut Option<Share>, of: (&Arc<Budget>, Holder), bytes: usize) -> Result<(), Rejection> {
+    let share = share.get_or_insert_with(|| of.0.share(of.1));
     if share.grow(u64::try_from(bytes).unwrap_or(u64::MAX)) { Ok(()) } else { Err(Rejection::from(Code::Overloaded)) }
 }
 

@@ -15,13 +15,14 @@ use super::{challenge, forward, guard, hop, preflight, stream};
 use crate::policy::route::BodyMode;
 use crate::reject::{Code, Rejection};
 
-/// Serves one request. Never fails: whatever goes wrong is an answer, and every request is told once.
-pub async fn serve(exchange: Exchange, worker: &Rc<Worker>) -> Answer {
-    let mut visit = Visit::begin(&exchange, worker);
+/// Serves one request. Never fails: whatever goes wrong is an answer, and every request is told once. The exchange is lent: by value it would lie in
+/// every step's future once more.
+pub async fn serve(exchange: &mut Exchange, worker: &Rc<Worker>) -> Answer {
+    let mut visit = Visit::begin(exchange, worker);
     if worker.shard.is_full() {
-        worker.shard.room().await;
+        Box::pin(worker.shard.room()).await;
     }
-    let outcome = match visit.enter(&exchange) {
+    let outcome = match visit.enter(exchange) {
         Ok(entered) => within_deadline(&mut visit, entered, exchange).await,
         Err(rejection) => Err(rejection),
     };
@@ -31,7 +32,7 @@ pub async fn serve(exchange: Exchange, worker: &Rc<Worker>) -> Answer {
     }
 }
 
-async fn within_deadline(visit: &mut Visit, entered: Entered, exchange: Exchange) -> Result<Answer, Rejection> {
+async fn within_deadline(visit: &mut Visit, entered: Entered, exchange: &mut Exchange) -> Result<Answer, Rejection> {
     let deadline = visit.deadline(entered.matched.route.limits.total);
     // One place for both ways: the future is most of what a request occupies.
     let journey = pin!(travel(visit, entered, exchange));
@@ -42,10 +43,10 @@ async fn within_deadline(visit: &mut Visit, entered: Entered, exchange: Exchange
 }
 
 /// The journey.
-async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> Result<Answer, Rejection> {
+async fn travel(visit: &mut Visit, entered: Entered, exchange: &mut Exchange) -> Result<Answer, Rejection> {
     let route = &*entered.matched.route;
-    let asked = Asked::of(&exchange, route);
-    guard::admit(route, &exchange, &entered)?;
+    let asked = Asked::of(exchange, route);
+    guard::admit(route, exchange, &entered)?;
     visit.pace_source(&entered)?;
     hop::strip_request(&mut exchange.head.fields, |name| guard::is_protected(route, name))?;
     guard::refuse_twins(route, &exchange.head.fields)?;
@@ -53,19 +54,19 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
         visit.unasked();
         return Ok(answer);
     }
-    if let Some(answer) = challenge::unsigned(visit, route, &exchange)? {
+    if let Some(answer) = challenge::unsigned(visit, route, exchange)? {
         return Ok(answer);
     }
 
-    let mut opened = match visit.open(&entered, &exchange) {
+    let mut opened = match visit.open(&entered, exchange) {
         Ok(opened) => opened,
-        Err(rejection) => return Err(visit.turn_away(&entered, &mut exchange, rejection).await),
+        Err(rejection) => return Err(visit.turn_away(&entered, exchange, rejection).await),
     };
     if route.body == BodyMode::Stream && !exchange.body.is_end() {
         let reply = Box::pin(stream::travel(visit, &entered, opened, exchange)).await?;
         return sealed((visit, &entered), asked, reply).await;
     }
-    let mut body = visit.receive(&entered, &mut opened, &mut exchange).await?;
+    let mut body = visit.receive(&entered, &mut opened, exchange).await?;
     let closed = visit.close(route, opened, &mut body).await;
     let admission = visit.attest(closed, (&entered, &exchange.head), &mut body)?;
     if let Some(answer) = challenge::signed(visit, route, &admission, (&exchange.head, &mut body))? {
@@ -73,7 +74,7 @@ async fn travel(visit: &mut Visit, entered: Entered, mut exchange: Exchange) -> 
     }
     let (admission, claim) = visit.claim(route, admission).await?;
 
-    let mut reply = forward::send(visit, &entered, &admission, forward::Parcel { exchange, body }).await?;
+    let mut reply = forward::send(visit, &entered, &admission, (exchange, body)).await?;
     answer::settle(claim, &mut reply);
     sealed((visit, &entered), asked, reply).await
 }

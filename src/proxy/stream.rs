@@ -27,19 +27,20 @@ pub async fn travel(
     visit: &mut Visit,
     entered: &Entered,
     mut opened: Opened,
-    mut exchange: Exchange,
+    exchange: &mut Exchange,
 ) -> Result<Answer, Rejection> {
     let route = &entered.matched.route;
     if exchange.body.declared().is_some_and(|declared| declared > route.limits.body_max) {
         return Err(Code::BodyTooLarge.into());
     }
-    forward::compose(visit, entered, &Admission::Public, &mut exchange);
+    forward::compose(visit, entered, &Admission::Public, exchange);
     seal(visit, entered, &mut exchange.head)?;
     let upstream = visit.upstream(route)?;
     let line = visit.worker.upstreams.line(&upstream, route.connect_retries).await?;
     let sent = route.answers.gate.is_some().then(|| exchange.head.clone());
     let asked = Instant::now();
-    let mut outflow = Behind::begin(line, (exchange.head, exchange.body.declared()), visit, route).await?;
+    let mut outflow =
+        Behind::begin(line, (std::mem::take(&mut exchange.head), exchange.body.declared()), visit, route).await?;
 
     let intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);
     let mut intake = intake.digesting(visit.digests());
@@ -126,14 +127,15 @@ pub async fn overflow(
     visit: &mut Visit,
     entered: &Entered,
     admission: &Admission,
-    (mut exchange, body): (Exchange, Received),
+    (exchange, body): (&mut Exchange, Received),
 ) -> Result<Answer, Rejection> {
     let route = &entered.matched.route;
     let upstream = visit.upstream(route)?;
     let line = visit.worker.upstreams.line(&upstream, route.connect_retries).await?;
     let sent = route.answers.gate.is_some().then(|| exchange.head.clone());
     let asked = Instant::now();
-    let mut outflow = Behind::begin(line, (exchange.head, exchange.body.declared()), visit, route).await?;
+    let mut outflow =
+        Behind::begin(line, (std::mem::take(&mut exchange.head), exchange.body.declared()), visit, route).await?;
     replay_held(body.held, &mut outflow).await?;
     outflow.pass(body.excess.unwrap_or_default()).await?;
     let mut intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);

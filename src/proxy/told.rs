@@ -21,12 +21,22 @@ pub struct Told {
     started: Instant,
     complete: bool,
     in_flight: InFlight,
+    following: Option<Following>,
+}
+
+/// A response body on its way, counted and bounded in time.
+struct Following {
+    body: Box<dyn Streaming>,
+    deadline: Option<Instant>,
+    /// Made when a piece lets us wait.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Told {
     /// Starts the record's clock and counts the request as in flight.
-    pub fn new(record: Record, shard: &Arc<Shard>) -> Self {
-        Self { record, started: Instant::now(), total: None, complete: false, in_flight: shard.begin() }
+    pub fn new(record: Record, shard: &Arc<Shard>) -> Box<Self> {
+        let (started, in_flight) = (Instant::now(), shard.begin());
+        Box::new(Self { record, started, total: None, complete: false, in_flight, following: None })
     }
 
     /// Time since the head was read.
@@ -40,34 +50,22 @@ impl Told {
     }
 
     /// Follows the answer's body to its end.
-    pub fn follow(mut self, body: AnswerBody) -> AnswerBody {
+    pub fn follow(mut self: Box<Self>, body: AnswerBody) -> AnswerBody {
         match body {
             AnswerBody::Empty => {
                 self.complete = true;
                 AnswerBody::Empty
             }
             AnswerBody::Bytes(bytes) => {
-                self.sent(bytes.len());
+                sent(&mut self.record, bytes.len());
                 self.complete = true;
                 AnswerBody::Bytes(bytes)
             }
-            AnswerBody::Stream(inner) => {
-                let deadline = self.deadline(self.total);
-                AnswerBody::Stream(Box::new(Followed { inner, deadline, timer: None, told: self }))
+            AnswerBody::Stream(body) => {
+                self.following = Some(Following { body, deadline: self.deadline(self.total), timer: None });
+                AnswerBody::Stream(self)
             }
         }
-    }
-
-    /// A verdict that came too late for the head is told all the same.
-    fn broke_off(&mut self, why: Option<&Rejection>) {
-        if let Some(why) = why {
-            self.record.verdict = Verdict::Refused;
-            self.record.rejection = Some(why.clone());
-        }
-    }
-
-    fn sent(&mut self, bytes: usize) {
-        self.record.sent = self.record.sent.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
 }
 
@@ -79,16 +77,7 @@ impl Drop for Told {
     }
 }
 
-/// A response body on its way, counted and bounded in time.
-struct Followed {
-    inner: Box<dyn Streaming>,
-    deadline: Option<Instant>,
-    /// Made when a piece lets us wait.
-    timer: Option<Pin<Box<Sleep>>>,
-    told: Told,
-}
-
-impl Followed {
+impl Following {
     fn is_late(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
@@ -99,28 +88,41 @@ impl Followed {
     }
 }
 
-impl Streaming for Followed {
+impl Streaming for Told {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, Broken>>> {
+        let Some(following) = &mut self.following else { return Poll::Ready(None) };
         // An upstream that always has more must not outrun the deadline.
-        if self.is_late() {
+        if following.is_late() {
             return Poll::Ready(Some(Err(Broken)));
         }
-        let polled = self.inner.poll_piece(cx);
+        let polled = following.body.poll_piece(cx);
         match &polled {
-            Poll::Ready(Some(Ok(Piece::Data(bytes)))) => self.told.sent(bytes.len()),
-            Poll::Ready(Some(Ok(Piece::Trailers(_))) | None) => self.told.complete = true,
-            Poll::Ready(Some(Err(_))) => self.told.broke_off(self.inner.why()),
+            Poll::Ready(Some(Ok(Piece::Data(bytes)))) => sent(&mut self.record, bytes.len()),
+            Poll::Ready(Some(Ok(Piece::Trailers(_))) | None) => self.complete = true,
+            Poll::Ready(Some(Err(_))) => broke_off(&mut self.record, following.body.why()),
             Poll::Pending => {
-                return self.poll_deadline(cx).map(|()| Some(Err(Broken)));
+                return following.poll_deadline(cx).map(|()| Some(Err(Broken)));
             }
         }
-        if self.inner.remaining() == Some(0) {
-            self.told.complete = true;
+        if following.body.remaining() == Some(0) {
+            self.complete = true;
         }
         polled
     }
 
     fn remaining(&self) -> Option<u64> {
-        self.inner.remaining()
+        self.following.as_ref().map_or(Some(0), |following| following.body.remaining())
     }
+}
+
+/// A verdict that came too late for the head is told all the same.
+fn broke_off(record: &mut Record, why: Option<&Rejection>) {
+    if let Some(why) = why {
+        record.verdict = Verdict::Refused;
+        record.rejection = Some(why.clone());
+    }
+}
+
+fn sent(record: &mut Record, bytes: usize) {
+    record.sent = record.sent.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
 }

@@ -31,7 +31,7 @@ pub struct Visit {
     pub now: Moment,
     /// Set when a byte of it may have reached the upstream.
     pub departed: Departed,
-    pub(super) told: Told,
+    pub(super) told: Box<Told>,
     /// The name of the ring that was asked, where the route counts by key.
     pub(super) ring: Option<Arc<str>>,
     /// How it is refused.

@@ -98,7 +98,7 @@ impl Serve for Rc<Worker> {
         Some(&self.process.guests)
     }
 
-    async fn serve(&self, exchange: Exchange) -> Answer {
+    async fn serve(&self, exchange: &mut Exchange) -> Answer {
         journey::serve(exchange, self).await
     }
 }

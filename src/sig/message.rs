@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 /// A request method, case-sensitive (RFC 9110 §9.1).
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Default, Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Method(Cow<'static, str>);
 
 impl Method {
@@ -133,8 +133,8 @@ impl<'a> IntoIterator for &'a Fields {
     }
 }
 
-/// A request head. Cloning copies reference counts, not bytes.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A request head. Cloning copies reference counts, not bytes. The default is empty: what is left where one was taken.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Head {
     /// As sent.
     pub method: Method,

@@ -19,6 +19,7 @@ pub mod log;
 mod manual;
 mod network;
 mod process;
+mod queue;
 pub(crate) mod quick;
 pub mod record;
 mod redact;

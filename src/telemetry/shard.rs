@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::cells::{OTHER, RouteCells};
+use super::queue::Queue;
 use super::quick::Named;
 use super::record::Record;
-use super::writer::Queue;
 use crate::reject::{Blame, Code};
 
 /// Above this many route names (over all reloads), further ones are counted together.

@@ -4,28 +4,17 @@
 //! chose to wait instead, new requests wait, and nobody else.
 
 use std::io;
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
-use super::aside::Aside;
-use super::audit;
-use super::clerk::{Batch, Clerk, Counts, Told};
-use super::record::Record;
+use super::clerk::{Batch, Clerk, Told};
+use super::queue::{QUEUE, Queue, Shared, channel};
 use super::sample::Sample;
 use super::sink::Sink;
 use crate::clock::Clock;
-use crate::policy::operations::{Anomalies, Audit, OnFull};
-
-/// Most lines that wait to be written.
-const QUEUE: u64 = 4096;
-
-/// Room for a line as most are.
-const USUAL: usize = 640;
+use crate::policy::operations::{Anomalies, Audit};
 
 /// About how many bytes are written at once.
 const BATCH: usize = 64 << 10;
@@ -42,38 +31,6 @@ pub(super) struct Writer {
     queue: Queue,
 }
 
-/// Takes records; every shard has one.
-#[derive(Clone)]
-pub(super) struct Queue {
-    sender: Sender,
-    shared: Arc<Shared>,
-    sample: Option<Sample>,
-    writes: bool,
-    is_watched: bool,
-}
-
-#[derive(Clone)]
-enum Sender {
-    /// What does not fit is lost.
-    Bounded(SyncSender<Told>),
-    /// Everything fits: requests begin only while there is room, so that as many lines wait as were in flight, and [`QUEUE`].
-    Patient(mpsc::Sender<Told>),
-}
-
-#[derive(Default)]
-struct Shared {
-    queued: AtomicU64,
-    refused: AtomicU64,
-    failed: AtomicU64,
-    sampled: AtomicU64,
-    reopen: AtomicBool,
-    taken: AtomicU64,
-    counts: Arc<Counts>,
-    done: Mutex<u64>,
-    progress: Condvar,
-    room: Notify,
-}
-
 impl Writer {
     /// A writer to the sink; none where nothing is to be written and nobody looks for anything.
     pub(super) fn open(audit: &Audit, anomalies: Option<&Anomalies>, clock: &Clock) -> io::Result<Option<Self>> {
@@ -85,16 +42,7 @@ impl Writer {
     }
 
     fn start(sink: Sink, audit: &Audit, anomalies: Option<&Anomalies>, clock: &Clock) -> io::Result<Self> {
-        let (sender, receiver) = match audit.on_full {
-            OnFull::Drop => {
-                let (sender, receiver) = mpsc::sync_channel(usize::try_from(QUEUE).unwrap_or_default());
-                (Sender::Bounded(sender), receiver)
-            }
-            OnFull::Block => {
-                let (sender, receiver) = mpsc::channel();
-                (Sender::Patient(sender), receiver)
-            }
-        };
+        let (sender, receiver) = channel(audit.on_full);
         let shared = Arc::new(Shared::default());
         let writes = !matches!(sink, Sink::Nowhere);
         let clerk = Clerk::new(writes, anomalies.cloned(), Arc::clone(&shared.counts));
@@ -156,60 +104,6 @@ impl Writer {
     /// What was found, for [`super::anomaly::Kind::ALL`].
     pub(super) fn anomalies(&self) -> impl Iterator<Item = u64> {
         self.queue.shared.counts.anomalies.iter().map(|count| count.load(Ordering::Relaxed))
-    }
-}
-
-impl Queue {
-    pub(super) fn push(&self, record: &mut Record, is_worth_a_look: bool) {
-        let mut line = Vec::new();
-        if self.writes {
-            if self.sample.is_some_and(|sample| sample.omits(record)) {
-                self.shared.sampled.fetch_add(1, Ordering::Relaxed);
-            } else {
-                line.reserve(USUAL);
-                audit::write(record, &mut line);
-            }
-        }
-        match Aside::of(record, is_worth_a_look) {
-            Some(aside) => _ = self.hand_over(Told::Judged(Box::new((line, aside)))),
-            None if line.is_empty() => {}
-            None => _ = self.hand_over(Told::Line(line)),
-        }
-    }
-
-    fn hand_over(&self, told: Told) -> bool {
-        let is_line = !matches!(told, Told::Close);
-        let taken = match &self.sender {
-            Sender::Bounded(sender) => sender.try_send(told).is_ok(),
-            Sender::Patient(sender) => sender.send(told).is_ok(),
-        };
-        match (taken, is_line) {
-            (true, _) => self.shared.queued.fetch_add(1, Ordering::Release),
-            (false, true) => self.shared.refused.fetch_add(1, Ordering::Relaxed),
-            (false, false) => 0,
-        };
-        taken
-    }
-
-    /// Whether new requests are to wait.
-    pub(super) fn is_full(&self) -> bool {
-        matches!(self.sender, Sender::Patient(_)) && self.shared.waiting() >= QUEUE
-    }
-
-    pub(super) const fn is_watched(&self) -> bool {
-        self.is_watched
-    }
-
-    /// Waits for room.
-    pub(super) async fn room(&self) {
-        loop {
-            let mut written = pin!(self.shared.room.notified());
-            written.as_mut().enable();
-            if !self.is_full() {
-                return;
-            }
-            written.await;
-        }
     }
 }
 
@@ -284,21 +178,6 @@ impl Thread {
             }
         }
         self.healthy = result.is_ok();
-    }
-}
-
-impl Shared {
-    fn waiting(&self) -> u64 {
-        self.queued.load(Ordering::Acquire).saturating_sub(self.taken.load(Ordering::Acquire))
-    }
-
-    fn finished(&self, taken: u64) {
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        *done = done.saturating_add(taken);
-        self.taken.store(*done, Ordering::Release);
-        drop(done);
-        self.progress.notify_all();
-        self.room.notify_waiters();
     }
 }
 

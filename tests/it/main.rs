@@ -94,6 +94,8 @@ mod verified;
 #[cfg(test)]
 mod verify;
 #[cfg(test)]
+mod without_file;
+#[cfg(test)]
 mod world;
 #[cfg(test)]
 mod world_itself;

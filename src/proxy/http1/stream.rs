@@ -1,7 +1,8 @@
 //! A byte stream with what was read ahead of its reader and what waits to be written. At rest it owns no buffer.
 
 use std::cell::RefCell;
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -13,6 +14,9 @@ use super::blocks::Space;
 
 /// Data up to this size is copied behind what leads it: one plain write is cheaper than a gathered one.
 pub(in crate::proxy) const SMALL: usize = 4 << 10;
+
+/// Data that one write takes: every write may wake the peer.
+const GATHERED: usize = 256 << 10;
 
 thread_local! {
     /// Where every read of this worker lands before it is copied into a buffer of its own size.
@@ -31,6 +35,8 @@ pub(in crate::proxy) struct Stream<I> {
 struct Out {
     lead: BytesMut,
     data: Bytes,
+    /// Data behind that.
+    more: VecDeque<Bytes>,
     tail: &'static [u8],
     /// Something was written that the connection may still hold back: TLS keeps records that the socket did not take.
     held_back: bool,
@@ -38,7 +44,45 @@ struct Out {
 
 impl Out {
     fn is_empty(&self) -> bool {
-        !self.lead.has_remaining() && !self.data.has_remaining() && self.tail.is_empty()
+        self.lead.is_empty() && self.data.is_empty() && self.tail.is_empty()
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let data = std::iter::once(&self.data).chain(&self.more).map(|data| &data[..]);
+        let all = std::iter::once(&self.lead[..]).chain(data).chain(std::iter::once(self.tail));
+        all.filter(|part| !part.is_empty())
+    }
+}
+
+impl Buf for Out {
+    fn remaining(&self) -> usize {
+        self.parts().fold(0, |sum, part| sum.saturating_add(part.len()))
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.parts().next().unwrap_or_default()
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let filled = slices.iter_mut().zip(self.parts());
+        filled.map(|(slice, part)| *slice = IoSlice::new(part)).count()
+    }
+
+    fn advance(&mut self, written: usize) {
+        let lead = written.min(self.lead.len());
+        self.lead.advance(lead);
+        let mut left = written.saturating_sub(lead);
+        loop {
+            let data = left.min(self.data.len());
+            self.data.advance(data);
+            left = left.saturating_sub(data);
+            if !self.data.is_empty() {
+                break;
+            }
+            let Some(next) = self.more.pop_front() else { break };
+            self.data = next;
+        }
+        self.tail = self.tail.get(left..).unwrap_or_default();
     }
 }
 
@@ -73,14 +117,22 @@ impl<I> Stream<I> {
         self.out.data.is_empty() && self.out.tail.is_empty() && self.out.lead.len() < SMALL
     }
 
+    /// Whether more data fits behind the data of that write; it must not need a lead of its own.
+    pub(in crate::proxy) fn has_room_behind(&self) -> bool {
+        self.out.tail.is_empty() && self.out.remaining() < GATHERED
+    }
+
     /// The buffer for what is written first. Whoever fills it has seen [`Stream::poll_written`] succeed, so that nothing is behind it yet.
     pub(in crate::proxy) fn lead(&mut self) -> &mut BytesMut {
         &mut self.out.lead
     }
 
-    /// Adds `data` and `tail` behind the lead.
+    /// Adds `data` and `tail` behind what is there; there is room for it.
     pub(in crate::proxy) fn put(&mut self, data: Bytes, tail: &'static [u8]) {
-        if data.len() <= SMALL {
+        if !self.out.data.is_empty() {
+            self.out.more.push_back(data);
+            self.out.tail = tail;
+        } else if data.len() <= SMALL {
             self.out.lead.extend_from_slice(&data);
             self.out.lead.extend_from_slice(tail);
         } else {
@@ -120,14 +172,13 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
         }
         while !self.out.is_empty() {
             let Out { lead, data, tail, .. } = &mut self.out;
-            let written = if data.has_remaining() || !tail.is_empty() {
-                let mut all = lead.chain(data.chain(tail));
-                ready!(poll_write_buf(Pin::new(&mut self.io), cx, &mut all))?
-            } else {
+            let written = if data.is_empty() && tail.is_empty() {
                 // A plain write costs less than one of a list of one.
                 let written = ready!(Pin::new(&mut self.io).poll_write(cx, lead))?;
                 lead.advance(written);
                 written
+            } else {
+                ready!(poll_write_buf(Pin::new(&mut self.io), cx, &mut self.out))?
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -168,6 +219,62 @@ mod tests {
 
         fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
+        }
+    }
+
+    /// Takes so many bytes at a time.
+    struct Sip {
+        most: usize,
+        taken: Vec<u8>,
+        writes: Vec<usize>,
+    }
+
+    impl AsyncWrite for Sip {
+        fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            parts: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let all: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).take(self.most).collect();
+            self.taken.extend_from_slice(&all);
+            self.writes.push(all.len());
+            Poll::Ready(Ok(all.len()))
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            true
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn what_was_gathered_leaves_in_one_write_or_in_order_however_little_is_taken() {
+        let pieces: Vec<Bytes> =
+            (0..5_u8).map(|place| vec![place; SMALL.saturating_add(usize::from(place))].into()).collect();
+        let whole = [b"head", &pieces.concat()[..], b"end"].concat();
+        for most in [1, 5, SMALL, 4100, 3 * SMALL, usize::MAX] {
+            let mut stream = Stream::new(Sip { most, taken: Vec::new(), writes: Vec::new() });
+            stream.lead().extend_from_slice(b"head");
+            for piece in &pieces {
+                assert!(stream.has_room_behind());
+                stream.put(piece.clone(), b"");
+            }
+            stream.put(Bytes::from_static(b""), b"end");
+            assert!(!stream.has_room_behind(), "behind its end nothing follows");
+            assert!(stream.poll_written(&mut Context::from_waker(Waker::noop())).is_ready() && stream.is_written());
+            assert!(stream.io.taken == whole, "{most}");
+            assert!(most < usize::MAX || stream.io.writes.len() == 1, "{:?}", stream.io.writes);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,10 +12,11 @@ use tokio_rustls::server::TlsStream;
 
 use super::accept::{Seat, Site};
 use super::io::{Guarded, Socket};
-use super::lasting::Lasting;
+use super::lasting::{Graceful, Lasting};
 use super::turns::Turns;
 use super::watch::{Activity, Pulse};
 use super::{Door, Serve, arrival, detect, http1, http2};
+use crate::policy::listen::Listener;
 use crate::proxy::exchange::{Answer, Connection, Exchange};
 use crate::proxy::tls::{Handshake, ServerTls};
 use crate::reject::Code;
@@ -28,59 +30,75 @@ pub(super) async fn run<S: Serve>(
 ) {
     let limits = door.listener.limits;
     let pulse = Pulse::new(Instant::now());
-    let mut socket = Guarded::new((socket, seat), Arc::clone(&pulse), limits.write);
-    let Some(peer) = arrival::receive(&site.serve, &door, &mut socket, peer).await else { return };
+    let socket = Guarded::new((socket, seat), Arc::clone(&pulse), limits.write);
     let activity = Activity::new(pulse);
-    let ended = match &door.tls {
-        None => plain(Link { site, door, peer, activity, handshake: None }, socket).await,
-        Some(tls) => match timeout(limits.handshake, shake(&site.turns, tls, socket)).await {
-            Ok(Ok((stream, handshake))) => {
-                let http2 = handshake.http2();
-                Link { site, peer, activity, handshake: Some(handshake), door }.serve(stream, http2).await
-            }
-            Ok(Err(cause)) => Err(cause),
-            Err(_late) => Ok(()),
-        },
+    // A handshake needs many times the memory of a connection that waits: it is given back before the first request.
+    let begun = Box::pin(begin(&site, door, (socket, peer), &activity)).await;
+    let ended = match begun {
+        Ok(None) => return,
+        Ok(Some(Begun { connection, http2 })) => {
+            let lasting = Lasting { site: &site, activity: &activity, limits: &limits, heads: !http2 };
+            lasting.until_done(connection).await
+        }
+        Err(cause) => Err(cause),
     };
     if let Err(cause) = ended {
         tracing::debug!(%cause, "connection ended");
     }
 }
 
-async fn shake(turns: &Turns, tls: &Arc<ServerTls>, socket: Guarded) -> io::Result<(TlsStream<Guarded>, Handshake)> {
-    let greeted = tls.greet(socket).await?;
-    turns.take(greeted.answer()).await
+/// A connection that can be asked.
+struct Begun {
+    connection: Box<dyn Graceful>,
+    http2: bool,
 }
 
-async fn plain<S: Serve>(link: Link<S>, mut socket: Guarded) -> io::Result<()> {
-    let listener = &link.door.listener;
-    if !listener.http2 {
-        return link.serve(socket, false).await;
-    }
-    match timeout(listener.limits.head, detect::is_http2(&mut socket)).await {
-        Ok(http2) => link.serve(socket, http2?).await,
-        Err(_late) => Ok(()),
-    }
+/// From the first byte to the first request; `None` where it is turned away or late.
+async fn begin<S: Serve>(
+    site: &Rc<Site<S>>,
+    door: Arc<Door>,
+    (mut socket, sender): (Guarded, Option<SocketAddr>),
+    activity: &Rc<Activity>,
+) -> io::Result<Option<Begun>> {
+    let listener = &door.listener;
+    let limits = listener.limits;
+    let Some(peer) = arrival::receive(&site.serve, &door, &mut socket, sender).await else { return Ok(None) };
+    let Some(tls) = &door.tls else {
+        let mut http2 = false;
+        if listener.http2 {
+            let Ok(told) = timeout(limits.head, detect::is_http2(&mut socket)).await else { return Ok(None) };
+            http2 = told?;
+        }
+        return Ok(Some(Link { site, listener, peer, activity, handshake: None }.begin(socket, http2)));
+    };
+    let Ok(shaken) = timeout(limits.handshake, shake(&site.turns, tls, socket)).await else { return Ok(None) };
+    let (stream, handshake) = shaken?;
+    let http2 = handshake.http2();
+    Ok(Some(Link { site, listener, peer, activity, handshake: Some(handshake) }.begin(stream, http2)))
+}
+
+async fn shake(turns: &Turns, tls: &Arc<ServerTls>, socket: Guarded) -> io::Result<(TlsStream<Guarded>, Handshake)> {
+    let greeted = tls.greet(socket).await?;
+    turns.take(pin!(greeted.answer())).await
 }
 
 /// What is known of a connection before its first request.
-struct Link<S> {
-    site: Rc<Site<S>>,
-    door: Arc<Door>,
+struct Link<'a, S> {
+    site: &'a Rc<Site<S>>,
+    listener: &'a Arc<Listener>,
     peer: Option<SocketAddr>,
-    activity: Rc<Activity>,
+    activity: &'a Rc<Activity>,
     handshake: Option<Handshake>,
 }
 
-impl<S: Serve> Link<S> {
-    async fn serve<I>(self, io: I, http2: bool) -> io::Result<()>
+impl<S: Serve> Link<'_, S> {
+    fn begin<I>(self, io: I, http2: bool) -> Begun
     where
         I: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let Self { site, door, peer, activity, handshake } = self;
-        let limits = door.listener.limits;
+        let Self { site, listener, peer, activity, handshake } = self;
         let connection = Rc::new(Connection {
-            listener: Arc::clone(&door.listener),
+            listener: Arc::clone(listener),
             peer: peer.map(|peer| peer.ip()),
             shown: peer.map(|peer| peer.ip().to_canonical().to_string().into()),
             port: peer.map_or(0, |peer| peer.port()),
@@ -88,13 +106,10 @@ impl<S: Serve> Link<S> {
             subject: handshake.as_ref().and_then(|handshake| handshake.subject().cloned()),
             handshake,
         });
-        let desk = Rc::new(Desk { site: Rc::clone(&site), connection, activity: Rc::clone(&activity) });
-        let lasting = Lasting { site: &site, activity: &activity, limits: &limits, heads: !http2 };
-        if http2 {
-            lasting.until_done(http2::serve(desk, io, &limits)).await
-        } else {
-            lasting.until_done(http1::serve(desk, io)).await
-        }
+        let desk = Rc::new(Desk { site: Rc::clone(site), connection, activity: Rc::clone(activity) });
+        let connection: Box<dyn Graceful> =
+            if http2 { Box::new(http2::serve(desk, io, &listener.limits)) } else { Box::new(http1::serve(desk, io)) };
+        Begun { connection, http2 }
     }
 }
 
@@ -110,8 +125,8 @@ pub(super) struct Desk<S> {
 
 impl<S: Serve> Desk<S> {
     /// Answers one request.
-    pub(super) async fn answer(&self, mut exchange: Exchange) -> Answer {
-        if exchange.defect.is_none() && self.is_outdated(&exchange) {
+    pub(super) async fn answer(&self, exchange: &mut Exchange) -> Answer {
+        if exchange.defect.is_none() && self.is_outdated(exchange) {
             exchange.defect = Some(Code::Misdirected.into());
         }
         self.site.serve.serve(exchange).await

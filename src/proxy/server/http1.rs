@@ -105,7 +105,7 @@ where
         let head = lane.head(&limits, first).await?;
         first = false;
         let in_flight = desk.activity.begin();
-        let (exchange, form, handover) = match head {
+        let (mut exchange, form, handover) = match head {
             Arrived::Nothing => return lane.close().await,
             Arrived::Refused(why) => {
                 let form = Form { head: why.method == "HEAD", old: false, keep: false, trailers: false };
@@ -118,7 +118,8 @@ where
                 (exchange, form, handover)
             }
         };
-        let answer = lane.watched(pin!(desk.answer(exchange))).await?;
+        let answer = lane.watched(pin!(desk.answer(&mut exchange))).await?;
+        drop(exchange);
         if let (101, Some(handover)) = (answer.status, handover) {
             // **Threat:** what came before our 101 was said to HTTP, whoever reads it now (CVE-2026-2833).
             if !lane.stream.borrow_mut().ahead().is_empty() {

@@ -31,7 +31,7 @@ const PING: Duration = Duration::from_secs(30);
 const RESETS: usize = 20;
 
 /// A connection that is driven by being polled.
-pub(super) fn serve<S: Serve, I>(desk: Rc<Desk<S>>, io: I, limits: &limits::Connection) -> impl Graceful
+pub(super) fn serve<S: Serve, I>(desk: Rc<Desk<S>>, io: I, limits: &limits::Connection) -> impl Graceful + use<S, I>
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -42,13 +42,13 @@ where
         // In a box from the start: on its way into its own task it would be copied several times.
         Box::pin(async move {
             let in_flight = desk.activity.begin();
-            let exchange = http::exchange(request, Rc::clone(&desk.connection));
+            let mut exchange = http::exchange(request, Rc::clone(&desk.connection));
             match &exchange.defect {
                 None => allowance.asked(),
                 Some(_) => allowance.spend(Doing::Malformed),
             }
             let sent = Sent { allowance, _in_flight: in_flight };
-            Ok::<_, Infallible>(http::response(desk.answer(exchange).await, sent))
+            Ok::<_, Infallible>(http::response(desk.answer(&mut exchange).await, sent))
         })
     });
     Multiplexed(builder(limits).serve_connection(TokioIo::new(metered), service))

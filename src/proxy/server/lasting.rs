@@ -37,7 +37,7 @@ pub(super) struct Lasting<'a, S> {
 
 impl<S> Lasting<'_, S> {
     /// Drives `connection` until it is over, it is idle or late, or the server closes.
-    pub(super) async fn until_done(&self, mut connection: impl Graceful) -> io::Result<()> {
+    pub(super) async fn until_done(&self, mut connection: Box<dyn Graceful>) -> io::Result<()> {
         let mut closing = pin!(self.site.closing.begun());
         let mut finishing = false;
         let mut alarm = pin!(tokio::time::sleep(self.limits.head.min(self.limits.idle)));
@@ -61,12 +61,12 @@ impl<S> Lasting<'_, S> {
                 ended = &mut connection => return ended,
                 () = closing, if !finishing => {
                     finishing = true;
-                    Pin::new(&mut connection).finish();
+                    Pin::new(&mut *connection).finish();
                 }
                 () = ringing => match self.activity.advice(Instant::now(), self.limits, self.heads) {
                     Advice::Wait(until) => alarm.as_mut().reset(until),
                     // Who has not said anything yet did not ask anything.
-                    Advice::Late if finishing || !Pin::new(&mut connection).give_up() => return Ok(()),
+                    Advice::Late if finishing || !Pin::new(&mut *connection).give_up() => return Ok(()),
                     Advice::Late => {
                         finishing = true;
                         alarm.set(tokio::time::sleep(self.limits.write));
@@ -74,7 +74,7 @@ impl<S> Lasting<'_, S> {
                     Advice::Idle if finishing => return Ok(()),
                     Advice::Idle => {
                         finishing = true;
-                        Pin::new(&mut connection).finish();
+                        Pin::new(&mut *connection).finish();
                         alarm.set(tokio::time::sleep(self.limits.head));
                     }
                 },
@@ -130,7 +130,7 @@ mod tests {
             let activity = Activity::new(Pulse::new(began));
             drop(activity.begin());
             let lasting = Lasting { site: &site, activity: &activity, limits: &limits, heads: true };
-            lasting.until_done(Greedy(greed)).await.unwrap();
+            lasting.until_done(Box::new(Greedy(greed))).await.unwrap();
             assert_eq!(began.elapsed().as_secs(), 70, "idle, and the time of a head after that");
         }
     }

@@ -60,7 +60,7 @@ pub trait Serve: Clone + 'static {
     }
 
     /// Answers one request.
-    fn serve(&self, exchange: Exchange) -> impl Future<Output = Answer>;
+    fn serve(&self, exchange: &mut Exchange) -> impl Future<Output = Answer>;
 }
 
 /// A server that accepts. Dropped, it ends at once.

@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
 use tokio::sync::{Notify, Semaphore};
@@ -33,8 +33,7 @@ impl Turns {
     }
 
     /// Runs `work`; its first step, up to where it waits for the peer, is made in turn. What is silent takes no turn and blocks nobody.
-    pub(super) async fn take<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
+    pub(super) async fn take<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
         let waiting = Waiting::new(self);
         let turn = self.free.acquire().await;
         drop(waiting);
@@ -75,6 +74,7 @@ impl Drop for Waiting<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::rc::Rc;
 
     use tokio::task::{LocalSet, spawn_local};
@@ -87,7 +87,7 @@ mod tests {
         let (turns, done, most) = (Rc::new(Turns::new()), Rc::new(Cell::new(0_usize)), Rc::new(Cell::new(0)));
         for _ in 0..100 {
             let (turns, done) = (Rc::clone(&turns), Rc::clone(&done));
-            local.spawn_local(async move { turns.take(async { done.set(done.get() + 1) }).await });
+            local.spawn_local(async move { turns.take(pin!(async { done.set(done.get() + 1) })).await });
         }
         let (seen, between) = (Rc::clone(&done), Rc::clone(&most));
         local.spawn_local(async move {
@@ -114,13 +114,12 @@ mod tests {
                 let start = |work: bool| {
                     let turns = Rc::clone(&turns);
                     spawn_local(async move {
-                        turns
-                            .take(async {
-                                if work {
-                                    std::future::pending::<()>().await;
-                                }
-                            })
-                            .await;
+                        let work = pin!(async {
+                            if work {
+                                std::future::pending::<()>().await;
+                            }
+                        });
+                        turns.take(work).await;
                     })
                 };
                 let silent: Vec<_> = (0..10).map(|_| start(true)).collect();

@@ -82,6 +82,8 @@ fn profile(
     memory.install(&mut config);
     // Replayable by anyone who saw it (RFC 8446 §8): never accepted.
     config.max_early_data_size = 0;
+    // Each is sealed and sent in every handshake. Whoever opens several connections at once gets as many with them.
+    config.send_tls13_tickets = 1;
     config.alpn_protocols = if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
     Ok(Profile { settings: Settings::of(clients), memory: memory.clone(), config: Arc::new(config) })
 }

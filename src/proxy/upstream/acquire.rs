@@ -45,7 +45,7 @@ async fn round(pool: &Rc<Pool>) -> Result<Wire, Code> {
     let deadline = now.checked_add(pool.common.settings.connect).ok_or(Code::UpstreamUnreachable)?;
     let targets = match pool.known(now) {
         Some(targets) => targets,
-        None => timeout_at(deadline, pool.resolved()).await.map_err(|_| Code::UpstreamUnreachable)?,
+        None => Box::pin(timeout_at(deadline, pool.resolved())).await.map_err(|_| Code::UpstreamUnreachable)?,
     };
     loop {
         let best = best(pool, &targets).ok_or(Code::UpstreamUnreachable)?;
@@ -60,10 +60,16 @@ async fn round(pool: &Rc<Pool>) -> Result<Wire, Code> {
             now = Instant::now();
             continue;
         }
-        return match slot(pool).await? {
-            Slot::Reused(wire) => Ok(wire),
-            Slot::Free(slot) => dial(pool, &ranked(pool, &targets, best), slot).await,
-        };
+        // Where a connection is at hand, what it takes to make one costs no room.
+        return Box::pin(another(pool, &targets, best)).await;
+    }
+}
+
+/// A new connection, or one that came back while there was no leave to open one.
+async fn another(pool: &Rc<Pool>, targets: &[Arc<Target>], best: &Arc<Target>) -> Result<Wire, Code> {
+    match slot(pool).await? {
+        Slot::Reused(wire) => Ok(wire),
+        Slot::Free(slot) => dial(pool, &ranked(pool, targets, best), slot).await,
     }
 }
 

@@ -189,6 +189,7 @@ impl Dialogue {
         self.sending = Sending::Body;
         loop {
             let Some(flow) = &mut self.flow else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };
+            let several = !self.chunked && flow.is_at_hand();
             let Some(frame) = ready!(Pin::new(flow).poll_frame(cx)).transpose()? else {
                 if self.chunked {
                     self.wire.stream.lead().extend_from_slice(b"0\r\n\r\n");
@@ -201,7 +202,7 @@ impl Dialogue {
                 wording::size_line(self.wire.stream.lead(), data.len());
             }
             self.wire.stream.put(data, if self.chunked { b"\r\n" } else { b"" });
-            if !self.wire.stream.has_room() {
+            if !(self.wire.stream.has_room() || several && self.wire.stream.has_room_behind()) {
                 return Poll::Ready(Ok(()));
             }
         }

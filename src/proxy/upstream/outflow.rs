@@ -36,7 +36,7 @@ enum Source {
 }
 
 struct Spooled {
-    file: tokio::fs::File,
+    file: Box<tokio::fs::File>,
     length: u64,
     piece: Vec<u8>,
 }
@@ -76,6 +76,11 @@ impl Outflow {
     /// Whether it comes while its verdict is open.
     pub(super) fn is_fed(&self) -> bool {
         matches!(self.source, Source::Fed(_))
+    }
+
+    /// Whether all of it is in memory already: to gather it costs none.
+    pub(super) fn is_at_hand(&self) -> bool {
+        matches!(self.source, Source::Memory(..))
     }
 
     /// The body as it was, if nothing of it was sent.

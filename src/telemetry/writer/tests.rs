@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
+use std::pin::pin;
 use std::task::{Context, Waker};
 
 use super::super::Telemetry;
 use super::super::fixture::record;
 use super::*;
-use crate::policy::operations::AuditSink;
+use crate::policy::operations::{AuditSink, OnFull};
 use crate::sig::time::Moment;
 
 const LONG: Duration = Duration::from_secs(20);

@@ -34,8 +34,8 @@ impl Serve for Mirror {
         Moment::from_secs(1_760_000_000)
     }
 
-    async fn serve(&self, mut exchange: Exchange) -> Answer {
-        if let Some(defect) = exchange.defect {
+    async fn serve(&self, exchange: &mut Exchange) -> Answer {
+        if let Some(defect) = &exchange.defect {
             return answer(defect.code().reason().status, defect.code().reason().code.to_owned());
         }
         if exchange.head.path() == b"/early" {
@@ -53,7 +53,7 @@ impl Serve for Mirror {
             received = chunk.len().saturating_add(received);
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let head = exchange.head;
+        let head = std::mem::take(&mut exchange.head);
         let fields: Vec<_> =
             head.fields.iter().map(|field| format!("{}={}", text(&field.name), text(&field.value))).collect();
         answer(

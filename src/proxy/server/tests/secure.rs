@@ -29,7 +29,7 @@ impl Serve for Reloading {
         Moment::from_secs(1_760_000_000)
     }
 
-    async fn serve(&self, exchange: Exchange) -> Answer {
+    async fn serve(&self, exchange: &mut Exchange) -> Answer {
         self.1.serve(exchange).await
     }
 }

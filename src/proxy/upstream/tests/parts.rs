@@ -150,7 +150,8 @@ fn a_spooled_body_is_sent_from_its_start_and_to_its_end() {
         file.flush().await.unwrap();
         file.seek(std::io::SeekFrom::Start(7)).await.unwrap();
         let (peer, upstreams) = (Peer::new().await, upstreams());
-        let outgoing = Outgoing { head: head("PUT", "/"), body: Held::Spooled(file, 200_000), upgrade: false };
+        let outgoing =
+            Outgoing { head: head("PUT", "/"), body: Held::Spooled(Box::new(file), 200_000), upgrade: false };
         let server = async {
             let mut stream = peer.accept().await;
             assert!(read_head(&mut stream).await.contains("content-length: 200000\r\n"));
@@ -171,7 +172,7 @@ fn a_spooled_body_that_is_shorter_than_it_was_is_never_completed() {
     worker(async {
         let file = tokio::fs::File::from_std(tempfile::tempfile().unwrap());
         let (peer, upstreams) = (Peer::new().await, upstreams());
-        let outgoing = Outgoing { head: head("PUT", "/"), body: Held::Spooled(file, 5), upgrade: false };
+        let outgoing = Outgoing { head: head("PUT", "/"), body: Held::Spooled(Box::new(file), 5), upgrade: false };
         let server = async {
             let mut stream = peer.accept().await;
             rest(&mut stream).await

@@ -1,0 +1,149 @@
+//! `countersign proxy`: the gateway without a configuration file, which it writes itself and can print.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{RUNTIME, fail, run, say};
+use crate::app::App;
+
+/// Arguments of `proxy`.
+#[derive(Args)]
+pub(super) struct Proxy {
+    /// Where permitted requests go: `HOST:PORT` or a URL
+    #[arg(long, value_name = "ADDRESS", value_parser = url)]
+    upstream: String,
+    /// The scheme, see `countersign schemes list`
+    #[arg(long, value_name = "NAME")]
+    scheme: String,
+    /// Environment variable with the secret; several make several keys, each with the name of its variable as its id
+    #[arg(long, value_name = "VARIABLE", required = true)]
+    key_env: Vec<String>,
+    /// Where to listen: `ADDRESS:PORT` or `unix:/PATH`
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    listen: String,
+    /// Sign what passes instead of verifying it
+    #[arg(long)]
+    sign: bool,
+    /// Forward everything, and only say what would have been refused
+    #[arg(long, conflicts_with = "sign")]
+    observe: bool,
+    /// What callers ask for, where the scheme signs a URL: `https://HOST[:PORT]`
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Certificate chain in PEM; with `--tls-key` clients are served over TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<String>,
+    /// Its private key in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<String>,
+    /// Print the configuration and end: the start of a file of one's own
+    #[arg(long)]
+    print: bool,
+}
+
+impl Proxy {
+    /// Serves until asked to end, as `run` does.
+    pub(super) fn run(self) -> ExitCode {
+        let text = self.configuration();
+        if self.print {
+            say(&text);
+            return ExitCode::SUCCESS;
+        }
+        match place(&text) {
+            Ok(file) => run::serve(file.path(), |app| self.announce(app)),
+            Err(cause) => fail(RUNTIME, format_args!("cannot write a configuration: {cause}")),
+        }
+    }
+
+    /// Text of the command line stands in the file as JSON, which is YAML that nothing can end early.
+    fn configuration(&self) -> String {
+        let mut listener = serde_json::Map::from_iter([("address".to_owned(), json!(self.listen))]);
+        if let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) {
+            listener.insert("tls".to_owned(), json!({"certificate": certificate, "key": key}));
+        }
+        if let Some(url) = &self.public_url {
+            listener.insert("public_url".to_owned(), json!(url));
+        }
+        let keys: serde_json::Map<_, _> = self.key_env.iter().map(|name| (name.clone(), json!(name))).collect();
+        let (upstream, scheme) = (json!(self.upstream), json!(self.scheme));
+        let mut text = String::from("version: 1\n");
+        let _written = write!(
+            text,
+            "listeners:\n  main: {listener}\nupstreams:\n  app: {{url: {upstream}}}\nkeyrings:\n  keys: {{env: {keys}}}\nroutes:\n  - path: \"/**\"\n",
+            listener = json!(listener),
+            keys = json!(keys),
+        );
+        let judged = if self.sign { "sign" } else { "verify" };
+        let _written = writeln!(text, "    {judged}: {scheme}\n    keys: keys");
+        if self.observe {
+            text.push_str("    mode: observe\n    public: true\n");
+        }
+        text.push_str("    upstream: app\n");
+        text
+    }
+
+    fn announce(&self, app: &App) {
+        let places: Vec<_> = app.addresses().iter().map(|(_, address)| address.to_string()).collect();
+        let does = if self.sign { "signs" } else { "verifies" };
+        let text = format!("{} -> {}: {does} {}\n", places.join(", "), self.upstream, self.scheme);
+        // Whoever closed stdout does not want to know.
+        let _closed = std::io::stdout().lock().write_all(text.as_bytes());
+    }
+}
+
+/// For this user only, and gone when the gateway ends; a file, so that a reload finds it.
+fn place(text: &str) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix("countersign-").suffix(".yaml").tempfile()?;
+    file.write_all(text.as_bytes())?;
+    Ok(file)
+}
+
+fn url(text: &str) -> Result<String, &'static str> {
+    match text {
+        "" => Err("expected HOST:PORT or a URL"),
+        _ if text.contains("://") || text.starts_with("unix:") => Ok(text.to_owned()),
+        _ => Ok(format!("http://{text}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, Command, FromArgMatches};
+
+    use super::*;
+    use crate::config;
+
+    fn configuration(line: &str) -> String {
+        let command = Proxy::augment_args(Command::new("proxy"));
+        let words = ["proxy"].into_iter().chain(line.split(' '));
+        Proxy::from_arg_matches(&command.try_get_matches_from(words).unwrap()).unwrap().configuration()
+    }
+
+    #[test]
+    fn what_is_asked_for_on_the_command_line_is_a_configuration() {
+        let cases = [
+            "--upstream 127.0.0.1:1 --scheme github --key-env HOME",
+            "--upstream https://app.example --scheme stripe --key-env HOME --key-env PATH --observe",
+            "--upstream 127.0.0.1:1 --scheme timestamp-body --key-env HOME --sign --listen 127.0.0.1:0",
+            "--upstream 127.0.0.1:1 --scheme twilio --key-env HOME --public-url https://hooks.example --listen unix:/run/a",
+        ];
+        for line in cases {
+            let file = place(&configuration(line)).unwrap();
+            let loaded = config::load(file.path()).unwrap_or_else(|problems| panic!("{line}: {problems:?}"));
+            assert_eq!(loaded.policy.routes.all().len(), 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn text_stays_text_whatever_it_says() {
+        let text = configuration("--upstream 127.0.0.1:1 --scheme x\"\n},routes:[] --key-env A\\");
+        let value: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        assert_eq!(value["routes"][0]["verify"], "x\"\n},routes:[]");
+        assert_eq!(value["keyrings"]["keys"]["env"], json!({"A\\": "A\\"}));
+        assert_eq!(value.as_object().unwrap().len(), 5);
+    }
+}
