@@ -57,7 +57,10 @@ impl Judge {
 
     fn verdict(&self, raw: &[u8]) -> Verdict {
         let request::Captured { head, body, .. } = self.runtime.block_on(request::read(raw, 0, None)).unwrap();
-        verdict(Question { policy: &self.policy, head, body, now: Some(NOW), clock: NOW, expected: false }, None)
+        verdict(
+            Question { policy: &self.policy, listener: None, head, body, now: Some(NOW), clock: NOW, expected: false },
+            None,
+        )
     }
 }
 

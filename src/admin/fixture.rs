@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::*;
-use crate::policy::operations::AuditSink;
+use crate::policy::operations::{Audit, AuditSink};
 use crate::policy::upkeep::Origin;
 use crate::sig::key::{Key, Window};
 use crate::sig::secret::Secret;
@@ -38,9 +38,11 @@ pub(crate) fn ops(readiness: &Arc<Readiness>, drained: &Arc<AtomicU64>, reload: 
         signs: None,
     };
     let upkeep: Arc<[Upkeep]> = Arc::new([upkeep]);
-    let (telemetry, drained) = (Telemetry::new(&AuditSink::Off).unwrap(), Arc::clone(drained));
+    let clock = Clock::manual(Moment::from_secs(100));
+    let telemetry = Telemetry::new(&Audit::to(AuditSink::Off), None, &clock).unwrap();
+    let drained = Arc::clone(drained);
     Ops {
-        clock: Clock::manual(Moment::from_secs(100)),
+        clock,
         telemetry,
         readiness: Arc::clone(readiness),
         gauges: Box::new(|| Gauges { generation: 4, ..Gauges::default() }),

@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use super::{Ops, keys};
 use crate::config::Problem;
+use crate::explain::captured::Kept;
 use crate::sig::time::Moment;
 use crate::telemetry::gauges::{Fill, Health};
 use crate::telemetry::rfc3339;
 
 /// What the process knows of itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Status {
     /// When the process started.
     pub started: Moment,
@@ -26,6 +27,8 @@ pub struct Status {
     pub listeners: Vec<ListenerStatus>,
     /// Where they go.
     pub upstreams: Vec<UpstreamStatus>,
+    /// Refused requests that can be explained, oldest first.
+    pub captured: Vec<Arc<Kept>>,
 }
 
 /// A listener as it runs.
@@ -85,6 +88,17 @@ pub(super) fn status(ops: &Ops) -> Value {
         "keyrings": keys::summary(ops),
         "replay": fill(gauges.replay.fill),
         "held_bodies": budgets.collect::<serde_json::Map<_, _>>(),
+        "captured": status.captured.iter().map(|kept| captured(kept)).collect::<Vec<_>>(),
+    })
+}
+
+/// A row for each refused request that is kept; its contents are for whoever asks for the explanation.
+fn captured(kept: &Kept) -> Value {
+    json!({
+        "request_id": &*kept.id,
+        "time": rfc3339(kept.time),
+        "code": kept.rejection.code().reason().code,
+        "route": &*kept.route,
     })
 }
 

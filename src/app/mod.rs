@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Readiness};
 use crate::clock::Clock;
 use crate::config::{self, Problem};
+use crate::explain::captured::Captures;
 use crate::policy::Policy;
 use crate::policy::listen::Address;
 use crate::proxy::bodies::Unwritable;
@@ -63,6 +64,8 @@ pub struct Process {
     pub bodies: Store,
     /// Counters and the audit line.
     pub telemetry: Arc<Telemetry>,
+    /// Refused requests that are kept to be explained.
+    pub captures: Captures,
     /// Who is connected.
     pub guests: Arc<Guests>,
     /// Who came how often.
@@ -225,7 +228,8 @@ impl Process {
         let bodies = Store::open(&first.policy.limits)?;
         let rates = rate::Registry::default();
         first.meters = rates.meters(&first.policy.pools, first.policy.limits.buckets, clock.age());
-        let telemetry = Telemetry::new(&operations.audit).map_err(failed("audit"))?;
+        let telemetry = Telemetry::new(&operations.audit, operations.anomalies.as_ref(), &clock);
+        let telemetry = telemetry.map_err(failed("audit"))?;
         Ok(Arc::new(Self {
             started: clock.now(),
             clock,
@@ -233,6 +237,7 @@ impl Process {
             generation: Arc::new(ArcSwap::from_pointee(first)),
             replay,
             bodies,
+            captures: Captures::default(),
             guests: Arc::default(),
             rates,
             telemetry,

@@ -41,7 +41,13 @@ impl Process {
     /// Why the request in this JSON would be refused; `None` where the configuration does not allow the question.
     fn explain(&self, request: &[u8]) -> Option<Result<serde_json::Value, String>> {
         let generation = self.generation.load();
-        generation.policy.operations.explain.then(|| explain::answer(&generation.policy, request, self.clock.now()))
+        let (policy, now) = (&generation.policy, self.clock.now());
+        if let Some(id) = explain::request::kept_id(request) {
+            let settings = policy.operations.capture.as_ref()?;
+            self.captures.sweep(Some(settings), now);
+            return Some(self.captures.explain(&id, policy, now));
+        }
+        policy.operations.explain.then(|| explain::answer(policy, request, now))
     }
 
     /// Not ready from this moment on, and on the way out.
@@ -80,6 +86,7 @@ impl Process {
 
     fn status(&self, addresses: &[(Arc<str>, Address)]) -> Status {
         let generation = self.generation.load();
+        self.captures.sweep(generation.policy.operations.capture.as_ref(), self.clock.now());
         let tls = |name: &str| generation.doors.iter().any(|door| *door.listener.name == *name && door.tls.is_some());
         let listener = |(name, address): &(Arc<str>, Address)| ListenerStatus {
             name: Arc::clone(name),
@@ -93,6 +100,7 @@ impl Process {
             pending: self.state.pending.load().to_vec(),
             listeners: addresses.iter().map(listener).collect(),
             upstreams: generation.policy.upstreams.iter().map(|upstream| described(upstream)).collect(),
+            captured: self.captures.list(),
         }
     }
 }

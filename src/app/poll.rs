@@ -45,6 +45,7 @@ impl Watching {
         }
         process.retry();
         process.retired.let_go();
+        process.captures.sweep(generation.policy.operations.capture.as_ref(), process.clock.now());
         generation.policy.operations.poll
     }
 

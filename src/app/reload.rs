@@ -103,7 +103,8 @@ impl Fixed {
             ("the admin listener", before.admin != after.admin),
             ("the number of workers", before.workers != after.workers),
             ("the replay store", before.replay != after.replay),
-            ("the audit sink", before.audit != after.audit),
+            ("the audit log", before.audit != after.audit),
+            ("the search for anomalies", before.anomalies != after.anomalies),
             ("the log", before.log_filter != after.log_filter || before.log_format != after.log_format),
         ];
         changed.extend(settings.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what.to_owned()));

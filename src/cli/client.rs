@@ -39,18 +39,23 @@ pub(super) struct Answer {
 impl Place {
     /// Asks and waits for the whole answer, at most `limit` between two pieces of it.
     pub(super) fn ask(&self, method: &str, path: &str, limit: Duration) -> io::Result<Answer> {
+        self.tell((method, path), "", limit)
+    }
+
+    /// The same with a body.
+    pub(super) fn tell(&self, question: (&str, &str), body: &str, limit: Duration) -> io::Result<Answer> {
         match &self.address {
             At::Tcp(address) => {
                 let stream = connect(address)?;
                 stream.set_read_timeout(Some(limit))?;
                 stream.set_write_timeout(Some(limit))?;
-                converse(stream, method, path, address)
+                converse(stream, question, address, body)
             }
             At::Unix(socket) => {
                 let stream = UnixStream::connect(socket)?;
                 stream.set_read_timeout(Some(limit))?;
                 stream.set_write_timeout(Some(limit))?;
-                converse(stream, method, path, "localhost")
+                converse(stream, question, "localhost", body)
             }
         }
     }
@@ -67,8 +72,9 @@ fn connect(address: &str) -> io::Result<TcpStream> {
     Err(last)
 }
 
-fn converse(mut stream: impl Read + Write, method: &str, path: &str, host: &str) -> io::Result<Answer> {
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+fn converse(mut stream: impl Read + Write, (method, path): (&str, &str), host: &str, body: &str) -> io::Result<Answer> {
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}", body.len());
+    let request = format!("{head}\r\nConnection: close\r\n\r\n{body}");
     stream.write_all(request.as_bytes())?;
     let mut raw = Vec::new();
     stream.take(ANSWER_MAX).read_to_end(&mut raw)?;

@@ -60,7 +60,7 @@ impl Verify {
             let loaded = self.means.loaded()?;
             let (policy, public_url) = (&loaded.policy, self.means.public_url.as_deref());
             return Ok(verdict(
-                Question { policy, head, body, now: Some(now), clock: now, expected: false },
+                Question { policy, listener: None, head, body, now: Some(now), clock: now, expected: false },
                 public_url,
             ));
         }

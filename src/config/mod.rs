@@ -13,6 +13,7 @@ mod print;
 mod raw;
 mod report;
 pub mod scheme;
+mod share;
 mod sources;
 mod suggest;
 mod tree;

@@ -2,7 +2,9 @@
 //!
 //! **Invariant:** no secret is told; a signature that would have been right is told only to who asks for it by name.
 
+pub mod captured;
 mod causes;
+mod quick;
 pub mod report;
 pub mod request;
 mod rules;
@@ -13,7 +15,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::causes::Cause;
-use self::causes::{Found, Subject};
+use self::causes::{Depth, Found, Subject};
+pub use self::quick::{UNEXAMINED, UNKNOWN, cause, cause_of};
 use self::trial::holds;
 use crate::policy::route::{Guard, Route};
 use crate::policy::routes::Matched;
@@ -35,6 +38,8 @@ const PLAUSIBLE: i64 = 10 * 366 * 86_400 * 1000;
 pub struct Question<'a> {
     /// The rules in force.
     pub policy: &'a Policy,
+    /// The name of the listener that it came in on; `None`: the first one that has a route for it.
+    pub listener: Option<&'a str>,
     /// The request's head.
     pub head: Head,
     /// The request's body.
@@ -113,7 +118,7 @@ pub fn answer(policy: &Policy, request: &[u8], clock: Moment) -> Result<serde_js
     let (pieces, now) = request::json(request)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
     let request::Captured { head, body, notes } = runtime.block_on(request::of(pieces))?;
-    Ok(explain(Question { policy, head, body, now, clock, expected: false }).json(&notes))
+    Ok(explain(Question { policy, listener: None, head, body, now, clock, expected: false }).json(&notes))
 }
 
 /// What the gateway says, and nothing more. `public_url` overrides the configured one.
@@ -146,7 +151,10 @@ fn public_url_of(question: &Question<'_>, route: &Route, listener: usize) -> Opt
 /// The route, and the place of the listener that has it.
 fn find(question: &mut Question<'_>) -> Result<(Matched, usize), Rejection> {
     let mut first = None;
-    for (place, listener) in question.policy.listeners.iter().enumerate() {
+    let asked = question.listener;
+    let is_asked = |name: &str| asked.is_none_or(|asked| asked == name);
+    let listeners = question.policy.listeners.iter().enumerate();
+    for (place, listener) in listeners.filter(|(_, listener)| is_asked(&listener.name)) {
         match question.policy.routes.find(&question.head, &listener.name) {
             Ok(matched) => {
                 question.head.secure = listener.tls.is_some();
@@ -158,12 +166,24 @@ fn find(question: &mut Question<'_>) -> Result<(Matched, usize), Rejection> {
     Err(first.unwrap_or_else(|| Code::RouteNotFound.into()))
 }
 
-fn verified(question: &Question<'_>, (route, gate): (&Route, &Gate), whole: Whole<'_>) -> Explanation {
+/// A scheme that judges, and its ring, if there is one.
+type Door<'a> = (&'a Arc<Scheme>, Option<Arc<PreparedRing>>);
+
+/// Every scheme with its ring, of a large ring a few keys.
+fn doors<'a>(gate: &'a Gate, whole: Whole<'_>) -> Vec<Door<'a>> {
     let narrow = |ring, scheme| trial::narrowed(ring, scheme, whole.head);
     let doors = gate.doors(whole.site).into_iter();
-    let doors: Vec<_> = doors.map(|(scheme, ring)| (scheme, ring.map(|ring| narrow(ring, scheme)))).collect();
-    let chosen = doors.iter().find(|(scheme, _)| scheme.is_chosen(whole.head)).or(doors.first());
-    let Some((scheme, ring)) = chosen else {
+    doors.map(|(scheme, ring)| (scheme, ring.map(|ring| narrow(ring, scheme)))).collect()
+}
+
+/// The one that judges this request.
+fn chosen<'a, 'b>(doors: &'a [Door<'b>], head: &Head) -> Option<&'a Door<'b>> {
+    doors.iter().find(|(scheme, _)| scheme.is_chosen(head)).or(doors.first())
+}
+
+fn verified(question: &Question<'_>, (route, gate): (&Route, &Gate), whole: Whole<'_>) -> Explanation {
+    let doors = doors(gate, whole);
+    let Some((scheme, ring)) = chosen(&doors, whole.head) else {
         return Explanation { verdict: Verdict::Refused(Code::SignatureMissing.into()), ..nothing(question) };
     };
     let time = time(question, scheme, whole);
@@ -173,7 +193,7 @@ fn verified(question: &Question<'_>, (route, gate): (&Route, &Gate), whole: Whol
     let rings = question.policy.keyrings.as_slice();
     let (clock, made) = (question.clock, own_stamp(question, scheme, whole).unwrap_or(time.0));
     let subject = Subject { doors: &doors, scheme, ring: ring.as_ref(), whole, time: made, clock, rings };
-    let cause = if verdict.is_ok() { None } else { causes::find(&subject, verdict.as_ref().err()) };
+    let cause = if verdict.is_ok() { None } else { causes::find(&subject, verdict.as_ref().err(), Depth::All) };
     let messages = signed.as_ref().ok().and_then(|messages| messages.first());
     let expected = match (question.expected, ring, messages) {
         (true, Some(ring), Some(message)) => scheme.expected(ring, (whole, message), time.0),

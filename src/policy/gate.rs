@@ -59,6 +59,17 @@ pub struct Gate {
     window: Option<(Duration, Duration)>,
 }
 
+/// Whose key a request names. A claim, and nothing more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Named {
+    /// None, or the scheme has no key ids.
+    Nobody,
+    /// One of the ring, usable or not.
+    Known(Arc<str>),
+    /// One that the ring does not have.
+    Unknown,
+}
+
 struct Door {
     scheme: Arc<Scheme>,
     keys: Ready,
@@ -125,6 +136,15 @@ impl Gate {
     pub fn observes(&self, head: &Head, site: Site<'_>, now: Moment) -> bool {
         self.door(head)
             .is_some_and(|door| door.keys.ring(site).is_some_and(|ring| ring.observes(&door.scheme, head, now)))
+    }
+
+    /// Whose key the request names; asked when it was refused.
+    pub fn named(&self, head: &Head, site: Site<'_>) -> Named {
+        let claimed = self.door(head).and_then(|door| Some((door, door.scheme.claimed_key_id(head)?)));
+        let Some((door, id)) = claimed else { return Named::Nobody };
+        let id = std::str::from_utf8(&id).ok();
+        let known = id.filter(|id| door.keys.ring(site).is_some_and(|ring| ring.ring().place(id).is_some()));
+        known.map_or(Named::Unknown, |id| Named::Known(id.into()))
     }
 
     /// The first alternative whose carriers are there; one that a fixed parameter speaks against only where no other is left.

@@ -20,8 +20,12 @@ pub struct Operations {
     pub poll: Duration,
     /// The replay store.
     pub replay: ReplayStore,
-    /// Where audit lines go.
-    pub audit: AuditSink,
+    /// What is written of requests, and where.
+    pub audit: Audit,
+    /// What is looked for in the traffic; `None`: nothing.
+    pub anomalies: Option<Anomalies>,
+    /// Which refused requests are kept; `None`: none.
+    pub capture: Option<Capture>,
     /// `tracing` filter directives, as in `info,countersign=debug`.
     pub log_filter: String,
     /// Form of the log.
@@ -42,6 +46,29 @@ pub enum ReplayStore {
     },
 }
 
+/// What is written of requests, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Audit {
+    /// Where the lines go.
+    pub sink: AuditSink,
+    /// How many of a million permitted requests are written; every refused one is.
+    pub sample: u32,
+    /// Whether the SHA-256 of every request body is computed and written.
+    pub digest: bool,
+    /// What happens to requests when lines come faster than they can be written.
+    pub on_full: OnFull,
+}
+
+impl Audit {
+    /// A million: every permitted request is written.
+    pub const ALL: u32 = 1_000_000;
+
+    /// Every line to this place.
+    pub const fn to(sink: AuditSink) -> Self {
+        Self { sink, sample: Self::ALL, digest: false, on_full: OnFull::Drop }
+    }
+}
+
 /// Where audit lines go.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum AuditSink {
@@ -51,6 +78,71 @@ pub enum AuditSink {
     Stdout,
     /// A file, appended to, reopened on SIGHUP.
     File(PathBuf),
+    /// Syslog (RFC 5424), one datagram for each line: UDP, or a unix socket such as `/dev/log`.
+    Syslog(Address),
+    /// The journal's own protocol on its datagram socket.
+    Journald(PathBuf),
+}
+
+/// When lines come faster than they can be written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnFull {
+    /// Lines are lost, and counted.
+    Drop,
+    /// New requests wait; none is lost.
+    Block,
+}
+
+/// What is unusual in the traffic. A threshold of 0 turns its kind off.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Anomalies {
+    /// How many times the usual number a count has to be.
+    pub factor: u32,
+    /// Refusals a minute of one key, at least.
+    pub key_refusals: u32,
+    /// Refusals a minute of one source network, at least.
+    pub source_refusals: u32,
+    /// Requests a minute that name an unknown key, at least.
+    pub unknown_keys: u32,
+    /// Replays a minute of one key, at least.
+    pub replays: u32,
+    /// How far the clock of a key's sender may be off, in hundredths of what the window allows.
+    pub skew: u32,
+    /// For how long after its first use a key may come from anywhere.
+    pub learn: Duration,
+    /// Whether a key that comes from a network for the first time is told.
+    pub new_networks: bool,
+    /// Whether the use of a retiring key is told.
+    pub retiring_keys: bool,
+}
+
+impl Default for Anomalies {
+    fn default() -> Self {
+        Self {
+            factor: 5,
+            key_refusals: 20,
+            source_refusals: 100,
+            unknown_keys: 100,
+            replays: 20,
+            skew: 50,
+            learn: Duration::from_hours(1),
+            new_networks: true,
+            retiring_keys: true,
+        }
+    }
+}
+
+/// Which refused requests are kept in memory, so that they can be explained.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Capture {
+    /// Most requests.
+    pub refused: usize,
+    /// Most bytes of one body; of a longer one nothing is kept.
+    pub body: usize,
+    /// For how long.
+    pub keep: Duration,
+    /// Names of the routes; none: every route that verifies.
+    pub routes: Vec<String>,
 }
 
 /// Form of the log on stderr.

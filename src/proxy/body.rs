@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout};
 
 use super::exchange::{Exchange, Receiving};
@@ -30,6 +31,7 @@ pub struct Intake<'a> {
     trailers: Trailers,
     pace: Pace,
     stint: Stint,
+    digest: Option<Box<Sha256>>,
 }
 
 /// How much came, and how long the client let us wait for it. What the upstream or the disk takes is not the client's fault.
@@ -52,7 +54,24 @@ pub struct Received {
 impl<'a> Intake<'a> {
     /// Nothing is read before the first [`Intake::chunk`].
     pub fn new(receiving: &'a mut Receiving, limits: &'a limits::Request, trailers: Trailers) -> Self {
-        Self { receiving, limits, trailers, pace: Pace::default(), stint: Stint::default() }
+        Self { receiving, limits, trailers, pace: Pace::default(), stint: Stint::default(), digest: None }
+    }
+
+    /// The same, with a digest of what arrives where `wanted`.
+    #[must_use]
+    pub fn digesting(self, wanted: bool) -> Self {
+        Self { digest: wanted.then(Box::default), ..self }
+    }
+
+    /// SHA-256 of what arrived so far, where that was wanted and something did.
+    pub fn digest(&self) -> Option<[u8; 32]> {
+        let digest = self.digest.as_ref().filter(|_| self.pace.received > 0)?;
+        Some(Sha256::clone(digest).finalize().into())
+    }
+
+    /// How long the client let us wait, where it did.
+    pub fn waited(&self) -> Option<Duration> {
+        Some(self.pace.waited).filter(|waited| !waited.is_zero())
     }
 
     /// Most bytes the route takes.
@@ -75,6 +94,9 @@ impl<'a> Intake<'a> {
             let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
             self.pace.received = self.pace.received.saturating_add(length);
             if !chunk.is_empty() {
+                if let Some(digest) = &mut self.digest {
+                    digest.update(&chunk);
+                }
                 return Ok(Some(chunk));
             }
         }
@@ -128,22 +150,29 @@ impl Pace {
 }
 
 /// Lets a refused client finish what it is about to send, within bounds: a refusal that overtakes the body ends as a reset stream or
-/// connection, and some clients then drop the answer that says why. One that waits for `100 Continue` sends nothing.
-pub async fn let_finish(exchange: &mut Exchange, rejection: Rejection) -> Rejection {
+/// connection, and some clients then drop the answer that says why. One that waits for `100 Continue` sends nothing. Returns the whole body, where
+/// it came and has at most `keep` bytes.
+pub async fn let_finish(exchange: &mut Exchange, keep: usize) -> Option<Bytes> {
     let body = &mut exchange.body;
+    let mut kept = BytesMut::new();
     let short = body.declared().is_none_or(|declared| declared <= LEFTOVER);
     if short && !body.is_end() && !exchange.head.fields.contains("expect") {
+        let mut left = LEFTOVER;
         let rest = async {
-            let mut left = LEFTOVER;
             while let Ok(Some(chunk)) = body.chunk().await {
                 let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
                 let Some(less) = left.checked_sub(length) else { return };
                 left = less;
+                if kept.len().saturating_add(chunk.len()) <= keep {
+                    kept.extend_from_slice(&chunk);
+                }
             }
         };
         let _all_or_late = timeout(LEFTOVER_TIME, rest).await;
+        let received = LEFTOVER.saturating_sub(left);
+        return (body.is_end() && u64::try_from(kept.len()) == Ok(received)).then(|| kept.freeze());
     }
-    rejection
+    body.is_end().then(Bytes::new)
 }
 
 /// Receives the body whole. `check` is fed on the way, unless it needs the body in one piece.

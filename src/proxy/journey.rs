@@ -14,7 +14,7 @@ use super::answer::{self, Asked};
 use super::exchange::{Answer, Exchange};
 use super::visit::{Entered, Visit};
 use super::worker::Worker;
-use super::{body, challenge, forward, guard, hop, preflight, stream};
+use super::{challenge, forward, guard, hop, preflight, stream};
 use crate::policy::route::BodyMode;
 use crate::reject::{Code, Rejection};
 
@@ -22,6 +22,9 @@ use crate::reject::{Code, Rejection};
 /// every step's future once more.
 pub async fn serve(exchange: &mut Exchange, worker: &Rc<Worker>) -> Answer {
     let mut visit = Visit::begin(exchange, worker);
+    if worker.shard.is_full() {
+        Box::pin(worker.shard.room()).await;
+    }
     let outcome = match visit.enter(exchange) {
         Ok(entered) => within_deadline(&mut visit, entered, exchange).await,
         Err(rejection) => Err(rejection),
@@ -65,14 +68,15 @@ async fn travel(visit: &mut Visit, entered: Entered, exchange: &mut Exchange) ->
 
     let mut opened = match visit.open(&entered, exchange) {
         Ok(opened) => opened,
-        Err(rejection) => return Err(body::let_finish(exchange, rejection).await),
+        Err(rejection) => return Err(visit.turn_away(&entered, exchange, rejection).await),
     };
     if route.body == BodyMode::Stream && !exchange.body.is_end() {
         let reply = Box::pin(stream::travel(visit, &entered, opened, exchange)).await?;
         return sealed((visit, &entered), asked, reply).await;
     }
     let mut body = visit.receive(&entered, &mut opened, exchange).await?;
-    let admission = visit.close(route, opened, &mut body).await?;
+    let closed = visit.close(route, opened, &mut body).await;
+    let admission = visit.attest(closed, (&entered, &exchange.head), &mut body)?;
     if let Some(answer) = challenge::signed(visit, route, &admission, (&exchange.head, &mut body))? {
         return Ok(answer);
     }

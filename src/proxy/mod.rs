@@ -21,6 +21,7 @@ pub mod pieces;
 #[doc(hidden)]
 pub mod plain;
 pub mod preflight;
+mod ration;
 pub mod request_id;
 pub mod respond;
 pub mod server;
@@ -34,4 +35,5 @@ pub mod upstream;
 pub mod verdict;
 pub mod verified;
 pub mod visit;
+mod witness;
 pub mod worker;

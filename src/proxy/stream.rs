@@ -43,7 +43,8 @@ pub async fn travel(
     let mut outflow =
         Behind::begin(line, (std::mem::take(&mut exchange.head), exchange.body.declared()), visit, route).await?;
 
-    let mut intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);
+    let intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);
+    let mut intake = intake.digesting(visit.digests());
     let relayed = relay(&mut intake, opened.check(), &mut outflow).await;
     visit.took(&intake);
     relayed?;

@@ -84,7 +84,7 @@ impl Drop for Told {
     fn drop(&mut self) {
         self.record.total = self.started.elapsed();
         self.record.truncated = !self.complete;
-        self.in_flight.shard().finish(&self.record);
+        self.in_flight.shard().finish(&mut self.record);
     }
 }
 

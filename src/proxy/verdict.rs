@@ -82,7 +82,8 @@ impl Visit {
         let threshold = if whole { route.limits.whole_max } else { route.limits.memory };
         let worker = Rc::clone(&self.worker);
         let holding = Holding::new(&worker.process.bodies, Holder { source: entered.client, known }, threshold);
-        let mut intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);
+        let intake = Intake::new(&mut exchange.body, &route.limits, route.trailers);
+        let mut intake = intake.digesting(self.digests());
         let received = body::receive(&mut intake, holding, check).await;
         self.took(&intake);
         let received = received?;

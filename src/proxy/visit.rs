@@ -116,9 +116,16 @@ impl Visit {
         self.told.record.answered = Some(after);
     }
 
+    /// Whether the operator wants a digest of every body.
+    pub fn digests(&self) -> bool {
+        self.generation.policy.operations.audit.digest
+    }
+
     /// Notes how much came in, and what was dropped of it.
     pub fn took(&mut self, intake: &Intake<'_>) {
         self.told.record.received = intake.received();
+        self.told.record.waited = intake.waited();
+        self.told.record.digest = intake.digest().map(Box::new);
         if intake.saw_trailers() {
             self.worker.shard.trailers_dropped();
         }
@@ -177,13 +184,16 @@ fn record(exchange: &Exchange, worker: &Worker, now: Moment) -> Record {
         rejection: None,
         skew: None,
         received: 0,
+        digest: None,
         sent: 0,
         status: 499,
         upstream_status: None,
         upstream: None,
+        waited: None,
         judged: None,
         answered: None,
         total: Duration::ZERO,
         truncated: false,
+        noted: None,
     }
 }

@@ -9,6 +9,7 @@ use arc_swap::{ArcSwap, Cache};
 
 use super::exchange::{Answer, Exchange};
 use super::journey;
+use super::ration::Rations;
 use super::request_id::Ids;
 use super::server::guests::Guests;
 use super::server::{Door, Serve};
@@ -27,6 +28,8 @@ pub struct Worker {
     pub shard: Arc<Shard>,
     /// This worker's request ids.
     pub ids: Ids,
+    /// How many refused requests this worker looks at again.
+    pub(super) rations: Rations,
     generation: RefCell<Latest>,
 }
 
@@ -36,7 +39,7 @@ impl Worker {
         let generation = RefCell::new(Latest::of(&process.generation));
         let upstreams = Upstreams::new(Arc::clone(&process.upstreams));
         let shard = process.telemetry.shard();
-        Rc::new(Self { process, upstreams, shard, ids: Ids::new(), generation })
+        Rc::new(Self { process, upstreams, shard, ids: Ids::new(), rations: Rations::default(), generation })
     }
 
     /// The rules in force. Take it once per request: a request ends under the rules it began with.
@@ -47,6 +50,13 @@ impl Worker {
 
 /// The rules in force, held once per worker: workers that counted references in one place would wait for each other at every request.
 pub struct Rules(Arc<Generation>);
+
+impl Rules {
+    /// The same for another thread.
+    pub(super) fn shared(&self) -> Arc<Generation> {
+        Arc::clone(&self.0)
+    }
+}
 
 impl Deref for Rules {
     type Target = Generation;

@@ -35,10 +35,12 @@ pub(super) fn write(record: &Record, out: &mut Vec<u8>) {
     bytes(out, ",\"host\":", &cut(&record.authority, FIELD_MAX));
     judgement(record, out);
     number(out, ",\"bytes_in\":", Some(record.received));
+    digest(out, ",\"body_sha256\":", record.digest.as_deref());
     number(out, ",\"bytes_out\":", Some(record.sent));
     number(out, ",\"status\":", Some(record.status));
     text(out, ",\"upstream\":", record.upstream.as_deref());
     number(out, ",\"upstream_status\":", record.upstream_status);
+    millis(out, ",\"waited_ms\":", record.waited);
     millis(out, ",\"judged_ms\":", record.judged);
     millis(out, ",\"answered_ms\":", record.answered);
     millis(out, ",\"total_ms\":", Some(record.total));
@@ -74,7 +76,7 @@ fn target(raw: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-fn text(out: &mut Vec<u8>, name: &str, value: Option<&str>) {
+pub(super) fn text(out: &mut Vec<u8>, name: &str, value: Option<&str>) {
     if let Some(value) = value {
         out.extend_from_slice(name.as_bytes());
         escape::text(out, value);
@@ -86,11 +88,15 @@ fn bytes(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     escape::bytes(out, value);
 }
 
-fn number(out: &mut Vec<u8>, name: &str, value: Option<impl itoa::Integer>) {
+pub(super) fn number(out: &mut Vec<u8>, name: &str, value: Option<impl itoa::Integer>) {
     if let Some(value) = value {
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
+}
+
+fn digest(out: &mut Vec<u8>, name: &str, value: Option<&[u8; 32]>) {
+    text(out, name, value.map(|value| data_encoding::HEXLOWER.encode(value)).as_deref());
 }
 
 /// An address needs quotes and never an escape.

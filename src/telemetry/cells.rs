@@ -1,8 +1,9 @@
 //! The counters of one route in one shard: atomics that one worker writes and a scrape reads.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
+use super::network::Network;
 use super::quick::{Named, Quick};
 use super::record::{Record, Verdict};
 use crate::reject::Code;
@@ -117,7 +118,12 @@ pub(super) struct KeyCells {
     pub(super) outcomes: Quick<Outcome, AtomicU64>,
     pub(super) uses: AtomicU64,
     pub(super) last_used: AtomicI64,
+    /// Tags of the networks that it was used from of late.
+    networks: [AtomicU32; 8],
 }
+
+/// Every so many uses of a key are worth a look.
+const LOOK: u64 = 16;
 
 /// The counters of one route.
 pub(super) struct RouteCells {
@@ -131,8 +137,9 @@ impl RouteCells {
         Self { histograms: MEASURES.map(Histogram::new), classes: Default::default(), keys: RwLock::default() }
     }
 
-    pub(super) fn count(&self, record: &Record) {
-        self.count_outcome(record);
+    /// Counts; whether this use of the key is worth a look, where somebody looks.
+    pub(super) fn count(&self, record: &Record, looks: bool) -> bool {
+        let is_worth_a_look = self.count_outcome(record, looks);
         self.count_class(record.status);
         let [total, judged, answered, received, sent, behind, ahead] = &self.histograms;
         total.record(micros(record.total));
@@ -143,6 +150,7 @@ impl RouteCells {
         if let Some(skew) = record.skew {
             if skew < 0 { ahead } else { behind }.record(skew.unsigned_abs());
         }
+        is_worth_a_look
     }
 
     fn count_class(&self, status: u16) {
@@ -152,19 +160,20 @@ impl RouteCells {
         }
     }
 
-    fn count_outcome(&self, record: &Record) {
+    fn count_outcome(&self, record: &Record, looks: bool) -> bool {
         // A derived key's id stands in no configuration: its master's does.
         let id = || record.key.as_ref().map_or("", |key| &key.id);
         let key = record.master.as_deref().unwrap_or_else(id);
         let outcome = (record.verdict, record.rejection.as_ref().map(crate::reject::Rejection::code));
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        if keys.get(key).is_some_and(|cells| cells.count(outcome, record)) {
-            return;
+        if let Some(is_worth_a_look) = keys.get(key).and_then(|cells| cells.count(outcome, record, looks)) {
+            return is_worth_a_look;
         }
         drop(keys);
         self.admit(key, outcome);
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        keys.get(key).or_else(|| keys.get(OTHER)).map(|cells| cells.count(outcome, record));
+        let cells = keys.get(key).or_else(|| keys.get(OTHER));
+        cells.and_then(|cells| cells.count(outcome, record, looks)).unwrap_or_default()
     }
 
     /// Makes room for a combination that was not seen before.
@@ -176,15 +185,28 @@ impl RouteCells {
 }
 
 impl KeyCells {
-    /// Counts the request if its outcome has a counter already.
-    fn count(&self, outcome: Outcome, record: &Record) -> bool {
-        let Some(counter) = self.outcomes.get(&outcome) else { return false };
-        counter.fetch_add(1, Ordering::Relaxed);
-        if record.key.is_some() && record.verdict == Verdict::Verified {
-            self.uses.fetch_add(1, Ordering::Relaxed);
-            self.last_used.fetch_max(record.started.secs(), Ordering::Relaxed);
+    /// Counts the request if its outcome has a counter already; whether it is worth a look.
+    fn count(&self, outcome: Outcome, record: &Record, looks: bool) -> Option<bool> {
+        self.outcomes.get(&outcome)?.fetch_add(1, Ordering::Relaxed);
+        if record.key.is_none() || record.verdict != Verdict::Verified {
+            return Some(false);
         }
-        true
+        let second = record.started.secs();
+        let uses = self.uses.fetch_add(1, Ordering::Relaxed);
+        let before = self.last_used.fetch_max(second, Ordering::Relaxed);
+        let is_familiar = || record.peer.is_none_or(|peer| self.is_familiar(Network::of(peer).tag()));
+        Some(looks && (!is_familiar() || uses.is_multiple_of(LOOK) || before / 60 != second / 60))
+    }
+
+    /// Whether the network with this tag is among the last ones; it is from now on.
+    fn is_familiar(&self, tag: u32) -> bool {
+        let place = usize::try_from(tag >> 29_u32).unwrap_or_default();
+        let Some(known) = self.networks.get(place) else { return true };
+        let is_familiar = known.load(Ordering::Relaxed) == tag;
+        if !is_familiar {
+            known.store(tag, Ordering::Relaxed);
+        }
+        is_familiar
     }
 }
 

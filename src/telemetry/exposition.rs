@@ -1,5 +1,7 @@
 //! Counters as `OpenMetrics` text: the names of docs/metrics.md.
 
+mod losses;
+
 use std::fmt::Result;
 use std::sync::Arc;
 
@@ -211,13 +213,6 @@ impl Scrape {
         gauges(out, "countersign_held_body_bytes", "Bytes of request bodies that are held", rows)?;
         let rows = self.gauges.budgets.iter().map(|(name, fill)| (vec![("budget", *name)], fill.capacity));
         gauges(out, "countersign_held_body_capacity_bytes", "Most bytes of request bodies that are held", rows)
-    }
-
-    fn losses(&self, out: &mut DescriptorEncoder) -> Result {
-        let rows = self.totals.audit.iter().map(|(reason, count)| (vec![("reason", *reason)], *count));
-        counters(out, "countersign_audit_lines_dropped", "Audit lines that were lost", rows)?;
-        let rows = [(Vec::new(), self.totals.trailers_dropped)];
-        counters(out, "countersign_request_trailers_dropped", "Requests whose trailers were dropped", rows)
     }
 }
 

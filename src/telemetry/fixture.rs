@@ -35,14 +35,17 @@ pub(super) fn record() -> Record {
         rejection: None,
         skew: None,
         received: 17,
+        digest: None,
         sent: 2,
         status: 200,
         upstream_status: None,
         upstream: None,
+        waited: None,
         judged: None,
         answered: None,
         total: Duration::from_micros(12_034),
         truncated: false,
+        noted: None,
     }
 }
 

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::audit;
+use super::anomaly::Kind;
 use super::fixture::{key, record};
+use super::{audit, event};
 use crate::policy::lint::{self, Level};
 use crate::reject::{Blame, Code, Rejection};
 
@@ -111,11 +112,30 @@ fn the_page_of_the_audit_line_names_every_field_in_order() {
     told.rejection = Some(Rejection::from(Code::Replayed).because("note"));
     told.skew = Some(1);
     (told.upstream, told.upstream_status) = (Some("app".into()), Some(200));
+    (told.waited, told.digest) = (Some(Duration::ZERO), Some(Box::new([0; 32])));
     (told.judged, told.answered) = (Some(Duration::ZERO), Some(Duration::ZERO));
     let mut line = Vec::new();
     audit::write(&told, &mut line);
+    event::add_cause(&mut line, "unknown");
     let line: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&line).unwrap();
     let page = include_str!("../../docs/audit.md");
+    let (_, page) = page.split_once("## Requests").unwrap();
+    let (page, _) = page.split_once("## Events").unwrap();
     let rows = page.lines().filter_map(|row| row.strip_prefix("| `")?.split_once('`'));
-    assert!(rows.map(|(name, _)| name).eq(line.keys()));
+    let names: Vec<&str> = rows.map(|(name, _)| name).collect();
+    assert_eq!(names, line.keys().collect::<Vec<_>>());
+    let schema = schema();
+    let described = schema["$defs"]["request"]["properties"].as_object().unwrap();
+    assert_eq!(names, described.keys().collect::<Vec<_>>());
+}
+
+fn schema() -> serde_json::Value {
+    serde_json::from_str(include_str!("../../docs/audit.schema.json")).unwrap()
+}
+
+#[test]
+fn the_schema_knows_every_kind_of_anomaly() {
+    let schema = schema();
+    let kinds = schema["$defs"]["anomaly"]["properties"]["kind"]["enum"].as_array().unwrap();
+    assert!(Kind::ALL.iter().map(|kind| kind.name()).eq(kinds.iter().filter_map(|kind| kind.as_str())));
 }

@@ -2,23 +2,35 @@
 //!
 //! **Invariant:** a metric label comes from the configuration, never from a request; nothing here waits for a reader.
 
+mod anomaly;
+mod aside;
 mod audit;
 mod cells;
+mod clerk;
 mod escape;
+mod event;
 mod exposition;
 #[cfg(test)]
 mod fixture;
 pub mod gauges;
+mod limiter;
 pub mod log;
 #[cfg(test)]
 mod manual;
+mod network;
 mod process;
+mod queue;
 pub(crate) mod quick;
 pub mod record;
 mod redact;
+mod sample;
+mod series;
 mod shard;
+mod sighting;
+mod sink;
 mod totals;
 mod uses;
+mod watch;
 mod writer;
 
 use std::io;
@@ -31,7 +43,8 @@ pub use gauges::Gauges;
 pub use shard::{InFlight, Shard};
 pub use totals::KeyUse;
 
-use crate::policy::operations::AuditSink;
+use crate::clock::Clock;
+use crate::policy::operations::{Anomalies, Audit};
 use crate::policy::upkeep::Table;
 use crate::sig::time::Moment;
 use totals::Totals;
@@ -55,9 +68,9 @@ pub(crate) struct Reloads {
 }
 
 impl Telemetry {
-    /// Opens the audit sink. Fails when its file cannot be opened or its thread cannot be started.
-    pub fn new(sink: &AuditSink) -> io::Result<Arc<Self>> {
-        Ok(Self::with(Writer::open(sink)?))
+    /// Opens the audit sink. Fails when its file or socket cannot be opened or its thread cannot be started.
+    pub fn new(audit: &Audit, anomalies: Option<&Anomalies>, clock: &Clock) -> io::Result<Arc<Self>> {
+        Ok(Self::with(Writer::open(audit, anomalies, clock)?))
     }
 
     fn with(audit: Option<Writer>) -> Arc<Self> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::policy::Route;
+use crate::policy::gate::Named;
 use crate::policy::listen::Listener;
 use crate::reject::Rejection;
 use crate::sig::key::Key;
@@ -72,6 +73,8 @@ pub struct Record {
     pub skew: Option<i64>,
     /// Request body bytes received.
     pub received: u64,
+    /// SHA-256 of the request body, where that is asked for and there is one.
+    pub digest: Option<Box<[u8; 32]>>,
     /// Response body bytes sent.
     pub sent: u64,
     /// What the client got.
@@ -80,6 +83,8 @@ pub struct Record {
     pub upstream_status: Option<u16>,
     /// Name of the upstream, once it was asked.
     pub upstream: Option<Arc<str>>,
+    /// How long the client let us wait for its body.
+    pub waited: Option<Duration>,
     /// Head read to verdict, including the body.
     pub judged: Option<Duration>,
     /// Request sent to response head.
@@ -88,4 +93,22 @@ pub struct Record {
     pub total: Duration,
     /// Whether the client or the upstream broke off in the middle of the response.
     pub truncated: bool,
+    /// Of a refused request: what is looked at off its path.
+    pub noted: Option<Box<Noted>>,
+}
+
+/// What was noted of a refused request for those who look at it later.
+pub struct Noted {
+    /// Whose key it named.
+    pub named: Named,
+    /// Why the proof failed.
+    pub cause: Option<Cause>,
+}
+
+/// The likeliest reason why a proof failed: an id of docs/explain.md.
+pub enum Cause {
+    /// As the refusal says it.
+    Said(&'static str),
+    /// As it is found by whoever has time to look, on a thread that serves nobody.
+    Late(Box<dyn FnOnce() -> &'static str + Send>),
 }

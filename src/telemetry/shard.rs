@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::cells::{OTHER, RouteCells};
+use super::queue::Queue;
 use super::quick::Named;
 use super::record::Record;
 use super::uses::Uses;
-use super::writer::Queue;
 use crate::policy::upkeep::Direction;
 use crate::reject::{Blame, Code};
 use crate::sig::time::Moment;
@@ -64,20 +64,37 @@ impl Shard {
     }
 
     /// A request is over: counted, and written as one audit line (queued, never blocking).
-    pub fn finish(&self, record: &Record) {
-        self.count(record);
+    pub fn finish(&self, record: &mut Record) {
+        let is_worth_a_look = self.count(record, self.is_watched());
         self.count_upstream_error(record);
         if let Some(audit) = &self.audit {
-            audit.push(record);
+            audit.push(record, is_worth_a_look);
         }
     }
 
-    fn count(&self, record: &Record) {
+    /// Whether audit lines wait to be written, and new requests are to wait for them.
+    pub fn is_full(&self) -> bool {
+        self.audit.as_ref().is_some_and(Queue::is_full)
+    }
+
+    /// Waits until there is room for further lines.
+    pub async fn room(&self) {
+        if let Some(audit) = &self.audit {
+            audit.room().await;
+        }
+    }
+
+    /// Whether somebody looks for anomalies.
+    pub fn is_watched(&self) -> bool {
+        self.audit.as_ref().is_some_and(Queue::is_watched)
+    }
+
+    fn count(&self, record: &Record, looks: bool) -> bool {
         let name = record.route.as_ref().map_or("", |route| &route.name);
         if let Some(cells) = self.routes.read().unwrap_or_else(PoisonError::into_inner).get(name) {
-            return cells.count(record);
+            return cells.count(record, looks);
         }
-        self.admit(name).count(record);
+        self.admit(name).count(record, looks)
     }
 
     fn admit(&self, name: &str) -> Arc<RouteCells> {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 
 use super::Reloads;
+use super::anomaly::Kind;
 use super::cells::{Histogram, KeyCells, MEASURES, Measure, RouteCells};
 use super::record::Verdict;
 use super::shard::Shard;
@@ -22,7 +23,10 @@ pub(super) struct Totals {
     pub(super) reloads_succeeded: u64,
     pub(super) reloads_failed: u64,
     pub(super) last_reload_succeeded: bool,
-    pub(super) audit: [(&'static str, u64); 2],
+    pub(super) audit_dropped: [(&'static str, u64); 2],
+    pub(super) audit_omitted: [(&'static str, u64); 2],
+    pub(super) audit_waiting: u64,
+    pub(super) anomalies: Vec<(&'static str, u64)>,
 }
 
 /// What was counted on one route.
@@ -72,7 +76,10 @@ impl Totals {
             reloads_succeeded: reloads.succeeded.load(Relaxed),
             reloads_failed: reloads.failed.load(Relaxed),
             last_reload_succeeded: reloads.last_succeeded.load(Relaxed),
-            audit: audit.map_or([("full", 0), ("write", 0)], Writer::dropped),
+            audit_dropped: audit.map_or([("full", 0), ("write", 0)], Writer::dropped),
+            audit_omitted: audit.map_or([("sampled", 0), ("limited", 0)], Writer::omitted),
+            audit_waiting: audit.map_or(0, Writer::waiting),
+            anomalies: audit.map(anomalies).unwrap_or_default(),
         }
     }
 
@@ -141,6 +148,10 @@ impl Sums {
         self.buckets.iter_mut().zip(&histogram.buckets).for_each(|(sum, bucket)| increase(sum, bucket.load(Relaxed)));
         increase(&mut self.sum, histogram.sum.load(Relaxed));
     }
+}
+
+fn anomalies(audit: &Writer) -> Vec<(&'static str, u64)> {
+    Kind::ALL.iter().map(|kind| kind.name()).zip(audit.anomalies()).collect()
 }
 
 fn increase(sum: &mut u64, by: u64) {

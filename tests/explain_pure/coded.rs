@@ -188,7 +188,7 @@ fn the_presigned_example_of_aws_is_explained_long_after_it_was_made() {
     let ask = |request: &str, clock, at: Option<i64>| {
         let countersign::explain::request::Captured { head, body, .. } = captured(request.as_bytes());
         let (clock, now) = (Moment::from_secs(clock), at.map(Moment::from_secs));
-        explain(Question { policy: &policy, head, body, now, clock, expected: false }).text(&[])
+        explain(Question { policy: &policy, listener: None, head, body, now, clock, expected: false }).text(&[])
     };
     let text = ask(request, made + day, None);
     assert!(text.contains("3bfa292879f6447bbcda7001decf97f4a54dc650c8942174ae0a9121cf58ad04"), "{text}");

@@ -74,13 +74,14 @@ fn captured(request: &[u8]) -> Captured {
 
 fn explained(rules: &Rules<'_>, request: &[u8], at: Option<Moment>) -> Explanation {
     let Captured { head, body, .. } = captured(request);
-    explain(Question { policy: &policy(rules), head, body, now: at, clock: now(), expected: false })
+    explain(Question { policy: &policy(rules), listener: None, head, body, now: at, clock: now(), expected: false })
 }
 
 /// The right signatures.
 fn told(rules: &Rules<'_>, request: &[u8]) -> Vec<(Arc<str>, String)> {
     let Captured { head, body, .. } = captured(request);
-    explain(Question { policy: &policy(rules), head, body, now: None, clock: now(), expected: true }).expected
+    explain(Question { policy: &policy(rules), listener: None, head, body, now: None, clock: now(), expected: true })
+        .expected
 }
 
 fn rules<'a>(sender: &'a Sender, other: &'a str) -> Rules<'a> {
@@ -189,7 +190,8 @@ fn the_right_signature_is_told_only_to_who_asks() {
     let policy = policy(&rules(&sender, &other));
     for expected in [false, true] {
         let Captured { head, body, .. } = captured(&sender.request());
-        let explanation = explain(Question { policy: &policy, head, body, now: None, clock: now(), expected });
+        let explanation =
+            explain(Question { policy: &policy, listener: None, head, body, now: None, clock: now(), expected });
         assert_eq!(explanation.text(&[]).contains(&right), expected);
         assert_eq!(explanation.json(&[]).to_string().contains(&right), expected);
     }

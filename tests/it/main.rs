@@ -9,7 +9,11 @@ mod answers;
 #[cfg(test)]
 mod answers_streamed;
 #[cfg(test)]
+mod audited;
+#[cfg(test)]
 mod bodies;
+#[cfg(test)]
+mod captured;
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub(super) fn look(policy: &Policy) -> Vec<Finding> {
             Finding::wrong("storage", cause.to_string(), "mount a writable directory there: the gateway does not start")
         }
     });
-    if let AuditSink::File(path) = &operations.audit {
+    if let AuditSink::File(path) = &operations.audit.sink {
         findings.push(file("audit lines", path));
     }
     let ReplayStore::Memory { persist, capacity, .. } = &operations.replay;

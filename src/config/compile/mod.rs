@@ -3,6 +3,7 @@
 mod ages;
 mod allow;
 mod answers;
+mod audit;
 mod bounds;
 mod callers;
 mod certificates;
@@ -69,6 +70,8 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
     let limits = process::limits(raw, &scope);
     let operations = process::operations(raw, &scope);
     process::check_addresses(raw, &operations, &scope);
+    let names: Vec<&str> = routes.iter().map(|route| &*route.value.name).collect();
+    audit::check_routes(raw, &names, &scope);
     allow::collect(raw, root, report);
     if !report.is_clean() {
         return None;

@@ -1,14 +1,13 @@
 //! Budgets, the replay store, operations listeners, logs.
 
-use super::super::field::Field;
 use super::super::raw::File;
 use super::super::raw::process as raw;
 use super::super::values::Of;
 use super::listeners::is_local;
-use super::{Scope, bounds};
+use super::{Scope, audit, bounds};
 use crate::policy::limits::Process;
 use crate::policy::listen::Address;
-use crate::policy::operations::{AuditSink, LogFormat, Operations, ReplayStore};
+use crate::policy::operations::{LogFormat, Operations, ReplayStore};
 
 /// Most replay entries where nothing else is said: about 100 MB when full.
 const REPLAY_CAPACITY: u64 = 1_000_000;
@@ -55,7 +54,9 @@ pub(crate) fn operations(raw: &File, scope: &Scope<'_>) -> Operations {
         workers: workers(raw, scope),
         poll: raw.poll.get().map_or(std::time::Duration::from_secs(2), |Of(poll)| *poll),
         replay: replay(raw, scope),
-        audit: audit(raw, scope),
+        audit: audit::audit(raw, scope),
+        anomalies: audit::anomalies(raw),
+        capture: audit::capture(raw, scope),
         log_filter: filter.map_or("info", |(filter, _)| filter).to_owned(),
         log_format: match log.and_then(|log| log.format.get()) {
             None | Some(raw::LogFormat::Auto) => LogFormat::Auto,
@@ -115,27 +116,5 @@ fn replay(raw: &File, scope: &Scope<'_>) -> ReplayStore {
         capacity: usize::try_from(capacity).unwrap_or(usize::MAX),
         restart_guard: settings.is_none_or(|settings| settings.restart_guard.or(true)),
         persist: settings.and_then(|settings| settings.persist.found()).map(|(path, at)| scope.files.resolve(path, at)),
-    }
-}
-
-fn audit(raw: &File, scope: &Scope<'_>) -> AuditSink {
-    let Some((short, at)) = raw.audit.found() else { return AuditSink::Stdout };
-    let path = |field: &Field<String>| field.found().map(|(path, at)| scope.files.resolve(path, at));
-    if let (Some(raw::Sink::Off | raw::Sink::Stdout), Some(at)) = (short.0.sink.get(), short.0.path.spot) {
-        scope.report.error(at, "this sink has no path", Some("write `sink: file`, or remove `path`"));
-    }
-    match (short.0.sink.get(), path(&short.0.path)) {
-        (None | Some(raw::Sink::File), Some(path)) => AuditSink::File(path),
-        (Some(raw::Sink::File), None) => {
-            scope.report.error_in(
-                at,
-                "path",
-                "`path` is missing",
-                Some("write `audit: {sink: file, path: /var/log/…}`"),
-            );
-            AuditSink::Off
-        }
-        (Some(raw::Sink::Off), _) => AuditSink::Off,
-        (None | Some(raw::Sink::Stdout), _) => AuditSink::Stdout,
     }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::field::{Field, List, Named};
 use super::scheme::Declaration;
 use listeners::Listener;
-use process::{Admin, Audit, Health, Limits, Log, Replay, Spool, Timeouts};
+use process::{Admin, Anomalies, Audit, Capture, Health, Limits, Log, Replay, Spool, Timeouts};
 use routes::Route;
 use upstreams::{Keyrings, Upstream};
 
@@ -36,6 +36,8 @@ pub(crate) struct File {
     pub(crate) admin: Field<Short<Admin>>,
     pub(crate) log: Field<Short<Log>>,
     pub(crate) audit: Field<Short<Audit>>,
+    pub(crate) anomalies: Field<Short<Anomalies>>,
+    pub(crate) capture: Field<Capture>,
     pub(crate) workers: Field<u64>,
     pub(crate) poll: Field<Of<std::time::Duration>>,
     pub(crate) lint: Field<Lint>,

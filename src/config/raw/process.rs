@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::field::{Field, HasShort};
+use super::super::field::{Field, HasShort, Many};
+use super::super::share::Share;
 use super::super::values::{Of, Size};
 use crate::policy::listen::Address;
 
@@ -78,6 +79,10 @@ pub(crate) enum LogFormat {
 pub(crate) struct Audit {
     pub(crate) sink: Field<Sink>,
     pub(crate) path: Field<String>,
+    pub(crate) address: Field<Of<Address>>,
+    pub(crate) sample: Field<Share>,
+    pub(crate) digest: Field<bool>,
+    pub(crate) on_full: Field<OnFull>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +91,46 @@ pub(crate) enum Sink {
     Off,
     Stdout,
     File,
+    Syslog,
+    Journald,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OnFull {
+    Drop,
+    Block,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Anomalies {
+    pub(crate) mode: Field<Switch>,
+    pub(crate) factor: Field<u32>,
+    pub(crate) key_refusals: Field<u32>,
+    pub(crate) source_refusals: Field<u32>,
+    pub(crate) unknown_keys: Field<u32>,
+    pub(crate) replays: Field<u32>,
+    pub(crate) skew: Field<Share>,
+    pub(crate) learn: Field<Of<Duration>>,
+    pub(crate) new_networks: Field<bool>,
+    pub(crate) retiring_keys: Field<bool>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Capture {
+    pub(crate) refused: Field<u32>,
+    pub(crate) body: Field<Of<Size>>,
+    pub(crate) keep: Field<Of<Duration>>,
+    pub(crate) routes: Field<Many<String>>,
 }
 
 impl HasShort for Replay {
@@ -106,4 +151,8 @@ impl HasShort for Log {
 
 impl HasShort for Audit {
     const FORM: &'static str = "countersign::Short:sink";
+}
+
+impl HasShort for Anomalies {
+    const FORM: &'static str = "countersign::Short:mode";
 }

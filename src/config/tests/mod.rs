@@ -19,6 +19,7 @@ mod process;
 mod routes;
 mod tenants;
 mod verified;
+mod watched;
 
 /// A directory with a certificate, keys and configuration files.
 struct Place {

@@ -21,6 +21,11 @@ const FORMS: [(Code, Cause); 8] = [
     (Code::DigestInvalid, Cause::DigestMalformed),
 ];
 
+/// What the code alone says.
+pub(in crate::explain) fn of_code(code: Code) -> Option<Cause> {
+    FORMS.iter().find(|(known, _)| *known == code).map(|(_, cause)| *cause)
+}
+
 /// Whether a signature was compared, or something that it covers.
 pub(super) fn is_compared(code: Code) -> bool {
     matches!(code, Code::SignatureInvalid | Code::DigestInvalid)

@@ -36,10 +36,16 @@ const READINGS: &[(Cause, &str, Reading)] = &[
     (Cause::KeyQuotes, "the sender's begins or ends with a space", |secret| Some([secret, b" "].concat())),
 ];
 
-/// The right key, but not one that may be used here and now.
-pub(super) fn unusable(subject: &Subject<'_>, scheme: &Arc<Scheme>, ring: &Arc<Keyring>) -> Vec<Candidate> {
+/// A key of the ring, but not one that may be used now, or not the one that is named.
+pub(super) fn own(scheme: &Arc<Scheme>) -> Vec<Candidate> {
     let mut all = vec![Candidate::new(Cause::KeyState, "see the keys above")];
     all.extend(Candidate::changed(Cause::KeyId, "", scheme, &[Change::AnyKey]));
+    all
+}
+
+/// The right key, but not one that may be used here and now.
+pub(super) fn unusable(subject: &Subject<'_>, scheme: &Arc<Scheme>, ring: &Arc<Keyring>) -> Vec<Candidate> {
+    let mut all = own(scheme);
     for other in subject.rings.iter().filter(|other| other.name() != ring.name()) {
         let usable = trial::timeless(other);
         let named = |scheme| Candidate {

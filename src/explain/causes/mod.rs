@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use self::table::Cause;
 use super::trial::{self, holds};
-use crate::reject::Rejection;
+use crate::reject::{Code, Rejection};
 use crate::sig::Site;
 use crate::sig::declared::trace::Whole;
 use crate::sig::declared::vary::Change;
@@ -79,18 +79,48 @@ impl Candidate {
     }
 }
 
+/// How many mistakes are tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Depth {
+    /// All of them.
+    All,
+    /// Those that are common and cost little: another spelling, another unit of time, a key that is not usable now.
+    Common,
+}
+
 /// The likeliest cause of this refusal.
-pub(super) fn find(subject: &Subject<'_>, refusal: Option<&Rejection>) -> Option<Found> {
+pub(super) fn find(subject: &Subject<'_>, refusal: Option<&Rejection>, depth: Depth) -> Option<Found> {
     let plain = subject.scheme.varied(&[]).map_or_else(|| Arc::clone(subject.scheme), Arc::new);
     let own = subject.ring.map(|ring| Arc::clone(ring.ring()));
     let ring = own.as_deref().and_then(trial::timeless).or_else(|| subject.rings.first().cloned())?;
     time::judge(subject, (&plain, &ring), refusal).or_else(|| {
         let refused = holds(&plain, &ring, subject.whole, subject.time).err();
-        let candidates = candidates(subject, (&plain, refused.as_ref()), &ring);
-        let mut held = candidates.filter_map(|candidate| attempt(subject, (&plain, &ring), candidate));
-        held.next().or_else(|| form::judge(subject, (&plain, &ring), refused.as_ref()?))
+        let held = |candidate| attempt(subject, (&plain, &ring), candidate);
+        let found = match depth {
+            Depth::All => candidates(subject, (&plain, refused.as_ref()), &ring).find_map(held),
+            Depth::Common => {
+                let mut common = keys::own(&plain).into_iter().chain(spelling::spelled(&plain));
+                common.find_map(held)
+            }
+        };
+        found.or_else(|| form::judge(subject, (&plain, &ring), refused.as_ref()?))
     })
 }
+
+/// What is wrong with the form, or with the key that is named: what the head alone says of this refusal.
+pub(super) fn of_head(subject: &Subject<'_>, refusal: &Rejection) -> Option<Found> {
+    let ring = subject.ring.map(|ring| ring.ring())?;
+    let claimed = subject.scheme.claims_key(subject.whole.head);
+    let named = claimed.and_then(|id| ring.place(std::str::from_utf8(&id).ok()?));
+    match named {
+        Some(place) if refusal.code() == Code::SignatureInvalid && !ring.verifies(place, subject.clock) => {
+            Some(Found { cause: Cause::KeyState, detail: "the one that is named".to_owned(), key: None })
+        }
+        _ => form::judge(subject, (subject.scheme, ring), refusal),
+    }
+}
+
+pub(super) use form::of_code;
 
 /// Every mistake, likely and cheap ones first.
 fn candidates<'a>(

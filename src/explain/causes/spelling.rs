@@ -35,6 +35,18 @@ const PREFIXES: [&str; 12] = [
 
 /// The same signature, spelled or placed as the scheme does not have it.
 pub(super) fn candidates(subject: &Subject<'_>, scheme: &Arc<Scheme>) -> Vec<Candidate> {
+    let Some((_, encoding)) = scheme.spelling() else { return Vec::new() };
+    let mut all = spelled(scheme);
+    all.extend(values(subject.whole.head, encoding));
+    all.extend(headers(subject, scheme));
+    if scheme.is_code() {
+        all.extend(code::candidates(subject, scheme));
+    }
+    all
+}
+
+/// The same signature where the scheme reads it, in another case or encoding, or behind another prefix.
+pub(super) fn spelled(scheme: &Arc<Scheme>) -> Vec<Candidate> {
     let Some((prefix, encoding)) = scheme.spelling() else { return Vec::new() };
     let mut all: Vec<Candidate> = Vec::new();
     all.extend(Candidate::changed(Cause::SignatureCase, "", scheme, &[Change::AnyCase]));
@@ -46,11 +58,6 @@ pub(super) fn candidates(subject: &Subject<'_>, scheme: &Arc<Scheme>) -> Vec<Can
         let change = Change::Prefix(Bytes::from_static(other.as_bytes()));
         let told = if other.is_empty() { "it has none".to_owned() } else { format!("it is `{other}`") };
         all.extend(Candidate::changed(Cause::SignaturePrefix, told, scheme, &[change]));
-    }
-    all.extend(values(subject.whole.head, encoding));
-    all.extend(headers(subject, scheme));
-    if scheme.is_code() {
-        all.extend(code::candidates(subject, scheme));
     }
     all
 }

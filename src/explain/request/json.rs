@@ -17,6 +17,17 @@ struct Request {
     now: Option<i64>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reference {
+    request_id: String,
+}
+
+/// The id, where the question is about a request that the gateway kept.
+pub(crate) fn kept_id(text: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Reference>(text).ok().map(|reference| reference.request_id)
+}
+
 /// The request, and when it arrived.
 pub(crate) fn read(text: &[u8]) -> Result<(Pieces, Option<Moment>), String> {
     let request: Request = serde_json::from_slice(text).map_err(|error| format!("cannot be read: {error}"))?;

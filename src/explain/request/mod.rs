@@ -14,6 +14,7 @@ use crate::policy::limits;
 use crate::proxy::http::captured;
 use crate::sig::message::Head;
 
+pub(crate) use self::json::kept_id;
 pub(super) use self::json::read as json;
 
 /// Reads a file that a curl command names with `@`.

@@ -10,7 +10,8 @@ use super::super::fixture::{key, record, route};
 use super::super::gauges::{Fill, Health, Replay};
 use super::super::record::Verdict;
 use super::*;
-use crate::policy::operations::AuditSink;
+use crate::clock::Clock;
+use crate::policy::operations::{Audit, AuditSink};
 use crate::policy::rate::Per;
 use crate::policy::upkeep::{Origin, Table, Upkeep};
 use crate::reject::{Code, Rejection};
@@ -18,7 +19,7 @@ use crate::sig::key::{Key, Window};
 use crate::sig::keyring::Keyring;
 
 fn telemetry() -> Arc<Telemetry> {
-    Telemetry::new(&AuditSink::Off).unwrap()
+    Telemetry::new(&Audit::to(AuditSink::Off), None, &Clock::system()).unwrap()
 }
 
 /// Samples by name and labels; panics where the text is not `OpenMetrics`.
@@ -59,7 +60,7 @@ fn shards_of_several_threads_are_summed() {
                 told.key = Some(key("a"));
                 (0..250).for_each(|_| {
                     let _running = shard.begin();
-                    shard.finish(&told);
+                    shard.finish(&mut told);
                 });
             })
         })
@@ -97,7 +98,7 @@ fn buckets_are_cumulative_and_end_with_the_count() {
     for skew in [-61_000, -500, 0, 1000, 1001] {
         let mut told = record();
         told.skew = Some(skew);
-        shard.finish(&told);
+        shard.finish(&mut told);
     }
     let text = telemetry.render(&Gauges::default());
     let samples = samples(&text);
@@ -116,12 +117,12 @@ fn only_a_request_that_a_key_verified_is_a_use_of_it() {
     for verdict in [Verdict::Refused, Verdict::Observed, Verdict::Public] {
         let mut told = record();
         (told.verdict, told.key) = (verdict, Some(key("a")));
-        shard.finish(&told);
+        shard.finish(&mut told);
     }
     assert_eq!(telemetry.key_uses(), []);
     let mut told = record();
     told.key = Some(key("a"));
-    shard.finish(&told);
+    shard.finish(&mut told);
     let uses = telemetry.key_uses();
     assert_eq!((uses.len(), uses[0].count, uses[0].last.secs()), (1, 1, told.started.secs()));
 }
@@ -133,7 +134,7 @@ fn keys_beyond_the_cap_share_one_label() {
     for number in 0..KEYS_MAX + 5 {
         let mut told = record();
         told.key = Some(key(&format!("key-{number}")));
-        shard.finish(&told);
+        shard.finish(&mut told);
     }
     let uses = telemetry.key_uses();
     assert_eq!(uses.len(), KEYS_MAX + 1);
@@ -151,7 +152,7 @@ fn nothing_that_a_client_chose_becomes_a_label() {
     told.method = crate::sig::message::Method::new("CANARY");
     told.verdict = Verdict::Refused;
     told.rejection = Some(Rejection::from(Code::BadRequest).because("canary"));
-    telemetry.shard().finish(&told);
+    telemetry.shard().finish(&mut told);
     let text = telemetry.render(&Gauges::default());
     assert!(!text.to_lowercase().contains("canary"), "{text}");
     assert!(text.contains(r#"{route="",verdict="refused",code="bad_request",key=""} 1"#), "{text}");
@@ -164,7 +165,7 @@ fn an_upstream_is_blamed_only_for_its_own_failures() {
     for code in [Code::UpstreamTimeout, Code::UpstreamTimeout, Code::Replayed] {
         let mut told = record();
         (told.upstream, told.rejection) = (Some("app".into()), Some(code.into()));
-        shard.finish(&told);
+        shard.finish(&mut told);
     }
     let text = telemetry.render(&Gauges::default());
     assert!(text.contains(r#"countersign_upstream_errors_total{upstream="app",code="upstream_timeout"} 2"#));
@@ -176,7 +177,7 @@ fn label_values_of_the_configuration_are_escaped() {
     let telemetry = telemetry();
     let mut told = record();
     told.route = Some(route("/a\"b\\c\nd"));
-    telemetry.shard().finish(&told);
+    telemetry.shard().finish(&mut told);
     let text = telemetry.render(&Gauges::default());
     assert!(text.contains(r#"route="/a\"b\\c\nd""#), "{text}");
     samples(&text);

@@ -22,6 +22,8 @@ pub(crate) struct Config {
     limits: String,
     timeouts: String,
     admin: String,
+    audit: Option<String>,
+    sections: Vec<String>,
     address: SocketAddr,
 }
 
@@ -41,6 +43,8 @@ impl Config {
             limits: String::new(),
             timeouts: String::new(),
             admin: String::new(),
+            audit: None,
+            sections: Vec::new(),
             address: upstream,
         }
     }
@@ -149,6 +153,30 @@ impl Config {
         self
     }
 
+    /// The settings of the audit log instead of its file.
+    pub(crate) fn audit_as(mut self, fields: &str) -> Self {
+        self.audit = Some(fields.to_owned());
+        self
+    }
+
+    /// More settings of the audit log, which is a file.
+    pub(crate) fn audited(self, fields: &str) -> Self {
+        let fields = format!("sink: file, path: {}, {fields}", self.audit().display());
+        self.audit_as(&fields)
+    }
+
+    /// One more setting of the whole file: `name: value`.
+    pub(crate) fn section(mut self, line: &str) -> Self {
+        self.sections.push(line.to_owned());
+        self
+    }
+
+    /// Without the settings of [`Config::section`].
+    pub(crate) fn no_sections(mut self) -> Self {
+        self.sections.clear();
+        self
+    }
+
     /// Where the upstream `app` is.
     pub(crate) fn upstream_address(&self) -> SocketAddr {
         self.address
@@ -169,6 +197,10 @@ impl Config {
         std::fs::write(self.path(), self.text()).unwrap();
     }
 
+    fn audit_settings(&self) -> String {
+        self.audit.clone().unwrap_or_else(|| format!("sink: file, path: {}", self.audit().display()))
+    }
+
     fn text(&self) -> String {
         let listeners = [&[format!("public: {{{}}}", self.listener)], self.listeners.as_slice()].concat();
         let upstreams = [&[format!("app: {{{}}}", self.upstream)], self.upstreams.as_slice()].concat();
@@ -176,7 +208,8 @@ impl Config {
         [
             "version: 1\npoll: 1h\nhealth: {address: \"127.0.0.1:0\"}\n".to_owned(),
             format!("admin: {{address: \"127.0.0.1:0\"{}}}\n", self.admin),
-            format!("audit: {{sink: file, path: {}}}\nreplay: {{{}}}\n", self.audit().display(), self.replay),
+            format!("audit: {{{}}}\nreplay: {{{}}}\n", self.audit_settings(), self.replay),
+            self.sections.join("\n") + "\n",
             format!("limits: {{{}}}\ntimeouts: {{{}}}\n", self.limits, self.timeouts),
             section("listeners", &listeners),
             section("upstreams", &upstreams),

@@ -7,6 +7,7 @@ mod h2;
 mod identity;
 mod keys;
 mod response;
+mod schema;
 mod sign;
 pub(crate) mod tls;
 mod upstream;
@@ -120,6 +121,11 @@ impl World {
         self.running().address("public")
     }
 
+    /// Where the listener (or operations listener) of that name is.
+    pub(crate) fn address_of(&self, listener: &str) -> std::net::SocketAddr {
+        self.running().address(listener)
+    }
+
     /// Asks an operations listener.
     pub(crate) fn ask(&self, listener: &str, question: impl Into<Request>) -> Response {
         self.connect_to(listener).exchange(&question.into())
@@ -186,6 +192,9 @@ impl Drop for World {
         self.upstream.release_everything();
         if let Some(gateway) = self.gateway.take() {
             gateway.end();
+        }
+        if !std::thread::panicking() {
+            schema::hold(&std::fs::read_to_string(self.config.audit()).unwrap_or_default());
         }
     }
 }
