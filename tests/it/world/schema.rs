@@ -41,14 +41,7 @@ fn keyword_fits(
             }
             true
         }
-        "type" => match wanted.as_str().unwrap() {
-            "object" => value.is_object(),
-            "string" => value.is_string(),
-            "boolean" => value.is_boolean(),
-            "number" => value.is_number(),
-            "integer" => value.is_i64() || value.is_u64(),
-            other => panic!("type {other}"),
-        },
+        "type" => is_of(wanted.as_str().unwrap(), value),
         "const" => value == wanted,
         "enum" => wanted.as_array().unwrap().contains(value),
         "minimum" => value.as_f64() >= wanted.as_f64(),
@@ -74,6 +67,17 @@ fn keyword_fits(
         other => panic!("the schema says `{other}`, which is not understood here"),
     };
     if holds { Ok(()) } else { Err(format!("{wanted} does not hold")) }
+}
+
+fn is_of(kind: &str, value: &Value) -> bool {
+    match kind {
+        "object" => value.is_object(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
+        "integer" => value.is_i64() || value.is_u64(),
+        other => panic!("type {other}"),
+    }
 }
 
 #[test]
