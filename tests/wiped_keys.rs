@@ -43,7 +43,9 @@ fn copies(piece: &mut Vec<u8>) -> usize {
             piece.resize(PIECE.min(usize::try_from(to - start).unwrap()), 0);
             memory.seek(SeekFrom::Start(start)).unwrap();
             if memory.read_exact(piece).is_ok() {
-                piece.iter_mut().for_each(|byte| *byte = !*byte);
+                for byte in piece.iter_mut() {
+                    *byte = !*byte;
+                }
                 found += memchr::memmem::find_iter(piece, &TURNED[8..24]).count();
             }
         }

@@ -129,10 +129,10 @@ fn request(stream: &mut Stream<Pieces<'_>>, bounds: &Bounds) -> Result<Option<Re
 }
 
 /// The answer in `cut` to a request that was a HEAD, or not; `None` where it is none.
-pub fn answer(cut: Cut<'_>, head: bool) -> Option<Heard> {
+pub fn answer(cut: Cut<'_>, to_head: bool) -> Option<Heard> {
     let (mut stream, mut ear) = (Stream::new(Pieces::from(cut)), Ear::default());
     let heard = loop {
-        if let Some(heard) = ear.hear(stream.ahead(), Asked { head, upgrade: false }).ok()? {
+        if let Some(heard) = ear.hear(stream.ahead(), Asked { head: to_head, upgrade: false }).ok()? {
             break heard;
         }
         if polled(|cx| stream.poll_fill(cx)).ok()? == 0 {
@@ -176,13 +176,13 @@ pub fn sent(head: &Head, data: &[u8], chunk: Option<u8>) -> Option<BytesMut> {
 }
 
 /// An answer as a client gets it: in chunks where `chunk` says how large, else with its length.
-pub fn told(heard: &Heard, head: bool, chunk: Option<u8>) -> BytesMut {
+pub fn told(heard: &Heard, to_head: bool, chunk: Option<u8>) -> BytesMut {
     let body = match chunk {
         None => AnswerBody::Bytes(Bytes::copy_from_slice(&heard.content.data)),
         Some(_) => AnswerBody::Stream(Box::new(Endless)),
     };
     let answer = Answer { status: heard.status, fields: heard.fields.clone(), body };
-    let form = Form { head, old: false, keep: true, trailers: true };
+    let form = Form { head: to_head, old: false, keep: true, trailers: true };
     let mut text = BytesMut::new();
     match write_answer(&mut text, &answer, form, b"Thu, 01 Jan 1970 00:00:00 GMT") {
         Follows::Nothing => {}

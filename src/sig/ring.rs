@@ -135,6 +135,9 @@ impl PreparedRing {
     /// Above this many keys nothing is computed ahead: there are too many to be tried.
     pub const MOST: usize = 4096;
 
+    /// Keys of a master that are looked at to know what all of them are like.
+    const SAMPLES: u8 = 64;
+
     /// More keys than these that do not fit are not told.
     const TOLD: usize = 100;
 
@@ -183,10 +186,15 @@ impl PreparedRing {
 
     /// Keys that cannot be used with `scheme`, the first of them.
     pub fn misfits(&self, scheme: &Scheme) -> Vec<Misfit> {
+        let unfit = |secret: &[u8]| Prepared::misfit(&scheme.facts().key_use, secret);
         let misfit = |place: usize| {
-            let derived = self.ring.derive(place, b"any");
-            let secret = derived.as_ref().map(|key| key.secret.expose()).or(self.ring.secret(place))?;
-            let why = Prepared::misfit(&scheme.facts().key_use, secret)?;
+            // Some keys of a spelling fit by chance: so many of them do not.
+            let samples = (0..Self::SAMPLES).map_while(|number| self.ring.derive(place, &number.to_be_bytes()));
+            let why = if self.ring.derives() {
+                samples.into_iter().find_map(|key| unfit(key.secret.expose()))?
+            } else {
+                unfit(self.ring.secret(place)?)?
+            };
             let (ring, scheme) = (Arc::clone(self.ring.name()), Arc::clone(scheme.name()));
             Some(Misfit { ring, key: Arc::clone(&self.ring.at(place)?.id), scheme, why })
         };

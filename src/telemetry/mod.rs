@@ -107,7 +107,9 @@ impl Telemetry {
     pub fn uses(&self, now: Moment) -> Table {
         let shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut table = Table::default();
-        shards.iter().for_each(|shard| shard.uses.collect(now, &mut table));
+        for shard in &shards {
+            shard.uses.collect(now, &mut table);
+        }
         table
     }
 

@@ -72,11 +72,11 @@ impl Gateways {
     /// What the first gateway does with a ring that was named by its path.
     pub(super) fn describe(&self, upkeep: &mut Upkeep) {
         let Some(ring) = self.answers.iter().find_map(|answer| ring(answer, upkeep)).cloned() else { return };
-        let seconds = |name: &str| ring[name].as_u64().map(Duration::from_secs);
+        let seconds = |name: &str| ring.get(name).and_then(Value::as_u64).map(Duration::from_secs);
         upkeep.max_age = seconds("max_age_seconds").unwrap_or(upkeep.max_age);
         upkeep.quiet = seconds("quiet_seconds").unwrap_or(upkeep.quiet);
-        upkeep.verifies = ring["verifies"].as_bool().unwrap_or(upkeep.verifies);
-        upkeep.signs = match ring["signs"].as_str() {
+        upkeep.verifies = ring.get("verifies").and_then(Value::as_bool).unwrap_or(upkeep.verifies);
+        upkeep.signs = match ring.get("signs").and_then(Value::as_str) {
             Some("newest") => Some(With::Newest),
             Some(_) => Some(With::All),
             None => None,

@@ -65,8 +65,10 @@ impl Rotate {
         for plan in &plans {
             let made = self.step(&ring, plan, opened.now)?;
             let mut value = keys::plan(plan);
-            value["done"] = (self.yes && !self.dry_run && made.is_some()).into();
-            value["change"] = made.clone().into();
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert("done".to_owned(), (self.yes && !self.dry_run && made.is_some()).into());
+                fields.insert("change".to_owned(), made.clone().into());
+            }
             told.push(value);
             if self.output == Output::Text {
                 say(&text(plan, made.as_deref()));

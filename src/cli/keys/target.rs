@@ -72,7 +72,9 @@ impl Target {
         let places = if self.admin.is_empty() { configured.into_iter().collect() } else { self.admin.clone() };
         let gateways = Gateways::ask(&places, !self.admin.is_empty())?;
         if self.path.is_some() {
-            rings.iter_mut().for_each(|ring| gateways.describe(ring));
+            for ring in &mut rings {
+                gateways.describe(ring);
+            }
         }
         Ok(Opened { rings, gateways, now })
     }

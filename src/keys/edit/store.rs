@@ -97,8 +97,8 @@ fn neighbourly(path: &Path) -> Standing {
 /// A temporary file beside `path` that is on the disk. Its name begins with a dot: no directory of keys reads it.
 fn written(path: &Path, content: &[u8], (mode, owner): Standing) -> io::Result<tempfile::NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix(".countersign-").tempfile_in(parent(path))?;
-    let made = file.as_file().metadata()?;
-    if (made.uid(), made.gid()) != owner {
+    let metadata = file.as_file().metadata()?;
+    if (metadata.uid(), metadata.gid()) != owner {
         std::os::unix::fs::fchown(file.as_file(), Some(owner.0), Some(owner.1))?;
     }
     file.as_file().set_permissions(Permissions::from_mode(mode))?;

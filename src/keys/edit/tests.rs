@@ -89,12 +89,7 @@ fn an_end_is_written_into_every_spelling_of_a_key() {
         ),
         ("  - id: a\r\n    secret: S\r\n", "  - id: a\r\n    secret: S\r\n    sign: {until: T}\r\n"),
     ] {
-        let whole = |keys: &str| {
-            format!(
-                "# ours\nversion: 1\nkeys:\n{}",
-                keys.replace('S', SECRET).replace('T', at).replace(":00:00Z,  ", ":00:00Z,  ")
-            )
-        };
+        let whole = |keys: &str| format!("# ours\nversion: 1\nkeys:\n{}", keys.replace('S', SECRET).replace('T', at));
         let text = changed(&whole(before), &until("a", Some(at), None));
         assert_eq!(text.as_deref(), Ok(&*whole(after)), "{before}");
     }
@@ -118,7 +113,7 @@ fn a_key_is_added_behind_the_others_and_loads_as_it_was_meant() {
         ("    ", "version: 1\nkeys:\n    - {id: a, secret: S} # x\n", "    # for later\n"),
     ] {
         let (before, behind) = (before.replace('S', SECRET), behind);
-        let indented: String = added.lines().map(|line| format!("{indent}{line}\n")).collect();
+        let indented = added.lines().fold(String::new(), |text, line| text + indent + line + "\n");
         let text = changed(&format!("{before}{behind}"), &entry("n")).unwrap();
         assert_eq!(text, format!("{before}{indented}{behind}"));
     }
@@ -226,7 +221,9 @@ fn a_mounted_secret_is_refused_with_what_to_do_instead() {
     std::fs::write(generation.join("a"), SECRET).unwrap();
     std::fs::write(generation.join("b.yaml"), format!("version: 1\nkeys:\n  - id: b\n    secret: {SECRET}\n")).unwrap();
     symlink("..2026", place.path().join("..data")).unwrap();
-    ["a", "b.yaml"].iter().for_each(|name| symlink(format!("..data/{name}"), place.path().join(name)).unwrap());
+    for name in ["a", "b.yaml"] {
+        symlink(format!("..data/{name}"), place.path().join(name)).unwrap();
+    }
     let directory = Source::Directory(place.path().to_owned());
     for (change, hint) in [
         (entry("n"), "keygen --id n --format secret --name NAME | kubectl patch secret NAME"),

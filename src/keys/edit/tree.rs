@@ -79,8 +79,8 @@ pub(super) fn is_added(before: &Node, after: &Node, added: &str) -> bool {
     let Value::Map(fields) = &mut without.value else { return false };
     let list = fields.iter_mut().find(|(name, _)| name == "keys").map(|(_, node)| &mut node.value);
     let Some(Value::List(keys)) = list else { return false };
-    let last = keys.pop();
-    last.is_some_and(|key| id(&key) == Some(added)) && same(before, &without)
+    let newest = keys.pop();
+    newest.is_some_and(|key| id(&key) == Some(added)) && same(before, &without)
 }
 
 /// Whether both mean the same, wherever it stands and in whatever order the fields are.

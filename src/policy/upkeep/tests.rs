@@ -12,7 +12,7 @@ const NOW: i64 = 1_795_305_600;
 const OVER: Duration = Duration::from_hours(72);
 
 fn at(offset: i64) -> Moment {
-    Moment::from_secs(NOW + offset)
+    Moment::from_secs(NOW.saturating_add(offset))
 }
 
 fn key(id: &str, made: i64) -> Key {
@@ -42,8 +42,8 @@ fn upkeep(keys: Vec<Key>, verifies: bool, signs: Option<With>) -> Upkeep {
 fn table(uses: &[(&str, i64)]) -> Table {
     let mut table = Table::default();
     for (id, ago) in uses {
-        let used = Use { count: 1, hour: u64::from(*ago < HOUR), last: Some(at(-ago)) };
-        table.add(&"ring".into(), &Arc::from(*id), [used, Use::default()]);
+        let once = Use { count: 1, hour: u64::from(*ago < HOUR), last: Some(at(0_i64.saturating_sub(*ago))) };
+        table.add(&"ring".into(), &Arc::from(*id), [once, Use::default()]);
     }
     table
 }

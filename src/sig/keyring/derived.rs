@@ -129,7 +129,10 @@ mod tests {
             principal: "m".into(),
             secret: Secret::new(secret.as_bytes().to_vec()),
             sign: Window::default(),
-            verify: Window { from: None, until: Some(Moment::from_secs(10 + i64::try_from(place).unwrap())) },
+            verify: Window {
+                from: None,
+                until: Some(Moment::from_secs(i64::try_from(place).unwrap().saturating_add(10))),
+            },
             created: None,
             observe: false,
         };

@@ -183,6 +183,17 @@ fn label_values_of_the_configuration_are_escaped() {
     samples(&text);
 }
 
+/// The names under which samples are shown.
+fn shown(text: &str) -> HashSet<String> {
+    let suffixed = |name: &str, kind: &str| match kind {
+        "counter" => format!("{name}_total"),
+        "info" => format!("{name}_info"),
+        _ => name.to_owned(),
+    };
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    types.map(|(name, kind)| suffixed(name, kind)).collect()
+}
+
 #[test]
 fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
     let telemetry = telemetry();
@@ -224,13 +235,7 @@ fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
     assert!(text.contains("countersign_key_safe_to_retire{keyring=\"partners\",key=\"k\"} 1\n"));
     assert!(text.contains("countersign_last_reload_successful 0\n"));
     assert!(text.contains("countersign_reloads_total{result=\"success\"} 1\n"));
-    let suffixed = |name: &str, kind: &str| match kind {
-        "counter" => format!("{name}_total"),
-        "info" => format!("{name}_info"),
-        _ => name.to_owned(),
-    };
-    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-    let shown: HashSet<String> = types.map(|(name, kind)| suffixed(name, kind)).collect();
+    let shown = shown(&text);
     let manual = include_str!("../../../docs/metrics.md");
     let rows = manual.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(['`', '{']));
     let told: HashSet<String> = rows.map(|(name, _)| name.to_owned()).collect();
