@@ -1,6 +1,7 @@
 //! How many refused requests are looked at again: few of each kind from one source, and not many altogether.
 //!
-//! **Threat:** a look costs what a thousand refusals cost. Who is refused on purpose must not buy many.
+//! **Threat:** a look costs what a few refusals cost, and with many keys and a long body what hundreds cost. Who is refused on
+//! purpose must not buy many.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher as _, RandomState};
