@@ -59,7 +59,7 @@ pub struct Ring {
     pub name: Arc<str>,
     /// Keys that can verify or sign at the moment.
     pub usable: u64,
-    /// Every key; of a large ring ([`Keyring::is_large`]) none.
+    /// Every key; of a large ring (`Keyring::is_large`) none.
     pub keys: Vec<KeyLife>,
 }
 
