@@ -38,8 +38,8 @@ pub(super) struct Listen {
     #[arg(long, value_name = "VARIABLE", default_value = "SECRET")]
     key_env: Vec<String>,
     /// Where to listen: `ADDRESS:PORT` or `unix:/PATH`
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
-    listen: String,
+    #[arg(long = "listen", value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    address: String,
     /// Forward what is refused, too
     #[arg(long)]
     forward_all: bool,
@@ -84,7 +84,7 @@ impl Listen {
 
     fn configuration(&self, lines: &Path, admin: &Path) -> String {
         let sketch = Sketch {
-            listen: &self.listen,
+            listen: &self.address,
             certificate: None,
             public_url: self.public_url.as_deref(),
             upstream: &self.forward_to,
