@@ -28,8 +28,8 @@ keyrings: {{partners: {{max_age: 90d, keys: [{{id: k1, secret: "{secret}", creat
 replay: {{restart_guard: false}}
 audit: off
 routes:
-  - {{name: signed, path: /signed, verify: {{scheme: timestamp-body, keys: partners}}, replay: {{by: signature}}, upstream: app}}
-  - {{name: gone, path: /gone, public: true, upstream: gone}}
+  - {{path: /signed, verify: {{scheme: timestamp-body, keys: partners}}, replay: {{by: signature}}, upstream: app}}
+  - {{path: /gone, public: true, upstream: gone}}
 """
 SCRAPE = """global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: ["{rules}"]
@@ -78,9 +78,11 @@ def rules(tally):
     tally.check("every alert has its annotations", fields == [len(names)] * 3, fields)
     anchors = set(re.findall(r"^## ([a-z-]+)$", (ROOT / "docs" / "monitoring.md").read_text(), re.M))
     tally.check("every runbook is there", set(re.findall(r"monitoring\.md#([a-z-]+)", text)) <= anchors)
-    for name, planted in (("never fires", "vector(0) > 1"), ("always fires", 'label_replace(vector(1), "x", "y", "", "")')):
+    for name, planted in (("never fires", "vector(0) > 1"), ("always fires", "vector(1)")):
         with tempfile.TemporaryDirectory() as directory:
             bent = re.sub(r"expr: >-\n(?: {10}.*\n)+(?:        for: .*\n)?", f"expr: {json.dumps(planted)}\n", text)
+            # Without their text: to expand it at each evaluation takes minutes.
+            bent = re.sub(r" {8}annotations:\n(?: {10}.*\n)+", "", bent)
             (Path(directory) / "alerts.yaml").write_text(bent)
             (Path(directory) / "alerts_test.yaml").write_text(tests)
             told = promtool("test", "rules", Path(directory) / "alerts_test.yaml")
