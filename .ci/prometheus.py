@@ -67,7 +67,7 @@ def promtool(*arguments, **options):
 
 
 def rules(tally):
-    """The alerts, their tests, and the tests of alerts that never fire and of alerts that always do."""
+    """The alerts, their tests, and that these notice an alert that never fires."""
     text, tests = ((RULES / name).read_text() for name in ("alerts.yaml", "alerts_test.yaml"))
     names = re.findall(r"- alert: (\w+)", text)
     checked = promtool("check", "rules", RULES / "alerts.yaml")
@@ -78,17 +78,14 @@ def rules(tally):
     tally.check("every alert has its annotations", fields == [len(names)] * 3, fields)
     anchors = set(re.findall(r"^## ([a-z-]+)$", (ROOT / "docs" / "monitoring.md").read_text(), re.M))
     tally.check("every runbook is there", set(re.findall(r"monitoring\.md#([a-z-]+)", text)) <= anchors)
-    for name, planted in (("never fires", "vector(0) > 1"), ("always fires", "vector(1)")):
-        with tempfile.TemporaryDirectory() as directory:
-            bent = re.sub(r"expr: >-\n(?: {10}.*\n)+(?:        for: .*\n)?", f"expr: {json.dumps(planted)}\n", text)
-            # Without their text: to expand it at each evaluation takes minutes.
-            bent = re.sub(r" {8}annotations:\n(?: {10}.*\n)+", "", bent)
-            (Path(directory) / "alerts.yaml").write_text(bent)
-            (Path(directory) / "alerts_test.yaml").write_text(tests)
-            told = promtool("test", "rules", Path(directory) / "alerts_test.yaml")
-        text_told = (told.stdout + told.stderr).decode()
-        unnoticed = [alert for alert in names if f'alertname=\\"{alert}\\"' not in text_told]
-        tally.check(f"the tests notice an alert that {name}", told.returncode != 0 and not unnoticed, unnoticed)
+    with tempfile.TemporaryDirectory() as directory:
+        bent = re.sub(r"expr: >-\n(?: {10}.*\n)+", "expr: vector(0) > 1\n", text)
+        (Path(directory) / "alerts.yaml").write_text(bent)
+        (Path(directory) / "alerts_test.yaml").write_text(tests)
+        told = promtool("test", "rules", Path(directory) / "alerts_test.yaml")
+    failures = (told.stdout + told.stderr).decode()
+    unnoticed = [alert for alert in names if f'alertname=\\"{alert}\\"' not in failures]
+    tally.check("the tests notice an alert that never fires", told.returncode != 0 and not unnoticed, unnoticed)
 
 
 def documented(tally, text):
