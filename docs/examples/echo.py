@@ -1,7 +1,8 @@
 """A service that stands in for yours: it answers with what reached it. Usage: echo.py [PORT]"""
 
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 
 TOLD = ("authorization", "content-digest", "signature", "webhook-", "stripe-", "x-")
 VARYING = ("x-forwarded-", "x-request-id")
@@ -29,6 +30,11 @@ class Echo(BaseHTTPRequestHandler):
         pass
 
 
+class Service(ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
+    request_queue_size = 64
+
+
 if __name__ == "__main__":
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
-    ThreadingHTTPServer(("127.0.0.1", port), Echo).serve_forever()
+    Service(("127.0.0.1", port), Echo).serve_forever()
