@@ -230,8 +230,7 @@ def run(page, session):
             session.begin(re.sub(r"&\s*(#.*)?$", "", text).strip())
             continue
         variables = " ".join(session.type(f'printf %s "${name}"')[0] for name in re.findall(r"\$\{?([A-Za-z_]\w*)", text))
-        gateways = set().union(*(listening(family(pid)) for pid in session.gateways))
-        asked = asks(f"{text} {session.place(variables)}", session, gateways)
+        named = f"{text} {session.place(variables)}"
         repeat = time.monotonic() + (5 if text.split()[0] in READERS else 0)
         while True:
             printed, code = session.type(text)
