@@ -12,13 +12,14 @@ mod healthcheck;
 mod keygen;
 mod keys;
 mod link;
+mod listen;
 mod means;
 mod proxy;
-
 mod reload;
 mod run;
 mod schemes;
 mod sign;
+mod sketch;
 mod stage;
 mod test;
 #[cfg(test)]
@@ -57,6 +58,8 @@ enum Command {
     Run(run::Run),
     /// Serve without a configuration file: one upstream, one scheme, keys from the environment
     Proxy(proxy::Proxy),
+    /// Stand before a service that is being written: print each request with its verdict, and why it is refused
+    Listen(listen::Listen),
     /// Check a configuration and everything it names, and do nothing else
     Check(check::Check),
     /// Look at everything that a gateway needs, and say what is wrong with it
@@ -94,6 +97,7 @@ impl Command {
             Self::Demo(demo) => demo.run(),
             Self::Run(run) => run.run(),
             Self::Proxy(proxy) => proxy.run(),
+            Self::Listen(listen) => listen.run(),
             Self::Check(check) => check.run(),
             Self::Doctor(doctor) => doctor.run(),
             Self::Schemes(schemes) => schemes.run(),

@@ -1,12 +1,11 @@
 //! `countersign proxy`: the gateway without a configuration file, which it writes itself and can print.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
 
+use super::sketch::{Does, Sketch, url};
 use super::{RUNTIME, fail, run, say};
 use crate::app::App;
 
@@ -59,31 +58,24 @@ impl Proxy {
         }
     }
 
-    /// Text of the command line stands in the file as JSON, which is YAML that nothing can end early.
     fn configuration(&self) -> String {
-        let mut listener = serde_json::Map::from_iter([("address".to_owned(), json!(self.listen))]);
-        if let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) {
-            listener.insert("tls".to_owned(), json!({"certificate": certificate, "key": key}));
+        let certificate = self.tls_certificate.as_ref().zip(self.tls_key.as_ref());
+        Sketch {
+            listen: &self.listen,
+            certificate: certificate.map(|(chain, key)| [chain.as_str(), key]),
+            public_url: self.public_url.as_deref(),
+            upstream: &self.upstream,
+            scheme: &self.scheme,
+            key_env: &self.key_env,
+            does: if self.sign {
+                Does::Sign
+            } else if self.observe {
+                Does::Observe
+            } else {
+                Does::Verify
+            },
         }
-        if let Some(url) = &self.public_url {
-            listener.insert("public_url".to_owned(), json!(url));
-        }
-        let keys: serde_json::Map<_, _> = self.key_env.iter().map(|name| (name.clone(), json!(name))).collect();
-        let (upstream, scheme) = (json!(self.upstream), json!(self.scheme));
-        let mut text = String::from("version: 1\n");
-        let _written = write!(
-            text,
-            "listeners:\n  main: {listener}\nupstreams:\n  app: {{url: {upstream}}}\nkeyrings:\n  keys: {{env: {keys}}}\nroutes:\n  - path: \"/**\"\n",
-            listener = json!(listener),
-            keys = json!(keys),
-        );
-        let judged = if self.sign { "sign" } else { "verify" };
-        let _written = writeln!(text, "    {judged}: {scheme}\n    keys: keys");
-        if self.observe {
-            text.push_str("    mode: observe\n    public: true\n");
-        }
-        text.push_str("    upstream: app\n");
-        text
+        .text()
     }
 
     fn announce(&self, app: &App) {
@@ -102,17 +94,10 @@ fn place(text: &str) -> std::io::Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-fn url(text: &str) -> Result<String, &'static str> {
-    match text {
-        "" => Err("expected HOST:PORT or a URL"),
-        _ if text.contains("://") || text.starts_with("unix:") => Ok(text.to_owned()),
-        _ => Ok(format!("http://{text}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::{Args as _, Command, FromArgMatches};
+    use serde_json::json;
 
     use super::*;
     use crate::config;

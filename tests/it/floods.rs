@@ -7,6 +7,7 @@ const HEADERS: u8 = 1;
 const RESET: u8 = 3;
 const GOAWAY: u8 = 7;
 const CALM: u8 = 11;
+const CANCEL: u8 = 8;
 
 fn open(config: Config) -> Config {
     config.route("path: /**, public: true, upstream: app")
@@ -124,5 +125,24 @@ fn a_connection_that_is_cut_off_is_counted_with_what_it_did() {
         let metrics = String::from_utf8(world.ask("health", ask("/metrics")).body).unwrap();
         let counted = format!("countersign_connections_cut_off_total{{listener=\"public\",reason=\"{reason}\"}} 1");
         assert!(metrics.lines().any(|line| line == counted), "{counted}: {metrics}");
+    }
+}
+
+/// SETTINGS after which an answer may send no byte of its body.
+const NO_WINDOW: [u8; 6] = [0, 4, 0, 0, 0, 0];
+
+#[test]
+fn an_answer_that_may_not_be_sent_ends_in_its_time() {
+    let world = World::with(|config| {
+        let signed = "path: /signed, verify: {scheme: timestamp-body, keys: partners}, upstream: app";
+        let total = "path: /**, public: true, timeouts: {total: 300ms}, upstream: app";
+        config.public("timeouts: {write: 300ms}").route(signed).route(total)
+    });
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 1 << 20);
+    world.upstream.answers_raw([answer.into_bytes(), vec![b'x'; 1 << 20]].concat());
+    let refused = frame(HEADERS, 5, 1, b"\x82\x86\x04\x07/signed\x41\x09localhost");
+    for request in [get(1, b""), refused] {
+        let mut connection = connected(&world, &[frame(4, 0, 0, &NO_WINDOW), request].concat());
+        assert_eq!(next(&mut connection, RESET), Some(vec![0, 0, 0, CANCEL]));
     }
 }

@@ -19,6 +19,7 @@ use super::allowance::{Allowance, Doing};
 use super::connection::Desk;
 use super::lasting::Graceful;
 use super::metered::Metered;
+use super::stream;
 use super::watch::InFlight;
 use crate::policy::limits;
 use crate::proxy::http;
@@ -40,6 +41,7 @@ where
     let ledger = guests.zip(Some(Arc::clone(&desk.connection.listener.name)));
     let allowance = Rc::new(Allowance::new(Instant::now(), ledger));
     let metered = Metered::new(io, Rc::clone(&allowance));
+    let write = limits.write;
     let service = service_fn(move |request| {
         let (desk, allowance) = (Rc::clone(&desk), Rc::clone(&allowance));
         // In a box from the start: on its way into its own task it would be copied several times.
@@ -51,7 +53,9 @@ where
                 Some(_) => allowance.spend(Doing::Malformed),
             }
             let sent = Sent { allowance, _in_flight: in_flight };
-            Ok::<_, Infallible>(http::response(desk.answer(&mut exchange).await, sent))
+            let answer = desk.answer(&mut exchange).await;
+            stream::answers(&answer, write);
+            Ok::<_, Infallible>(http::response(answer, sent))
         })
     });
     Multiplexed(builder(limits).serve_connection(TokioIo::new(metered), service))
@@ -123,8 +127,6 @@ where
     F: Future + 'static,
 {
     fn execute(&self, future: F) {
-        let _handle = tokio::task::spawn_local(async move {
-            future.await;
-        });
+        let _handle = tokio::task::spawn_local(stream::bounded(future));
     }
 }

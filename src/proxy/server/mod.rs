@@ -17,6 +17,7 @@ mod reply;
 mod room;
 mod sockets;
 mod spread;
+mod stream;
 mod turns;
 mod watch;
 mod workers;
