@@ -302,6 +302,7 @@ def links(text, page):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that what was begun is ended
     tally = Tally()
     binary = Path(sys.argv[1]).resolve()
     named = [argument for argument in sys.argv[2:] if not argument.startswith("--")]
