@@ -5,6 +5,7 @@
 
 mod compile;
 mod de;
+mod deprecated;
 pub mod environment;
 mod field;
 mod mistake;
@@ -29,6 +30,7 @@ use serde::Deserialize;
 use crate::clock::Clock;
 use crate::policy::{Policy, lint};
 use crate::sig::time::Moment;
+use deprecated::Deprecated;
 use environment::Lookup;
 use report::{Outcome, Report};
 use sources::Sources;
@@ -93,9 +95,14 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
 
 /// [`load`] with an environment and a time of the caller's.
 pub fn load_with(path: &Path, lookup: Lookup<'_>, now: Moment) -> Result<Loaded, Vec<Problem>> {
+    load_knowing(path, lookup, now, deprecated::FIELDS)
+}
+
+/// [`load_with`], where these fields were renamed.
+fn load_knowing(path: &Path, lookup: Lookup<'_>, now: Moment, renamed: &[Deprecated]) -> Result<Loaded, Vec<Problem>> {
     let began = Clock::system().now();
     let mut report = Report::default();
-    let compiled = Sources::read(path, lookup, &mut report).and_then(|sources| {
+    let compiled = Sources::read(path, lookup, renamed, &mut report).and_then(|sources| {
         let raw = raw::File::deserialize(de::De { node: &sources.root, report: &report }).ok()?;
         let (policy, mut watched) = compile::policy(&raw, &sources, &report, now)?;
         watched.extend(sources.files.iter().cloned());
@@ -111,7 +118,7 @@ pub fn load_with(path: &Path, lookup: Lookup<'_>, now: Moment) -> Result<Loaded,
 /// The effective file with the origin of each value, secrets blacked out. Works as far as the file can be parsed.
 pub fn print(path: &Path) -> Result<String, Vec<Problem>> {
     let mut report = Report::default();
-    match Sources::read(path, &environment::variable, &mut report) {
+    match Sources::read(path, &environment::variable, deprecated::FIELDS, &mut report) {
         Some(sources) if report.is_clean() => Ok(print::effective(&sources, &report)),
         _ => Err(report.finish().errors),
     }

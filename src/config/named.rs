@@ -9,7 +9,7 @@ use super::de::De;
 use super::report::Report;
 use super::scheme::{self, Declaration};
 use super::sources::Sources;
-use super::{Problem, compile, environment, raw, tree};
+use super::{Problem, compile, deprecated, environment, raw, tree};
 use crate::sig::keyring::Keyring;
 use crate::sig::scheme::Scheme;
 use crate::sig::time::Moment;
@@ -52,7 +52,7 @@ pub fn settings(text: &str) -> Vec<(String, String)> {
 
 fn read<T>(path: &Path, take: impl FnOnce(&raw::File, &Sources, &Report) -> T) -> Result<T, Vec<Problem>> {
     let mut report = Report::default();
-    let taken = Sources::read(path, &environment::variable, &mut report).and_then(|sources| {
+    let taken = Sources::read(path, &environment::variable, deprecated::FIELDS, &mut report).and_then(|sources| {
         let raw = raw::File::deserialize(De { node: &sources.root, report: &report }).ok()?;
         Some(take(&raw, &sources, &report))
     });

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::deprecated::{self, Deprecated};
 use super::environment::{self, Lookup};
 use super::report::{Report, Spot};
 use super::tree::{self, Entry, Node, Value};
@@ -27,8 +28,8 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Reads `path` and what it includes. `None` where a file could not be parsed at all.
-    pub(crate) fn read(path: &Path, lookup: Lookup<'_>, report: &mut Report) -> Option<Self> {
-        let mut reader = Reader { lookup, report, files: Vec::new(), open: Vec::new() };
+    pub(crate) fn read(path: &Path, lookup: Lookup<'_>, renamed: &[Deprecated], report: &mut Report) -> Option<Self> {
+        let mut reader = Reader { lookup, renamed, report, files: Vec::new(), open: Vec::new() };
         let mut root = reader.file(path, None)?;
         let files = reader.files;
         work_in_defaults(&mut root, report);
@@ -38,6 +39,7 @@ impl Sources {
 
 struct Reader<'a> {
     lookup: Lookup<'a>,
+    renamed: &'a [Deprecated],
     report: &'a mut Report,
     files: Vec<PathBuf>,
     /// Files that are being included, outermost first.
@@ -67,6 +69,7 @@ impl Reader<'_> {
         };
         let mut root = tree::parse(&text, file, self.report)?;
         environment::resolve(&mut root, self.lookup, self.report);
+        deprecated::rename(&mut root, self.renamed, self.report);
         hide_secrets(&root, self.report);
         if !self.is_configuration(&root) {
             return None;

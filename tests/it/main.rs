@@ -92,6 +92,8 @@ mod unhappy;
 #[cfg(test)]
 mod upgrade;
 #[cfg(test)]
+mod upgraded;
+#[cfg(test)]
 mod vectors;
 #[cfg(test)]
 mod verified;

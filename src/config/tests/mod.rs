@@ -8,6 +8,7 @@ mod advice;
 mod answers;
 mod callers;
 mod challenge;
+mod deprecated;
 mod derived;
 mod examples;
 mod files;

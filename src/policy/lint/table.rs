@@ -96,6 +96,8 @@ codes! {
     UpstreamExposed "upstream_exposed" Warning "the upstream can be reached without the gateway; a note where its name only looks public", "let it listen on loopback, a unix socket or a private network, demand a client certificate of ours (`tls: {certificate, key}`), or sign what it gets";
     PublicUrlMissing "public_url_missing" Warning "the scheme signs the public URL, which no setting says for one of the route's listeners: every signed request is refused there; where none of them has one, that is a mistake", "write `public_url: https://…` on that listener or on the route, or keep the route off that listener with `listeners`";
     SigningHostsUnused "signing_hosts_unused" Warning "`signing_hosts` has no effect on a listener where everything that is signed was verified", "remove it, or sign without verifying on a route of this listener";
+    // What changes with releases.
+    DeprecatedField "deprecated_field" Warning "a field has another name now; the former one is still read, for two releases", "write the new name, which the warning says";
     // The linter itself.
     AllowUnused "allow_unused" Note "what `lint.allow` allows is not found any more", "remove it";
 }
