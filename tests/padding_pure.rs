@@ -42,7 +42,7 @@ fn cases() -> Vec<Case> {
         let text = |name: &str| line.get(name).and_then(|value| value.as_str()).unwrap().to_owned();
         let bytes = |name: &str| Encoding::Base64.decode(text(name).as_bytes(), false).unwrap();
         let (key, body) = (bytes("key_b64"), bytes("body_b64"));
-        assert_eq!(line.get("key_bytes").and_then(serde_json::Value::as_u64), u64::try_from(key.len()).ok());
+        assert_eq!(line.get("key_bytes").and_then(Value::as_u64), u64::try_from(key.len()).ok());
         Case { name: text("case"), algorithm: text("algorithm"), key, body, signature: text("signature") }
     };
     text.lines().map(case).collect()
