@@ -1,6 +1,6 @@
 //! Keys around the block of their hash are padded or hashed as RFC 2104 says, where requests are verified and where they are signed.
 //!
-//! `tests/vectors/padding.py` made the values with OpenSSL and Python's hmac, and has those of RFC 4231.
+//! `tests/padding/padding.py` made the values with OpenSSL and Python's hmac, and has those of RFC 4231.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -35,7 +35,7 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/padding.jsonl");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/padding/padding.jsonl");
     let text = std::fs::read_to_string(path).unwrap();
     let case = |line: &str| {
         let line: Value = serde_json::from_str(line).unwrap();
