@@ -1,18 +1,20 @@
 //! `countersign listen`: for whoever writes the receiver of signed requests. Prints each with its verdict, and why it is refused, as it comes.
 
 use std::fmt::Write as _;
+use std::fs::Permissions;
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::client::Place;
-use super::sketch::{Does, Sketch, url};
+use super::sketch::{Does, Sketch, placed, url};
 use super::{RUNTIME, fail, run};
 use crate::app::App;
 
@@ -21,6 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// More than any audit line.
 const LINE_MAX: usize = 64 << 10;
+
+/// Lines that wait for a terminal; more are lost, and counted where audit lines are.
+const LINES_MAX: usize = 1024;
+
+/// For the last lines, at the end: a terminal may be stopped.
+const LAST: Duration = Duration::from_secs(2);
 
 /// What of the configuration is for the one who watches.
 const WATCHED: &str = "capture: {refused: 50, body: 1MiB, keep: 1h}\nlog: {filter: error}\n";
@@ -51,7 +59,8 @@ pub(super) struct Listen {
 impl Listen {
     /// Serves until asked to end, as `run` does.
     pub(super) fn run(self) -> ExitCode {
-        let private = tempfile::Builder::new().prefix("countersign-").tempdir();
+        let only_mine = Permissions::from_mode(0o700);
+        let private = tempfile::Builder::new().prefix("countersign-").permissions(only_mine).tempdir();
         match private.and_then(|directory| self.serve(directory.path())) {
             Ok(code) => code,
             Err(cause) => fail(RUNTIME, format_args!("cannot watch: {cause}")),
@@ -64,20 +73,25 @@ impl Listen {
         std::fs::write(&config, self.configuration(&lines, &admin))?;
         let socket = UnixDatagram::bind(&lines)?;
         let place = format!("unix:{}", admin.display()).parse().map_err(io::Error::other)?;
-        let (sender, receiver) = channel();
+        let (sender, receiver) = sync_channel(LINES_MAX);
+        let (open, ended) = channel::<()>();
         // Reading does not wait for an explanation: a socket holds few lines.
-        let reader = std::thread::Builder::new().name("lines".to_owned()).spawn(move || {
+        std::thread::Builder::new().name("lines".to_owned()).spawn(move || {
             let mut line = vec![0; LINE_MAX];
             while let Ok(length @ 1..) = socket.recv(&mut line) {
                 let _printer_ended = sender.send(line.get(..length).unwrap_or_default().to_vec());
             }
         })?;
-        let printer = std::thread::Builder::new().name("printer".to_owned()).spawn(move || print(&receiver, &place))?;
-        let code = run::serve(&config, |app| self.announce(app));
+        std::thread::Builder::new().name("printer".to_owned()).spawn(move || {
+            print(&receiver, &place);
+            drop(open);
+        })?;
+        let code = run::serve(&config, |app| self.announce(app), |problem| placed(problem, "--forward-to"));
         // The end of the lines, behind the last of them.
-        UnixDatagram::unbound()?.send_to(&[], &lines)?;
-        for thread in [reader, printer] {
-            let _panicked = thread.join();
+        let socket = UnixDatagram::unbound()?;
+        socket.set_write_timeout(Some(LAST))?;
+        if socket.send_to(&[], &lines).is_ok() {
+            let _all_printed_or_late = ended.recv_timeout(LAST);
         }
         Ok(code)
     }

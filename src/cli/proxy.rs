@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::sketch::{Does, Sketch, url};
+use super::sketch::{Does, Sketch, placed, url};
 use super::{RUNTIME, fail, run, say};
 use crate::app::App;
 
@@ -53,7 +53,7 @@ impl Proxy {
             return ExitCode::SUCCESS;
         }
         match place(&text) {
-            Ok(file) => run::serve(file.path(), |app| self.announce(app)),
+            Ok(file) => run::serve(file.path(), |app| self.announce(app), |problem| placed(problem, "--upstream")),
             Err(cause) => fail(RUNTIME, format_args!("cannot write a configuration: {cause}")),
         }
     }

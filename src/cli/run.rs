@@ -10,7 +10,8 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpabl
 use super::{CONFIGURATION, RUNTIME, explain, fail};
 use crate::app::{App, StartError};
 use crate::clock::Clock;
-use crate::{config, telemetry};
+use crate::config::{self, Problem};
+use crate::telemetry;
 
 /// Time for the last audit lines to be written.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -25,18 +26,18 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> ExitCode {
-        serve(&self.config, announce)
+        serve(&self.config, announce, |problem| problem)
     }
 }
 
-/// The gateway on this file; `announce` is called when everything listens.
-pub(super) fn serve(config: &Path, announce: impl FnOnce(&App)) -> ExitCode {
+/// The gateway on this file; `announce` is called when everything listens. `placed` says where the user finds a mistake.
+pub(super) fn serve(config: &Path, announce: impl FnOnce(&App), placed: impl FnMut(Problem) -> Problem) -> ExitCode {
     keep_memory_private();
     take_descriptors();
     match start(config, announce) {
         Ok(()) => ExitCode::SUCCESS,
         Err(StartError::Configuration(problems)) => {
-            explain(&problems);
+            explain(&problems.into_iter().map(placed).collect::<Vec<_>>());
             ExitCode::from(CONFIGURATION)
         }
         Err(unwritable @ StartError::Spool(_)) => fail(CONFIGURATION, unwritable),

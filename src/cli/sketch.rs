@@ -1,8 +1,11 @@
 //! The configuration that a command line without a file stands for.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde_json::json;
+
+use crate::config::Problem;
 
 /// One listener, one scheme, keys from the environment, one upstream.
 pub(super) struct Sketch<'a> {
@@ -53,6 +56,24 @@ impl Sketch<'_> {
         }
         text.push_str("    upstream: app\n");
         text
+    }
+}
+
+/// A mistake in the configuration is one of the option that it came from; `upstream` is the name of that one.
+pub(super) fn placed(problem: Problem, upstream: &str) -> Problem {
+    let options = [
+        ("upstreams.", upstream),
+        ("keyrings.", "--key-env"),
+        ("routes[0].verify", "--scheme"),
+        ("routes[0].sign", "--scheme"),
+        ("listeners.main.address", "--listen"),
+        ("listeners.main.public_url", "--public-url"),
+        ("listeners.main.tls.certificate", "--tls-certificate"),
+        ("listeners.main.tls.key", "--tls-key"),
+    ];
+    match options.into_iter().find(|(path, _)| problem.path.starts_with(path)) {
+        Some((_, option)) => Problem { file: Path::new(option).into(), at: None, path: String::new(), ..problem },
+        None => problem,
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the demo needs on disk: a certificate, a key, and the example configuration with the demo's own places in it.
 
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Error, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -17,7 +17,9 @@ pub(super) struct Stage {
 impl Stage {
     /// Generates everything. `example` is the text of the configuration.
     pub(super) fn set(example: &str, upstream: SocketAddr) -> io::Result<Self> {
-        let stage = Self { directory: tempfile::Builder::new().prefix("countersign-demo-").tempdir()? };
+        let only_mine = Permissions::from_mode(0o700);
+        let stage =
+            Self { directory: tempfile::Builder::new().prefix("countersign-demo-").permissions(only_mine).tempdir()? };
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).map_err(Error::other)?;
         for directory in ["tls", "keys", "keys/demo"] {
@@ -86,8 +88,6 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
@@ -112,7 +112,7 @@ mod tests {
         let example = "dir: ${COUNTERSIGN_DEMO_DIR:-./demo}\nport: ${COUNTERSIGN_DEMO_UPSTREAM:-8000}\n";
         let stage = Stage::set(example, upstream).unwrap();
         let root = stage.directory.path().to_owned();
-        for file in [stage.configuration(), stage.certificate(), stage.key(), stage.path("tls/tls.key")] {
+        for file in [root.clone(), stage.configuration(), stage.certificate(), stage.key(), stage.path("tls/tls.key")] {
             assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0, "{}", file.display());
         }
         assert_eq!(std::fs::read_to_string(stage.key()).unwrap().len(), 64);

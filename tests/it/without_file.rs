@@ -8,78 +8,41 @@ use crate::world::{Connection, Upstream, post};
 
 const SECRET: &str = "sZ95IhH8zGDRvUTL23tlX3lOMoSAWl89";
 
-struct Proxy {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Proxy {
-    fn before(upstream: SocketAddr, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["proxy", "--listen", "127.0.0.1:0", "--key-env", "SECRET", "--upstream", &upstream.to_string()])
-            .args(arguments)
-            .env("SECRET", SECRET)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let (address, _) = line.split_once(" -> ").unwrap_or_else(|| panic!("{line:?}"));
-        Self { address: address.parse().unwrap(), child }
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _ended_already = self.child.wait();
-    }
-}
-
-#[test]
-fn what_one_command_signs_another_lets_through_and_nothing_else() {
-    let upstream = Upstream::start();
-    let verifier = Proxy::before(upstream.address(), &["--scheme", "timestamp-body"]);
-    let signer = Proxy::before(verifier.address, &["--scheme", "timestamp-body", "--sign"]);
-    let request = post("/orders", "{}");
-    let refused = Connection::open(verifier.address).exchange(&request);
-    assert_eq!(refused.refusal(), (401, "signature_missing".to_owned()));
-    assert_eq!((Connection::open(signer.address).exchange(&request).status, upstream.count()), (200, 1));
-    let watched = Proxy::before(upstream.address(), &["--scheme", "timestamp-body", "--observe"]);
-    assert_eq!((Connection::open(watched.address).exchange(&request).status, upstream.count()), (200, 2));
-}
-
-/// What `listen` prints.
-struct Listening {
+/// A gateway by one command line, and what it prints.
+struct Running {
     child: Child,
     said: BufReader<ChildStdout>,
-    address: SocketAddr,
+    first: String,
 }
 
-impl Listening {
-    fn before(upstream: SocketAddr, arguments: &[&str]) -> Self {
+impl Running {
+    fn start(command: &str, to: &str, upstream: SocketAddr, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args([
-                "listen",
-                "--listen",
-                "127.0.0.1:0",
-                "--scheme",
-                "timestamp-body",
-                "--forward-to",
-                &upstream.to_string(),
-            ])
+            .args([command, "--listen", "127.0.0.1:0", "--scheme", "timestamp-body", to, &upstream.to_string()])
             .args(arguments)
             .env("SECRET", SECRET)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        said.read_line(&mut line).unwrap();
-        let address = line.split(' ').nth(2).and_then(|address| address.parse().ok());
-        Self { address: address.unwrap_or_else(|| panic!("{line:?}")), child, said }
+        let (mut said, mut first) = (BufReader::new(child.stdout.take().unwrap()), String::new());
+        said.read_line(&mut first).unwrap();
+        Self { child, said, first }
+    }
+
+    /// `proxy`, whose first line begins with its address.
+    fn proxy(upstream: SocketAddr, arguments: &[&str]) -> Self {
+        Self::start("proxy", "--upstream", upstream, &[&["--key-env", "SECRET"], arguments].concat())
+    }
+
+    /// `listen`, whose first line begins with `listening on` and its address.
+    fn listen(upstream: SocketAddr, arguments: &[&str]) -> Self {
+        Self::start("listen", "--forward-to", upstream, arguments)
+    }
+
+    fn address(&self) -> SocketAddr {
+        let found = self.first.split(' ').find_map(|word| word.parse().ok());
+        found.unwrap_or_else(|| panic!("{:?}", self.first))
     }
 
     /// The lines up to one that contains `mark`.
@@ -92,7 +55,7 @@ impl Listening {
     }
 }
 
-impl Drop for Listening {
+impl Drop for Running {
     fn drop(&mut self) {
         let _ended_already = self.child.kill();
         let _ended_already = self.child.wait();
@@ -100,15 +63,28 @@ impl Drop for Listening {
 }
 
 #[test]
+fn what_one_command_signs_another_lets_through_and_nothing_else() {
+    let upstream = Upstream::start();
+    let verifier = Running::proxy(upstream.address(), &[]);
+    let signer = Running::proxy(verifier.address(), &["--sign"]);
+    let request = post("/orders", "{}");
+    let refused = Connection::open(verifier.address()).exchange(&request);
+    assert_eq!(refused.refusal(), (401, "signature_missing".to_owned()));
+    assert_eq!((Connection::open(signer.address()).exchange(&request).status, upstream.count()), (200, 1));
+    let watched = Running::proxy(upstream.address(), &["--observe"]);
+    assert_eq!((Connection::open(watched.address()).exchange(&request).status, upstream.count()), (200, 2));
+}
+
+#[test]
 fn who_listens_sees_each_request_with_its_verdict_and_why_it_is_refused() {
     let upstream = Upstream::start();
-    let mut listening = Listening::before(upstream.address(), &[]);
-    let signer = Proxy::before(listening.address, &["--scheme", "timestamp-body", "--sign"]);
-    assert_eq!(Connection::open(signer.address).exchange(&post("/paid", "{}")).status, 200);
+    let mut listening = Running::listen(upstream.address(), &[]);
+    let signer = Running::proxy(listening.address(), &["--sign"]);
+    assert_eq!(Connection::open(signer.address()).exchange(&post("/paid", "{}")).status, 200);
     let verified = listening.until("/paid");
     assert!(verified.contains("  POST /paid  200  verified, key SECRET, 2 bytes, "), "{verified}");
 
-    let refused = Connection::open(listening.address).exchange(&post("/unsigned?card=4111", "{}"));
+    let refused = Connection::open(listening.address()).exchange(&post("/unsigned?card=4111", "{}"));
     assert_eq!((refused.refusal(), upstream.count()), ((401, "signature_missing".to_owned()), 1));
     let told = listening.until("cause");
     assert!(told.contains("  POST /unsigned?card=***  401  refused signature_missing, "), "{told}");
@@ -122,9 +98,36 @@ fn who_listens_sees_each_request_with_its_verdict_and_why_it_is_refused() {
 #[test]
 fn who_listens_to_everything_gets_everything_and_is_told_what_would_be_refused() {
     let upstream = Upstream::start();
-    let mut listening = Listening::before(upstream.address(), &["--forward-all"]);
-    assert_eq!(Connection::open(listening.address).exchange(&post("/", "{}")).status, 200);
+    let mut listening = Running::listen(upstream.address(), &["--forward-all"]);
+    assert_eq!(Connection::open(listening.address()).exchange(&post("/", "{}")).status, 200);
     let told = listening.until("cause");
     assert!(told.contains("  POST /  200  observed signature_missing, "), "{told}");
     assert_eq!(upstream.count(), 1);
+}
+
+#[test]
+fn a_mistake_names_the_option_that_it_came_from() {
+    let cases = [
+        (
+            "listen --forward-to ftp://app --scheme stripee --key-env NOBODY_SET_THIS",
+            [
+                "--forward-to: not the URL",
+                "--key-env: the environment variable `NOBODY_SET_THIS` is not set",
+                "did you mean `stripe`?",
+            ],
+        ),
+        (
+            "proxy --upstream app:1 --scheme twilio --public-url hooks --key-env NOBODY_SET_THIS",
+            ["--public-url: ", "--key-env: ", "; "],
+        ),
+    ];
+    for (arguments, expected) in cases {
+        let ended = Command::new(env!("CARGO_BIN_EXE_countersign")).args(arguments.split(' ')).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(78), "{said}");
+        for part in expected {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(!said.contains("config.yaml") && !said.contains("countersign-"), "{said}");
+    }
 }
