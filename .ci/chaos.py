@@ -8,6 +8,7 @@ usage: chaos.py [--seconds 600] [--seed NUMBER] [--planted] COUNTERSIGN        (
 import argparse
 import random
 import secrets
+import statistics
 import sys
 import tempfile
 import time
@@ -23,6 +24,9 @@ from disturbed.stage import FAKETIME, PATIENCE, Stage, load_total
 
 CALIBRATION = 8
 CALM = 5
+# So many looks at memory, 20 s apart, tell whether it grows on, and by so much it may.
+LOOKS = 24
+GROWTH = 2 << 20
 
 
 def main():
@@ -56,7 +60,7 @@ def chaos(tally, binary, seconds, seed):
         stage.loaded(seed + 1, 1, rate)
         disturbances = [stage.upstream, House(stage, random.Random(seed + 2)), Flood(stage, random.Random(seed + 3))]
         disturbances += [Clock(stage, random.Random(seed + 4))] if FAKETIME else []
-        disturbed(stage, disturbances, seconds)
+        sizes = disturbed(stage, disturbances, seconds)
         calm = calmed(stage)
         after = stage.settled(PATIENCE)
         tally.check("the clock can be disturbed (libfaketime)", FAKETIME is not None)
@@ -66,6 +70,8 @@ def chaos(tally, binary, seconds, seed):
             tally.check(f"disturbed: {name}", disturbance.done and not disturbance.findings, disturbance.findings[:5] or dict(disturbance.done))
         for name, holds, told in stage.verdicts(before, after):
             tally.check(name, holds, told)
+        if len(sizes) >= LOOKS:
+            tally.check("memory does not grow on", grown(sizes) <= GROWTH, f"{grown(sizes) / 2**20:+.1f} MiB from the second quarter to the last")
         figures(stage, capacity, rate)
 
 
@@ -81,13 +87,21 @@ def calibrated(stage, seed):
 def disturbed(stage, disturbances, seconds):
     for disturbance in disturbances:
         disturbance.start()
-    end = time.monotonic() + seconds
+    end, sizes = time.monotonic() + seconds, []
     while time.monotonic() < end and stage.gateway.poll() is None:
         time.sleep(min(20, max(0, end - time.monotonic())))
-        print(f"     {sum(stage.load.told.values())} requests, {len(stage.load.wrong)} wrong, {stage.size()[0] / 2**20:.1f} MiB", flush=True)
+        sizes.append(stage.size()[0])
+        print(f"     {sum(stage.load.told.values())} requests, {len(stage.load.wrong)} wrong, {sizes[-1] / 2**20:.1f} MiB", flush=True)
     stage.over.set()
     for disturbance in disturbances:
         disturbance.join()
+    return sizes
+
+
+def grown(sizes):
+    """Bytes between the medians of the second quarter and of the last."""
+    quarter = len(sizes) // 4
+    return statistics.median(sizes[-quarter:]) - statistics.median(sizes[quarter : 2 * quarter])
 
 
 def calmed(stage):
