@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Ops, keys, view};
+use super::{Ops, keys, page, view};
 use crate::telemetry::CONTENT_TYPE;
 
 /// Which of the two listeners was asked.
@@ -17,14 +17,29 @@ pub(super) enum Role {
     Admin,
 }
 
+/// A question before HTTP.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) role: Role,
+    pub(super) method: &'a str,
+    pub(super) path: &'a str,
+    /// A browser asks.
+    pub(super) html: bool,
+}
+
 /// An answer before HTTP.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
     pub(super) allow: Option<&'static str>,
+    /// What a browser may do with it.
+    pub(super) policy: Option<&'static str>,
     pub(super) body: String,
 }
+
+/// Before the id of a kept request.
+const KEPT: &str = "/explain/";
 
 /// What a path stands for.
 #[derive(Clone, Copy)]
@@ -37,22 +52,26 @@ enum Question {
     Reload,
     Drain,
     Explain,
+    /// Of the kept request with the id that ends the path.
+    Kept,
 }
 
 /// Answers, on a thread of its own where the answer may take time.
-pub(super) async fn answer(role: Role, (method, path): (&str, &str), body: Bytes, ops: Arc<Ops>) -> Answer {
-    let Some(question) = question(role, path) else { return Answer::text(404, "not found\n") };
-    if !question.allows(method) {
+pub(super) async fn answer(asked: Asked<'_>, body: Bytes, ops: Arc<Ops>) -> Answer {
+    let Some(question) = question(asked.role, asked.path) else { return Answer::text(404, "not found\n") };
+    if !question.allows(asked.method) {
         return Answer { allow: Some(question.allow()), ..Answer::text(405, "method not allowed\n") };
     }
     match question {
         Question::Livez => Answer::text(200, "alive\n"),
         Question::Readyz => readyz(&ops),
         Question::Metrics => metrics(&ops),
+        Question::Status if asked.html => Answer::page(page::status(&view::status(&ops))),
         Question::Status => Answer::json(200, &view::status(&ops)),
         Question::Keys => Answer::json(200, &keys::whole(&ops)),
         Question::Reload => reload(ops).await,
         Question::Explain => explain(ops, body).await,
+        Question::Kept => kept(ops, asked.path.strip_prefix(KEPT).unwrap_or_default(), asked.html).await,
         Question::Drain => {
             (ops.drain)();
             Answer::json(202, &json!({"draining": true}))
@@ -70,6 +89,7 @@ fn question(role: Role, path: &str) -> Option<Question> {
         "/reload" => Question::Reload,
         "/drain" => Question::Drain,
         "/explain" => Question::Explain,
+        _ if path.strip_prefix(KEPT).is_some_and(page::is_plain_id) => Question::Kept,
         _ => return None,
     };
     (role == Role::Admin || question.is_public()).then_some(question)
@@ -79,13 +99,13 @@ impl Question {
     fn is_public(self) -> bool {
         match self {
             Self::Livez | Self::Readyz | Self::Metrics => true,
-            Self::Status | Self::Keys | Self::Reload | Self::Drain | Self::Explain => false,
+            Self::Status | Self::Keys | Self::Reload | Self::Drain | Self::Explain | Self::Kept => false,
         }
     }
 
     fn allow(self) -> &'static str {
         match self {
-            Self::Livez | Self::Readyz | Self::Metrics | Self::Status | Self::Keys => "GET, HEAD",
+            Self::Livez | Self::Readyz | Self::Metrics | Self::Status | Self::Keys | Self::Kept => "GET, HEAD",
             Self::Reload | Self::Drain | Self::Explain => "POST",
         }
     }
@@ -125,9 +145,29 @@ async fn explain(ops: Arc<Ops>, body: Bytes) -> Answer {
     }
 }
 
+/// The explanation of a kept request: for a browser a page.
+async fn kept(ops: Arc<Ops>, id: &str, html: bool) -> Answer {
+    let question = json!({"request_id": id}).to_string();
+    let told = tokio::task::spawn_blocking(move || (ops.explain)(question.as_bytes())).await;
+    match told {
+        Ok(Some(Ok(told))) if html => {
+            let report = told.get("text").and_then(Value::as_str).unwrap_or_default();
+            Answer::page(page::explanation(id, report))
+        }
+        Ok(Some(Ok(told))) => Answer::json(200, &told),
+        Ok(Some(Err(why))) => Answer::text(404, format!("{why}\n")),
+        Ok(None) => Answer::text(404, "not found\n"),
+        Err(_) => Answer::text(500, "the explanation failed in an unexpected way; see the log\n"),
+    }
+}
+
 impl Answer {
     pub(super) fn text(status: u16, body: impl Into<String>) -> Self {
         Self::of(status, "text/plain; charset=utf-8", body.into())
+    }
+
+    fn page(body: String) -> Self {
+        Self { policy: Some(&page::POLICY), ..Self::of(200, "text/html; charset=utf-8", body) }
     }
 
     fn json(status: u16, value: &Value) -> Self {
@@ -135,6 +175,6 @@ impl Answer {
     }
 
     fn of(status: u16, content_type: &'static str, body: String) -> Self {
-        Self { status, content_type, allow: None, body }
+        Self { status, content_type, allow: None, policy: None, body }
     }
 }

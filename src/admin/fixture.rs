@@ -44,6 +44,7 @@ pub(crate) fn ops(readiness: &Arc<Readiness>, drained: &Arc<AtomicU64>, reload: 
     Ops {
         clock,
         telemetry,
+        history: History::default(),
         readiness: Arc::clone(readiness),
         gauges: Box::new(|| Gauges { generation: 4, ..Gauges::default() }),
         health: Box::new(Vec::new),

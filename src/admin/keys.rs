@@ -10,7 +10,7 @@ use crate::sig::key::State;
 use crate::telemetry::rfc3339;
 
 /// More keyrings than these are only counted on `/status`.
-const TOLD: usize = 100;
+pub(super) const TOLD: usize = 100;
 
 /// The body of `/keys`.
 pub(super) fn whole(ops: &Ops) -> Value {

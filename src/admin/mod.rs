@@ -6,8 +6,10 @@ mod answer;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod guard;
+mod history;
 pub(crate) mod keys;
 mod listen;
+mod page;
 mod readiness;
 mod server;
 #[cfg(test)]
@@ -17,9 +19,10 @@ mod view;
 use std::io;
 use std::sync::Arc;
 
+pub use history::History;
 pub use readiness::Readiness;
 pub use server::Running;
-pub use view::{ListenerStatus, Status, UpstreamStatus};
+pub use view::{Attempt, ListenerStatus, Status, UpstreamStatus};
 
 use crate::clock::Clock;
 use crate::config::Problem;
@@ -38,6 +41,8 @@ pub struct Ops {
     pub clock: Clock,
     /// Counters and key uses.
     pub telemetry: Arc<Telemetry>,
+    /// The last hour of traffic.
+    pub history: History,
     /// Whether requests should be sent here.
     pub readiness: Arc<Readiness>,
     /// Values of the moment.

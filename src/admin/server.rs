@@ -10,7 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -18,10 +21,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-use super::Ops;
-use super::answer::{Answer, Role, answer};
+use super::answer::{Answer, Asked, Role, answer};
 use super::guard::{Caller, admit};
 use super::listen::{Bound, Stream};
+use super::{Ops, history};
 use crate::policy::listen::Address;
 
 /// Most connections of one listener; further ones wait in the kernel's queue.
@@ -77,12 +80,24 @@ impl Drop for Running {
 
 async fn serve(bound: [Option<Bound>; 2], ops: Arc<Ops>, stopped: oneshot::Receiver<()>) {
     let mut listeners = JoinSet::new();
+    listeners.spawn(remember(Arc::clone(&ops)));
     for bound in bound.into_iter().flatten() {
         listeners.spawn(accept(bound, Arc::clone(&ops)));
     }
     // Ends when the sender is dropped; whether a message came does not matter.
     let _ = stopped.await;
     listeners.shutdown().await;
+}
+
+/// Notes at the end of each step of the history what was counted.
+async fn remember(ops: Arc<Ops>) {
+    let mut steps = tokio::time::interval(history::STEP);
+    // The first one is over at once.
+    steps.tick().await;
+    loop {
+        steps.tick().await;
+        ops.history.step(ops.telemetry.summary().verdicts);
+    }
 }
 
 async fn accept(bound: Bound, ops: Arc<Ops>) {
@@ -132,9 +147,18 @@ async fn respond(request: Request<Incoming>, role: Role, unix: bool, ops: Arc<Op
         return render(Answer::text(403, format!("{reason}\n")));
     }
     match Limited::new(body, BODY_MAX).collect().await {
-        Ok(body) => render(answer(role, (head.method.as_str(), head.uri.path()), body.to_bytes(), ops).await),
+        Ok(body) => {
+            let asked =
+                Asked { role, method: head.method.as_str(), path: head.uri.path(), html: wants_html(&head.headers) };
+            render(answer(asked, body.to_bytes(), ops).await)
+        }
         Err(_) => render(Answer::text(413, "the body is too large or broke off\n")),
     }
+}
+
+/// Browsers name it; whoever takes anything gets what scripts read.
+fn wants_html(headers: &HeaderMap) -> bool {
+    headers.get_all(ACCEPT).iter().any(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html"))
 }
 
 fn check(headers: &HeaderMap, absolute: bool, unix: bool) -> Result<(), &'static str> {
@@ -149,7 +173,12 @@ fn render(answer: Answer) -> Response<Full<Bytes>> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(policy) = answer.policy {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    }
     if let Some(allow) = answer.allow {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }

@@ -1,5 +1,6 @@
 //! What lives as long as the process, what a reload replaces, and how it all starts and ends.
 
+mod attempts;
 mod build;
 mod health;
 mod ops;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
+use self::attempts::Attempts;
 use crate::admin::{self, Readiness};
 use crate::clock::Clock;
 use crate::config::{self, Problem};
@@ -95,6 +97,8 @@ pub struct State {
     pub readiness: Arc<Readiness>,
     /// Why the last load failed; empty after a good one.
     pub problems: ArcSwap<Vec<Problem>>,
+    /// The last reloads.
+    pub attempts: Attempts,
     /// What is configured but takes effect only after a restart.
     pub pending: ArcSwap<Vec<String>>,
     /// Cancelled by whoever wants the process to drain and end.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{App, Process};
-use crate::admin::{self, ListenerStatus, Ops, Status, UpstreamStatus};
+use crate::admin::{self, History, ListenerStatus, Ops, Status, UpstreamStatus};
 use crate::explain;
-use crate::policy::listen::Address;
+use crate::policy::listen::{Address, Certificate};
 use crate::policy::upstream::{Endpoint, Upstream};
 use crate::proxy::budget::Budget;
 use crate::proxy::server::Census;
+use crate::sig::time::Moment;
 use crate::telemetry::Gauges;
 use crate::telemetry::gauges::{Fill, Replay};
 
@@ -26,6 +27,7 @@ impl Process {
         Ops {
             clock: self.clock.clone(),
             telemetry: Arc::clone(&self.telemetry),
+            history: History::default(),
             readiness: Arc::clone(&self.state.readiness),
             gauges: Box::new(move || gauges.gauges(&counts())),
             health: Box::new(move || health.health()),
@@ -87,16 +89,21 @@ impl Process {
     fn status(&self, addresses: &[(Arc<str>, Address)]) -> Status {
         let generation = self.generation.load();
         self.captures.sweep(generation.policy.operations.capture.as_ref(), self.clock.now());
-        let tls = |name: &str| generation.doors.iter().any(|door| *door.listener.name == *name && door.tls.is_some());
+        let tls = |name: &str| {
+            let door = generation.doors.iter().find(|door| *door.listener.name == *name);
+            door.and_then(|door| door.listener.tls.as_ref())
+        };
         let listener = |(name, address): &(Arc<str>, Address)| ListenerStatus {
             name: Arc::clone(name),
             address: address.to_string(),
-            tls: tls(name),
+            tls: tls(name).is_some(),
+            certificates: tls(name).map_or(&[][..], |tls| &tls.certificates).iter().map(lifetime).collect(),
         };
         Status {
             started: self.started,
             problems: self.state.problems.load().to_vec(),
             warnings: generation.warnings.clone(),
+            attempts: self.state.attempts.list(),
             pending: self.state.pending.load().to_vec(),
             listeners: addresses.iter().map(listener).collect(),
             upstreams: generation.policy.upstreams.iter().map(|upstream| described(upstream)).collect(),
@@ -126,6 +133,10 @@ fn described(upstream: &Upstream) -> UpstreamStatus {
         url: format!("{scheme}://{first}{}", upstream.base_path),
         endpoints,
     }
+}
+
+fn lifetime(certificate: &Certificate) -> (String, Option<Moment>) {
+    (certificate.origin.clone(), certificate.ends())
 }
 
 fn place(endpoint: &Endpoint) -> String {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use super::{Generation, Process, build};
+use crate::admin::Attempt;
 use crate::config::{self, Problem};
 use crate::policy::Policy;
 use crate::policy::listen::Address;
@@ -20,6 +21,7 @@ impl Process {
             Ok(new) => Ok(self.install(new)),
             Err(problems) => {
                 report(&problems);
+                self.remember(Err(&problems));
                 self.state.problems.store(Arc::new(problems.clone()));
                 Err(problems)
             }
@@ -64,7 +66,15 @@ impl Process {
         self.retired.push(self.generation.swap(Arc::clone(&new)));
         self.check_upstreams(&new);
         tracing::info!(generation = number, "reloaded");
+        self.remember(Ok(number));
         number
+    }
+}
+
+impl Process {
+    fn remember(&self, outcome: Result<u64, &[Problem]>) {
+        let problems = outcome.err().unwrap_or_default().to_vec();
+        self.state.attempts.push(Attempt { time: self.clock.now(), generation: outcome.ok(), problems });
     }
 }
 

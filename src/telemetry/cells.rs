@@ -6,6 +6,7 @@ use std::sync::{PoisonError, RwLock};
 use super::network::Network;
 use super::quick::{Named, Quick};
 use super::record::{Record, Verdict};
+use super::skews::Skews;
 use crate::reject::Code;
 
 /// Above this many keys on a route, further ones are counted together as [`OTHER`].
@@ -118,6 +119,7 @@ pub(super) struct KeyCells {
     pub(super) outcomes: Quick<Outcome, AtomicU64>,
     pub(super) uses: AtomicU64,
     pub(super) last_used: AtomicI64,
+    pub(super) skews: Skews,
     /// Tags of the networks that it was used from of late.
     networks: [AtomicU32; 8],
 }
@@ -190,6 +192,9 @@ impl KeyCells {
         self.outcomes.get(&outcome)?.fetch_add(1, Ordering::Relaxed);
         if record.key.is_none() || record.verdict != Verdict::Verified {
             return Some(false);
+        }
+        if let Some(skew) = record.skew {
+            self.skews.record(skew);
         }
         let second = record.started.secs();
         let uses = self.uses.fetch_add(1, Ordering::Relaxed);

@@ -54,7 +54,7 @@ fn push(out: &mut Vec<u8>, character: char) {
 }
 
 /// Line separators and the characters that make text read in another order than it is stored (CVE-2021-42574).
-fn deceives(character: char) -> bool {
+pub(crate) fn deceives(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 

@@ -28,6 +28,8 @@ mod series;
 mod shard;
 mod sighting;
 mod sink;
+pub(crate) mod skews;
+pub(crate) mod summary;
 mod totals;
 mod uses;
 mod watch;
@@ -39,6 +41,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub(crate) use audit::rfc3339;
+pub(crate) use escape::deceives;
 pub use gauges::Gauges;
 pub use shard::{InFlight, Shard};
 pub use totals::KeyUse;
@@ -47,6 +50,7 @@ use crate::clock::Clock;
 use crate::policy::operations::{Anomalies, Audit};
 use crate::policy::upkeep::Table;
 use crate::sig::time::Moment;
+use summary::Summary;
 use totals::Totals;
 use writer::Writer;
 
@@ -111,6 +115,11 @@ impl Telemetry {
             shard.uses.collect(now, &mut table);
         }
         table
+    }
+
+    /// The counters in short.
+    pub(crate) fn summary(&self) -> Summary {
+        Summary::of(&self.totals())
     }
 
     /// Requests that have begun and are not over.

@@ -9,6 +9,7 @@ use super::anomaly::Kind;
 use super::cells::{Histogram, KeyCells, MEASURES, Measure, RouteCells};
 use super::record::Verdict;
 use super::shard::Shard;
+use super::skews::Counts;
 use super::writer::Writer;
 use crate::reject::Code;
 use crate::sig::time::Moment;
@@ -51,6 +52,7 @@ pub(super) struct Sums {
 pub(super) struct Use {
     pub(super) count: u64,
     pub(super) last: i64,
+    pub(super) skews: Counts,
 }
 
 /// A key that verified requests on a route.
@@ -138,6 +140,7 @@ impl RouteTotals {
             let used = self.keys.entry(Arc::clone(key)).or_default();
             increase(&mut used.count, count);
             used.last = used.last.max(cells.last_used.load(Relaxed));
+            cells.skews.add_to(&mut used.skews);
         }
     }
 }
