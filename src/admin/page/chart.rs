@@ -22,7 +22,7 @@ pub(super) fn hour(html: &mut Html, (class, title): (&'static str, &'static str)
         .tag(" seconds</figcaption><svg role=img aria-label=\"")
         .tag(title)
         .tag(" by time\" viewBox=\"0 0 ");
-    html.plain(width.saturating_add(LEFT)).tag(" 120\">");
+    html.plain(width.saturating_add(LEFT)).tag(" 124\">");
     for (share, height) in [(most, 8), (most / 2, HEIGHT / 2 + 8), (0, HEIGHT + 8)] {
         html.tag("<path class=grid d=\"M56 ").plain(height).tag("h").plain(width).tag("\"/>");
         html.tag("<text class=tick x=50 y=").plain(height.saturating_add(4)).tag(">").number(share).tag("</text>");

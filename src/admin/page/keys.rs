@@ -29,13 +29,13 @@ fn steps(html: &mut Html, ring: &Value) {
         html.tag("<p class=say><strong>")
             .text(text(plan, "principal"))
             .tag("</strong> ")
-            .text(text(plan, "say"))
+            .prose(text(plan, "say"))
             .tag("</p>");
     }
 }
 
 fn table(html: &mut Html, ring: &Value, told: &Value, skews: &Skews<'_>) {
-    html.table("Keys", &["Key", "State", "Age", "Last used", "Last hour", "Safe to retire", "Clock skew"], |html| {
+    html.table("Keys", &["Key", "State", "Age", "Last used", "#Last hour", "Safe to retire", "Clock skew"], |html| {
         for key in each(ring, "keys") {
             let id = text(key, "id");
             html.tag("<tr><th scope=row><code>")
@@ -47,7 +47,7 @@ fn table(html: &mut Html, ring: &Value, told: &Value, skews: &Skews<'_>) {
             let age = key.get("age_seconds").and_then(Value::as_u64);
             html.text(&age.map(span).unwrap_or_default());
             if !matches!(text(key, "age"), "" | "unknown" | "fine") {
-                html.tag(" <span class=warn>").text(text(key, "age")).tag("</span>");
+                html.tag(" <span class=warn>").text(&text(key, "age").replace('_', " ")).tag("</span>");
             }
             html.tag("</td><td>").text(&ago(text(key, "last_used"), told).unwrap_or_else(|| "never".to_owned()));
             html.tag("</td><td class=n>").number(number(key, "requests_last_hour")).tag("</td><td>");
@@ -55,7 +55,7 @@ fn table(html: &mut Html, ring: &Value, told: &Value, skews: &Skews<'_>) {
                 html.tag("<strong>")
                     .text(text(safe, "answer"))
                     .tag("</strong> <small>")
-                    .text(text(safe, "why"))
+                    .prose(text(safe, "why"))
                     .tag("</small>");
             }
             html.tag("</td><td>");

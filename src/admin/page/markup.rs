@@ -21,6 +21,18 @@ impl Html {
         self
     }
 
+    /// A sentence, in which names stand between backquotes.
+    pub(super) fn prose(&mut self, text: &str) -> &mut Self {
+        let names = text.matches('`').count() / 2;
+        for (place, part) in text.splitn(names.saturating_mul(2).saturating_add(1), '`').enumerate() {
+            match place % 2 {
+                0 => self.text(part),
+                _ => self.tag("<code>").text(part).tag("</code>"),
+            };
+        }
+        self
+    }
+
     /// A number, its thousands apart.
     pub(super) fn number(&mut self, number: u64) -> &mut Self {
         let digits = number.to_string();
@@ -40,7 +52,7 @@ impl Html {
         self
     }
 
-    /// A table that scrolls by itself where it is too wide, also by keyboard.
+    /// A table that scrolls by itself where it is too wide, also by keyboard. A column of numbers is marked with `#`.
     pub(super) fn table(
         &mut self,
         name: &'static str,
@@ -49,7 +61,11 @@ impl Html {
     ) -> &mut Self {
         self.tag("<div class=wide tabindex=0 role=group aria-label=\"").tag(name).tag("\"><table><thead><tr>");
         for name in columns {
-            self.tag("<th scope=col>").tag(name).tag("</th>");
+            match name.strip_prefix('#') {
+                Some(name) => self.tag("<th scope=col class=n>").tag(name),
+                None => self.tag("<th scope=col>").tag(name),
+            };
+            self.tag("</th>");
         }
         self.tag("</tr></thead><tbody>");
         rows(self);
@@ -89,6 +105,20 @@ mod tests {
             "1,234,567"
         );
         assert_eq!(html.into_string(), expected);
+    }
+
+    #[test]
+    fn names_in_a_sentence_are_marked() {
+        for (text, expected) in [
+            ("key `a` is `<b>`", "key <code>a</code> is <code>&lt;b&gt;</code>"),
+            ("one ` alone", "one ` alone"),
+            ("`a` and `", "<code>a</code> and `"),
+            ("", ""),
+        ] {
+            let mut html = Html::default();
+            html.prose(text);
+            assert_eq!(html.into_string(), expected);
+        }
     }
 
     #[test]

@@ -35,14 +35,14 @@ pub(super) fn codes(html: &mut Html, told: &Value) {
             html.tag("<p>None since the start.</p>");
             return;
         }
-        html.table("Since the start, by code", &["Code", "Status", "Count", "What happened", "What helps"], |html| {
+        html.table("Since the start, by code", &["Code", "#Status", "#Count", "What happened", "What helps"], |html| {
             for code in codes {
                 html.tag("<tr><th scope=row><code>").text(text(code, "code")).tag("</code></th><td class=n>");
                 html.plain(number(code, "status"))
                     .tag("</td><td class=n>")
                     .number(number(code, "count"))
                     .tag("</td><td>");
-                html.text(text(code, "detail")).tag("</td><td>").text(text(code, "fix")).tag("</td></tr>");
+                html.prose(text(code, "detail")).tag("</td><td>").prose(text(code, "fix")).tag("</td></tr>");
             }
         });
     });
@@ -91,7 +91,7 @@ pub(super) fn listeners(html: &mut Html, told: &Value) {
     section(html, "listeners", "Listeners", |html| {
         html.table(
             "Listeners and their certificates",
-            &["Listener", "Address", "TLS", "Connections", "Certificates"],
+            &["Listener", "Address", "TLS", "#Connections", "Certificates"],
             |html| {
                 for listener in each(told, "listeners") {
                     html.tag("<tr><th scope=row>")
@@ -124,7 +124,7 @@ fn certificate(html: &mut Html, certificate: &Value) {
 
 pub(super) fn upstreams(html: &mut Html, told: &Value) {
     section(html, "upstreams", "Upstreams", |html| {
-        html.table("Upstreams and their health", &["Upstream", "URL", "In flight", "Addresses"], |html| {
+        html.table("Upstreams and their health", &["Upstream", "URL", "#In flight", "Addresses"], |html| {
             for upstream in each(told, "upstreams") {
                 html.tag("<tr><th scope=row>")
                     .text(text(upstream, "name"))
@@ -196,10 +196,10 @@ fn problems(html: &mut Html, told: &Value, field: &str) {
                 html.tag(":").plain(number);
             }
         }
-        html.tag("</code> ").text(text(problem, "path")).tag(": ").text(text(problem, "message"));
+        html.tag("</code> ").text(text(problem, "path")).tag(": ").prose(text(problem, "message"));
         for (before, field) in [("; ", "fix"), (" ", "code")] {
             if !text(problem, field).is_empty() {
-                html.tag(before).text(text(problem, field));
+                html.tag(before).prose(text(problem, field));
             }
         }
         html.tag("</li>");
