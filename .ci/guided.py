@@ -6,6 +6,7 @@ usage: guided.py COUNTERSIGN
 
 import hashlib
 import hmac
+import html
 import http.client
 import json
 import re
@@ -120,7 +121,7 @@ class Operator:
 
     def __init__(self, program, config, admin):
         self.program, self.config, self.admin = program, config, admin
-        self.steps, self.status = [], set()
+        self.steps, self.status, self.unsaid = [], set(), []
 
     def rotate(self, ring, *more):
         command = [self.program, "keys", "rotate", "--config", self.config, "--keyring", ring, "--overlap", OVERLAP, "--output", "json", *more]
@@ -132,13 +133,26 @@ class Operator:
 
     def look(self, ring):
         """What `/status` says of the ring."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=30)
-        connection.request("GET", "/status", headers={"Host": "localhost"})
-        rings = json.loads(connection.getresponse().read())["keyrings"]
-        connection.close()
+        rings = json.loads(self.ask("application/json"))["keyrings"]
         (found,) = [one for one in rings if one["name"] == ring]
         self.status.update(plan["step"] for plan in found["rotation"])
         return found
+
+    def ask(self, accept):
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=30)
+        connection.request("GET", "/status", headers={"Host": "localhost", "Accept": accept})
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return text
+
+    def page_says(self, ring):
+        """Whether a browser is shown the same as a script; a second may end between the two."""
+        for _ in range(5):
+            plans = [plan for plan in self.look(ring)["rotation"] if (plan["step"], plan["next"]) != ("steady", "wait")]
+            shown = html.unescape(re.sub(r"</?code>", "`", self.ask("text/html")))
+            if all(f"<strong>{plan['principal']}</strong> {plan['say']}" in shown for plan in plans):
+                return True
+        return False
 
     def keys_left(self, ring):
         """The ids in force, as soon as there is one of them; whatever they are, at last."""
@@ -157,6 +171,7 @@ class Operator:
             if not self.steps or self.steps[-1] != plan["step"]:
                 self.steps.append(plan["step"])
                 print(f"     {ring}: {plan['step']}: {plan['say']}", flush=True)
+                self.unsaid += [] if self.page_says(ring) else [plan["step"]]
             self.look(ring)
             if plan["step"] == "steady" and len(self.steps) > 1:
                 return True
@@ -234,6 +249,7 @@ def main():
         sent = sum(sender.sent for sender in senders)
         tally.check("there was traffic", sent > 1000 and receiver.checked > 300, (sent, receiver.checked))
         tally.check("/status told the same steps", {"steady", "hand_over", "switching", "quiet", "safe", "retired"} <= operator.status, sorted(operator.status))
+        tally.check("and its page the same words", not operator.unsaid, operator.unsaid)
         kept = [(place / name).read_text() for name in ("clients.yaml", "calls.yaml")]
         tally.check("comments are as they were", all("# The keys of" in text and "# the end" in text for text in kept))
         modes = {oct(path.stat().st_mode & 0o777) for path in [place / "clients.yaml", place / "calls.yaml", *(place / "hooks").iterdir()]}

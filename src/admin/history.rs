@@ -31,10 +31,10 @@ impl History {
     /// Requests of each step, oldest first, the last of which is not over yet: `counted` is up to now. At least one step, [`STEPS`] + 1 at most.
     pub(super) fn steps(&self, counted: Verdicts) -> Vec<Verdicts> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (ends, mut before) = match all.len() > STEPS {
-            true => (all.iter().skip(1), all.front().copied().unwrap_or_default()),
-            false => (all.iter().skip(0), Verdicts::default()),
-        };
+        // The oldest of more than an hour is where the first step that is told began.
+        let is_full = all.len() > STEPS;
+        let mut before = all.front().copied().filter(|_| is_full).unwrap_or_default();
+        let ends = all.iter().skip(usize::from(is_full));
         let steps = ends.copied().chain([counted]);
         steps.map(|end| end.since(std::mem::replace(&mut before, end))).collect()
     }

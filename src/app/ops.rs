@@ -10,6 +10,7 @@ use crate::policy::listen::{Address, Certificate};
 use crate::policy::upstream::{Endpoint, Upstream};
 use crate::proxy::budget::Budget;
 use crate::proxy::server::Census;
+use crate::proxy::tls;
 use crate::sig::time::Moment;
 use crate::telemetry::Gauges;
 use crate::telemetry::gauges::{Fill, Replay};
@@ -89,15 +90,15 @@ impl Process {
     fn status(&self, addresses: &[(Arc<str>, Address)]) -> Status {
         let generation = self.generation.load();
         self.captures.sweep(generation.policy.operations.capture.as_ref(), self.clock.now());
-        let tls = |name: &str| {
+        let settings = |name: &str| {
             let door = generation.doors.iter().find(|door| *door.listener.name == *name);
             door.and_then(|door| door.listener.tls.as_ref())
         };
         let listener = |(name, address): &(Arc<str>, Address)| ListenerStatus {
             name: Arc::clone(name),
             address: address.to_string(),
-            tls: tls(name).is_some(),
-            certificates: tls(name).map_or(&[][..], |tls| &tls.certificates).iter().map(lifetime).collect(),
+            tls: settings(name).is_some(),
+            certificates: settings(name).map_or(&[][..], |tls| &tls.certificates).iter().map(lifetime).collect(),
         };
         Status {
             started: self.started,
@@ -136,7 +137,7 @@ fn described(upstream: &Upstream) -> UpstreamStatus {
 }
 
 fn lifetime(certificate: &Certificate) -> (String, Option<Moment>) {
-    (certificate.origin.clone(), certificate.ends())
+    (certificate.origin.clone(), tls::ends(certificate))
 }
 
 fn place(endpoint: &Endpoint) -> String {

@@ -5,13 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
-
 use super::limits;
 use crate::sig::secret::Secret;
-use crate::sig::time::Moment;
 
 /// A listener of the configuration.
 pub struct Listener {
@@ -74,17 +69,6 @@ pub struct Certificate {
     pub key: Secret,
     /// Where it came from, for messages.
     pub origin: String,
-}
-
-impl Certificate {
-    /// When the first certificate of the chain ends, where it can be read.
-    pub fn ends(&self) -> Option<Moment> {
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(&self.chain).collect::<Result<_, _>>().ok()?;
-        let end = |der: &CertificateDer<'_>| {
-            X509Certificate::from_der(der).map(|(_, read)| read.validity().not_after.timestamp()).ok()
-        };
-        chain.iter().map(end).collect::<Option<Vec<_>>>()?.into_iter().min().map(Moment::from_secs)
-    }
 }
 
 /// What is asked of a client's certificate.

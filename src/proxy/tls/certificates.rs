@@ -10,6 +10,7 @@ use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::policy::listen::Certificate;
+use crate::sig::time::Moment;
 
 /// Every certificate of a listener.
 #[derive(Debug)]
@@ -50,6 +51,15 @@ impl ResolvesServerCert for Certificates {
             None => Arc::clone(&self.first),
         })
     }
+}
+
+/// When the first certificate of the chain ends, where that can be read.
+pub fn ends(certificate: &Certificate) -> Option<Moment> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&certificate.chain).collect::<Result<_, _>>().ok()?;
+    let end = |der: &CertificateDer<'_>| {
+        X509Certificate::from_der(der).map(|(_, read)| read.validity().not_after.timestamp()).ok()
+    };
+    chain.iter().map(end).collect::<Option<Vec<_>>>()?.into_iter().min().map(Moment::from_secs)
 }
 
 fn read(certificate: &Certificate) -> Result<(Arc<CertifiedKey>, Vec<String>), String> {

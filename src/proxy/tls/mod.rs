@@ -21,6 +21,7 @@ use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 use self::certificates::Certificates;
 use self::clients::{Memory, Settings};
 use crate::policy::listen;
+pub use certificates::ends;
 pub use handshake::Handshake;
 
 /// TLS of one listener, checked and ready.
