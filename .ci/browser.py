@@ -1,14 +1,20 @@
-"""The status page in Debian's Chromium: what it says, without JavaScript and with it, for keyboards and readers, on a phone; and that nothing of a
+"""The status page in Debian's Chromium, and `top` in a terminal: what they say, without JavaScript and with it, for keyboards and readers, on a phone; and that nothing of a
 client's runs. Pictures go to PICTURES.
 
 usage: browser.py COUNTERSIGN MODULES PICTURES        (MODULES: node_modules with playwright-core and axe-core; needs node and chromium)
 """
 
+import fcntl
 import json
+import os
+import pty
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+import time
 import urllib.request
 from pathlib import Path
 
@@ -60,6 +66,7 @@ def main():
         for line in ended.stdout.splitlines():
             told = json.loads(line)
             tally.check(told["name"], told["holds"], told["told"])
+        terminal(tally, binary, ports)
         tally.check("the browser ended well", ended.returncode == 0, ended.stderr[-1000:])
         tally.check("every check was made", len(ended.stdout.splitlines()) >= 35, len(ended.stdout.splitlines()))
     return tally.close()
@@ -87,6 +94,34 @@ def traffic(ports):
     for headers, body in [(again, b"0"), ({}, b"unsigned"), (signed(SECRET, b"one"), b"another"), (signed(SECRET, b"x", now=1), b"x")]:
         request(ports["plain"], "POST", "/orders?<script>alert(1)</script>".replace("<", "%3C").replace(">", "%3E"), headers, body)
         request(ports["plain"], "POST", "/orders", headers, body)
+
+
+def terminal(tally, binary, ports):
+    """`countersign top` in a terminal of its own, in a pipe, and where nobody answers."""
+    command = [binary, "top", "--admin", f"http://127.0.0.1:{ports['admin']}"]
+    once = subprocess.run([*command, "--once"], capture_output=True, text=True, timeout=30, check=False)
+    tally.check("top --once prints it as text", once.returncode == 0 and "keys/new" in once.stdout and "\x1b" not in once.stdout, once.stderr)
+    nobody = subprocess.run([binary, "top", "--admin", f"http://127.0.0.1:{free_port()}"], capture_output=True, text=True, timeout=30, check=False)
+    tally.check("top says that nobody answers", nobody.returncode == 1 and "cannot show the gateway" in nobody.stderr, nobody.stderr)
+    child, screen = pty.fork()
+    if child == 0:
+        os.execv(command[0], command)
+    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    shown, deadline = "", time.monotonic() + 20
+    while "next for" not in shown and time.monotonic() < deadline:
+        shown += os.read(screen, 1 << 16).decode(errors="replace")
+    tally.check("top shows keys and what to do next", "keys/new" in shown and "next for" in shown, shown[-300:])
+    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 40, 0, 0))
+    os.write(screen, b"\x1b[B")
+    os.write(screen, b"q")
+    try:
+        while part := os.read(screen, 1 << 16):
+            shown += part.decode(errors="replace")
+    except OSError:
+        pass  # Linux says so when the last user of a terminal is gone.
+    _, status = os.waitpid(child, 0)
+    restored = "\x1b[?1049l" in shown and "\x1b[?25h" in shown
+    tally.check("q ends it, and the terminal is as it was", os.waitstatus_to_exitcode(status) == 0 and restored, status)
 
 
 def reloads(ports, directory):

@@ -45,6 +45,12 @@ impl History {
         let list = |count: fn(&Verdicts) -> u64| steps.iter().map(count).collect::<Vec<_>>();
         json!({
             "step_seconds": STEP.as_secs(),
+            "total": {
+                "verified": counted.verified,
+                "observed": counted.observed,
+                "public": counted.public,
+                "refused": counted.refused,
+            },
             "verified": list(|step| step.verified),
             "observed": list(|step| step.observed),
             "public": list(|step| step.public),

@@ -14,6 +14,7 @@ mod readiness;
 mod server;
 #[cfg(test)]
 mod tests;
+pub(crate) mod told;
 mod view;
 
 use std::io;

@@ -24,6 +24,7 @@ mod stage;
 mod test;
 #[cfg(test)]
 mod tests;
+mod top;
 mod verify;
 
 use std::io::Write as _;
@@ -80,6 +81,8 @@ enum Command {
     Keys(keys::Keys),
     /// Ask a running gateway whether it is ready
     Healthcheck(healthcheck::Healthcheck),
+    /// Watch a running gateway: traffic, refusals, keys, every second
+    Top(top::Top),
     /// Let a running gateway read its configuration again
     Reload(reload::Reload),
     /// Let a running gateway end in order
@@ -108,6 +111,7 @@ impl Command {
             Self::Keygen(args) => keygen::run(&args),
             Self::Keys(keys) => keys.run(),
             Self::Healthcheck(healthcheck) => healthcheck.run(),
+            Self::Top(top) => top.run(),
             Self::Reload(reload) => reload.run(),
             Self::Drain(drain) => drain.run(),
         }

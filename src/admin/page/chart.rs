@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::markup::Html;
-use super::numbers;
 use crate::admin::history::STEPS;
+use crate::admin::told::numbers;
 
 /// In units of the drawing: a step, the height, the room for the labels at the left.
 const STEP: u64 = 6;

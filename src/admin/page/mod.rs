@@ -9,12 +9,12 @@ mod markup;
 mod parts;
 
 use std::sync::LazyLock;
-use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE64;
 use serde_json::Value;
 
+use super::told::{ago, each, number, span, text};
 use markup::Html;
 
 const STYLE: &str = include_str!("style.css");
@@ -89,46 +89,6 @@ fn section(html: &mut Html, id: &'static str, title: &'static str, fill: impl Fn
     html.tag(title).tag("</h2>");
     fill(html);
     html.tag("</section>");
-}
-
-fn each<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    value.get(field).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value.get(field).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(value: &Value, field: &str) -> u64 {
-    value.get(field).and_then(Value::as_u64).unwrap_or_default()
-}
-
-fn numbers(value: Option<&Value>) -> impl Iterator<Item = u64> {
-    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_u64)
-}
-
-/// Seconds in their two largest units.
-fn span(seconds: u64) -> String {
-    let units = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
-    let first = units.iter().position(|(unit, _)| seconds >= *unit).unwrap_or(units.len().saturating_sub(1));
-    let mut rest = seconds;
-    let mut said = Vec::new();
-    for (unit, name) in units.iter().skip(first).take(2) {
-        let count = rest.checked_div(*unit).unwrap_or_default();
-        rest = rest.checked_rem(*unit).unwrap_or_default();
-        if count > 0 || said.is_empty() {
-            said.push(format!("{count} {name}"));
-        }
-    }
-    said.join(" ")
-}
-
-/// How long before the page's own time a time of RFC 3339 was.
-fn ago(time: &str, told: &Value) -> Option<String> {
-    let parse = |time: &str| humantime::parse_rfc3339(time).ok();
-    let (then, now): (SystemTime, SystemTime) = (parse(time)?, parse(text(told, "now"))?);
-    let passed = now.duration_since(then).unwrap_or(Duration::ZERO);
-    Some(format!("{} ago", span(passed.as_secs())))
 }
 
 /// An id that can stand in a path as it is.

@@ -84,19 +84,6 @@ fn only_the_style_and_the_script_of_the_page_are_allowed() {
 }
 
 #[test]
-fn a_time_is_told_in_its_two_largest_units() {
-    for (seconds, told) in
-        [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3_661, "1 h 1 min"), (90_061, "1 d 1 h"), (86_400, "1 d")]
-    {
-        assert_eq!(span(seconds), told);
-    }
-    let told = told();
-    assert_eq!(ago("2026-11-22T09:00:00Z", &told).as_deref(), Some("1 h ago"));
-    assert_eq!(ago("2026-11-22T11:00:00Z", &told).as_deref(), Some("0 s ago"));
-    assert_eq!(ago("", &told), None);
-}
-
-#[test]
 fn an_id_in_a_path_is_plain() {
     for (id, plain) in
         [("a-B_1.~", true), ("", false), (".", false), ("..", false), ("a/b", false), ("a%2f", false), ("é", false)]
