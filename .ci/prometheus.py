@@ -20,7 +20,9 @@ SECRET = secrets.token_hex(32)
 RULES = ROOT / "deploy" / "prometheus"
 CONFIG = """version: 1
 health: {{address: "127.0.0.1:{health}"}}
-listeners: {{public: {{address: "127.0.0.1:{public}"}}}}
+listeners:
+  public: {{address: "127.0.0.1:{public}"}}
+  secure: {{address: "127.0.0.1:{secure}", tls: {{certificate: tls.crt, key: tls.key}}}}
 upstreams:
   app: {{url: "http://127.0.0.1:{upstream}", health: {{active: {{path: /, interval: 1s}}}}}}
   gone: {{url: "http://127.0.0.1:{nobody}"}}
@@ -99,7 +101,10 @@ def documented(tally, text):
 def serve(running, directory):
     """An upstream, the gateway, load, and Prometheus: their ports, and what ends the load."""
     upstream, _seen = echo_upstream()
-    public, health, nobody, web = (free_port() for _ in range(4))
+    public, secure, health, nobody, web = (free_port() for _ in range(5))
+    subprocess.run([
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj", "/CN=localhost",
+        "-addext", "subjectAltName=DNS:localhost", "-keyout", "tls.key", "-out", "tls.crt"], cwd=directory, check=True, capture_output=True)
     created = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 85 * 86400))
     config = directory / "countersign.yaml"
     config.write_text(CONFIG.format(secret=SECRET, **locals()))

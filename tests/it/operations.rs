@@ -61,6 +61,41 @@ fn metrics_count_by_route_verdict_and_code_and_never_by_what_a_client_sent() {
 }
 
 #[test]
+fn what_can_be_counted_is_at_zero_before_it_happens() {
+    let world = World::verifying();
+    let metrics = String::from_utf8(world.ask("health", get("/metrics")).body).unwrap();
+    for name in [
+        r#"connections_cut_off_total{listener="public",reason="resets"}"#,
+        r#"connections_turned_away_total{listener="public",reason="source"}"#,
+        r#"upstream_errors_total{upstream="app",code="upstream_timeout"}"#,
+        r#"upstream_connect_failures_total{upstream="app"}"#,
+    ] {
+        assert!(metrics.contains(&format!("\ncountersign_{name} 0\n")), "{name}\n{metrics}");
+    }
+}
+
+#[test]
+fn metrics_tell_when_certificates_end_and_follow_a_reload() {
+    let world = World::with(|config| config.over_tls().route("path: /**, public: true, upstream: app"));
+    let end = |name: &str| {
+        let metrics = String::from_utf8(world.ask("health", get("/metrics")).body).unwrap();
+        let sample =
+            format!("countersign_certificate_expiry_timestamp_seconds{{listener=\"public\",name=\"{name}\"}} ");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&sample)).map(str::to_owned);
+        line.map(|seconds| seconds.parse::<i64>().unwrap())
+    };
+    let before = end("a.example");
+    assert!(before.is_some() && before == end("") && end("c.example").is_none());
+    let mut params = rcgen::CertificateParams::new(["c.example".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2030, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    std::fs::write(world.directory().join("tls.key"), key.serialize_pem()).unwrap();
+    std::fs::write(world.directory().join("tls.crt"), params.self_signed(&key).unwrap().pem()).unwrap();
+    assert_eq!(world.ask("admin", post("/reload", "")).status, 200);
+    assert_eq!([end("a.example"), end(""), end("c.example")], [None, Some(1_893_456_000), Some(1_893_456_000)]);
+}
+
+#[test]
 fn each_request_is_one_audit_line_without_secrets() {
     let mut world = World::verifying();
     world.send(post("/orders?token=hidden", "{}").signed());

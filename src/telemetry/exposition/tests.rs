@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::Telemetry;
 use super::super::cells::{KEYS_MAX, OTHER};
 use super::super::fixture::{key, record, route};
-use super::super::gauges::{Fill, Health, Replay};
+use super::super::gauges::{Certificate, Fill, Health, Replay};
 use super::super::record::Verdict;
 use super::*;
 use crate::clock::Clock;
@@ -170,6 +170,12 @@ fn an_upstream_is_blamed_only_for_its_own_failures() {
     let text = telemetry.render(&Gauges::default());
     assert!(text.contains(r#"countersign_upstream_errors_total{upstream="app",code="upstream_timeout"} 2"#));
     assert_eq!(text.matches("countersign_upstream_errors_total{").count(), 1);
+
+    let known = Gauges { upstream_in_flight: vec![("app".into(), 0), ("idle".into(), 0)], ..Gauges::default() };
+    let text = telemetry.render(&known);
+    assert!(text.contains(r#"countersign_upstream_errors_total{upstream="app",code="upstream_timeout"} 2"#));
+    assert!(text.contains(r#"countersign_upstream_errors_total{upstream="idle",code="upstream_timeout"} 0"#));
+    samples(&text);
 }
 
 #[test]
@@ -199,6 +205,7 @@ fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
     let telemetry = telemetry();
     telemetry.reloaded(true);
     telemetry.reloaded(false);
+    let certificate = Certificate { listener: "public".into(), name: "a.example".into(), ends: Moment::from_secs(7) };
     let fill = Fill { used: 1, capacity: 2 };
     let gauges = Gauges {
         generation: 3,
@@ -213,6 +220,7 @@ fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
         rates: vec![Reading { per: Per::Key, pool: "/".into(), buckets: 1, capacity: 2, crowded: 3 }],
         turned_away: vec![("public".into(), "source", 1)],
         cut_off: vec![("public".into(), "frames", 1)],
+        certificates: vec![certificate],
         budgets: vec![("memory", fill)],
         rings: Vec::new(),
     };
@@ -233,6 +241,8 @@ fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
     assert!(text.contains("countersign_key_end_timestamp_seconds{keyring=\"partners\",key=\"k\"} 9\n"));
     assert!(text.contains("countersign_key_due_timestamp_seconds{keyring=\"partners\",key=\"k\"} 6\n"));
     assert!(text.contains("countersign_key_safe_to_retire{keyring=\"partners\",key=\"k\"} 1\n"));
+    let ends = "countersign_certificate_expiry_timestamp_seconds{listener=\"public\",name=\"a.example\"} 7\n";
+    assert!(text.contains(ends), "{text}");
     assert!(text.contains("countersign_last_reload_successful 0\n"));
     assert!(text.contains("countersign_reloads_total{result=\"success\"} 1\n"));
     let shown = shown(&text);
