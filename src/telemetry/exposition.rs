@@ -1,6 +1,7 @@
 //! Counters as `OpenMetrics` text: the names of docs/metrics.md.
 
 mod connections;
+pub(super) mod form;
 mod keys;
 mod losses;
 
@@ -14,6 +15,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use self::form::Form;
 use super::cells::{MEASURES, Measure};
 use super::gauges::Gauges;
 use super::process::{self, Reading as Metric};
@@ -26,14 +28,19 @@ use crate::sig::time::Moment;
 type Labels<'a> = Vec<(&'a str, &'a str)>;
 
 /// Everything as text. Writing to a string does not fail; if it did, the scrape would be empty and Prometheus would say so.
-pub(super) fn render(totals: Totals, gauges: &Gauges) -> String {
+pub(super) fn render(mut totals: Totals, gauges: &Gauges, form: Form) -> String {
+    let exemplars: Vec<_> = totals.routes.values_mut().flat_map(RouteTotals::take_exemplars).collect();
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape { totals, gauges: gauges.clone(), process: process::readings() }));
     let mut text = String::new();
     if encode(&mut text, &registry).is_err() {
         text.clear();
     }
-    text
+    match form {
+        Form::OpenMetrics if exemplars.iter().all(Option::is_none) => text,
+        Form::OpenMetrics => form::with_exemplars(&text, exemplars),
+        Form::Text => form::older(&text),
+    }
 }
 
 #[derive(Debug)]

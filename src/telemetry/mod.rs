@@ -9,6 +9,7 @@ mod cells;
 mod clerk;
 mod escape;
 mod event;
+mod exemplar;
 mod exposition;
 #[cfg(test)]
 mod fixture;
@@ -42,6 +43,7 @@ use std::time::Duration;
 
 pub(crate) use audit::rfc3339;
 pub(crate) use escape::deceives;
+pub use exposition::form::Form;
 pub use gauges::Gauges;
 pub use shard::{InFlight, Shard};
 pub use totals::KeyUse;
@@ -53,9 +55,6 @@ use crate::sig::time::Moment;
 use summary::Summary;
 use totals::Totals;
 use writer::Writer;
-
-/// What `/metrics` answers with.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The process's telemetry: survives reloads. Each worker writes to a shard of its own; a scrape sums them.
 pub struct Telemetry {
@@ -97,9 +96,9 @@ impl Telemetry {
         self.reloads.last_succeeded.store(succeeded, Ordering::Relaxed);
     }
 
-    /// Everything as `OpenMetrics` text.
-    pub fn render(&self, gauges: &Gauges) -> String {
-        exposition::render(self.totals(), gauges)
+    /// Everything as text.
+    pub fn render(&self, gauges: &Gauges, form: Form) -> String {
+        exposition::render(self.totals(), gauges, form)
     }
 
     /// Which keys verified requests on which routes.

@@ -61,6 +61,23 @@ fn metrics_count_by_route_verdict_and_code_and_never_by_what_a_client_sent() {
 }
 
 #[test]
+fn metrics_are_told_in_the_form_that_is_accepted_and_name_the_trace_of_a_request() {
+    let world = World::verifying();
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    world.send(post("/orders", "{}").signed().header("traceparent", traceparent));
+    let told = |accept: &str| {
+        let answer = world.ask("health", get("/metrics").header("Accept", accept));
+        let exemplar = "# {trace_id=\"0af7651916cd43dd8448eb211c80319c\"}";
+        let text = String::from_utf8(answer.body.clone()).unwrap();
+        (answer.header("content-type").unwrap_or_default().to_owned(), text.matches(exemplar).count())
+    };
+    let open = "application/openmetrics-text; version=1.0.0; charset=utf-8".to_owned();
+    assert_eq!(told("application/openmetrics-text; version=1.0.0, text/plain; q=0.5"), (open.clone(), 1));
+    assert_eq!(told("*/*"), (open, 1));
+    assert_eq!(told("text/plain"), ("text/plain; version=0.0.4; charset=utf-8".to_owned(), 0));
+}
+
+#[test]
 fn what_can_be_counted_is_at_zero_before_it_happens() {
     let world = World::verifying();
     let metrics = String::from_utf8(world.ask("health", get("/metrics")).body).unwrap();

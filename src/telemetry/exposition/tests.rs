@@ -68,7 +68,7 @@ fn shards_of_several_threads_are_summed() {
     for worker in workers {
         worker.join().unwrap();
     }
-    let text = telemetry.render(&Gauges::default());
+    let text = telemetry.render(&Gauges::default(), Form::OpenMetrics);
     let samples = samples(&text);
     let count = |name: &str| samples.get(name).copied();
     let requests = r#"countersign_requests_total{route="/orders",verdict="verified",code="",key="a"}"#;
@@ -100,7 +100,7 @@ fn buckets_are_cumulative_and_end_with_the_count() {
         told.skew = Some(skew);
         shard.finish(&mut told);
     }
-    let text = telemetry.render(&Gauges::default());
+    let text = telemetry.render(&Gauges::default(), Form::OpenMetrics);
     let samples = samples(&text);
     let cases = [("past", "0.1", 1.0), ("past", "1.0", 2.0), ("past", "2.0", 3.0), ("past", "+Inf", 3.0)];
     let future = [("future", "0.5", 1.0), ("future", "60.0", 1.0), ("future", "120.0", 2.0), ("future", "+Inf", 2.0)];
@@ -153,7 +153,7 @@ fn nothing_that_a_client_chose_becomes_a_label() {
     told.verdict = Verdict::Refused;
     told.rejection = Some(Rejection::from(Code::BadRequest).because("canary"));
     telemetry.shard().finish(&mut told);
-    let text = telemetry.render(&Gauges::default());
+    let text = telemetry.render(&Gauges::default(), Form::OpenMetrics);
     assert!(!text.to_lowercase().contains("canary"), "{text}");
     assert!(text.contains(r#"{route="",verdict="refused",code="bad_request",key=""} 1"#), "{text}");
 }
@@ -167,12 +167,12 @@ fn an_upstream_is_blamed_only_for_its_own_failures() {
         (told.upstream, told.rejection) = (Some("app".into()), Some(code.into()));
         shard.finish(&mut told);
     }
-    let text = telemetry.render(&Gauges::default());
+    let text = telemetry.render(&Gauges::default(), Form::OpenMetrics);
     assert!(text.contains(r#"countersign_upstream_errors_total{upstream="app",code="upstream_timeout"} 2"#));
     assert_eq!(text.matches("countersign_upstream_errors_total{").count(), 1);
 
     let known = Gauges { upstream_in_flight: vec![("app".into(), 0), ("idle".into(), 0)], ..Gauges::default() };
-    let text = telemetry.render(&known);
+    let text = telemetry.render(&known, Form::OpenMetrics);
     assert!(text.contains(r#"countersign_upstream_errors_total{upstream="app",code="upstream_timeout"} 2"#));
     assert!(text.contains(r#"countersign_upstream_errors_total{upstream="idle",code="upstream_timeout"} 0"#));
     samples(&text);
@@ -184,7 +184,7 @@ fn label_values_of_the_configuration_are_escaped() {
     let mut told = record();
     told.route = Some(route("/a\"b\\c\nd"));
     telemetry.shard().finish(&mut told);
-    let text = telemetry.render(&Gauges::default());
+    let text = telemetry.render(&Gauges::default(), Form::OpenMetrics);
     assert!(text.contains(r#"route="/a\"b\\c\nd""#), "{text}");
     samples(&text);
 }
@@ -236,7 +236,7 @@ fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
         signs: None,
     };
     let gauges = gauges.keyrings(&[upkeep], &Table::default(), Moment::default(), Moment::from_secs(8));
-    let text = telemetry.render(&gauges);
+    let text = telemetry.render(&gauges, Form::OpenMetrics);
     samples(&text);
     assert!(text.contains("countersign_key_end_timestamp_seconds{keyring=\"partners\",key=\"k\"} 9\n"));
     assert!(text.contains("countersign_key_due_timestamp_seconds{keyring=\"partners\",key=\"k\"} 6\n"));
