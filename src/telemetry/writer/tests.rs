@@ -23,7 +23,7 @@ fn piped(on_full: OnFull) -> (io::PipeReader, Arc<Telemetry>) {
     let file = File::from(OwnedFd::from(writer));
     let sink = Sink::File { path: "/nonexistent/audit".into(), file };
     let audit = Audit { on_full, ..Audit::to(AuditSink::Stdout) };
-    (reader, Telemetry::with(Some(Writer::start(sink, &audit, None, &clock()).unwrap())))
+    (reader, Telemetry::with(Some(Writer::start(sink, &audit, None, &clock()).unwrap()), None))
 }
 
 fn dropped(telemetry: &Telemetry) -> (u64, u64) {
