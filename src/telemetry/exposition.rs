@@ -4,6 +4,8 @@ mod connections;
 pub(super) mod form;
 mod keys;
 mod losses;
+#[cfg(test)]
+mod manual;
 
 use std::collections::BTreeMap;
 use std::fmt::Result;

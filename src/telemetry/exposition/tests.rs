@@ -1,22 +1,16 @@
 //! What the exposition says, line by line.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::super::Telemetry;
 use super::super::cells::{KEYS_MAX, OTHER};
 use super::super::fixture::{key, record, route};
-use super::super::gauges::{Certificate, Fill, Health, Replay};
 use super::super::record::Verdict;
 use super::*;
 use crate::clock::Clock;
 use crate::policy::operations::{Audit, AuditSink};
-use crate::policy::rate::Per;
-use crate::policy::upkeep::{Origin, Table, Upkeep};
 use crate::reject::{Code, Rejection};
-use crate::sig::key::{Key, Window};
-use crate::sig::keyring::Keyring;
 
 fn telemetry() -> Arc<Telemetry> {
     Telemetry::new(&Audit::to(AuditSink::Off), None, &Clock::system()).unwrap()
@@ -187,67 +181,4 @@ fn label_values_of_the_configuration_are_escaped() {
     let text = telemetry.render(&Gauges::default(), Form::OpenMetrics);
     assert!(text.contains(r#"route="/a\"b\\c\nd""#), "{text}");
     samples(&text);
-}
-
-/// The names under which samples are shown.
-fn shown(text: &str) -> HashSet<String> {
-    let suffixed = |name: &str, kind: &str| match kind {
-        "counter" => format!("{name}_total"),
-        "info" => format!("{name}_info"),
-        _ => name.to_owned(),
-    };
-    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-    types.map(|(name, kind)| suffixed(name, kind)).collect()
-}
-
-#[test]
-fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
-    let telemetry = telemetry();
-    telemetry.reloaded(true);
-    telemetry.reloaded(false);
-    let certificate = Certificate { listener: "public".into(), name: "a.example".into(), ends: Moment::from_secs(7) };
-    let fill = Fill { used: 1, capacity: 2 };
-    let gauges = Gauges {
-        generation: 3,
-        loaded: Moment::from_secs(1),
-        connections: vec![("public".into(), 1)],
-        accept_failures: vec![("public".into(), 1)],
-        worker_connections: vec![1, 0],
-        upstream_in_flight: vec![("app".into(), 1)],
-        connect_failures: vec![("app".into(), 1)],
-        health: vec![Health { upstream: "app".into(), ..Health::default() }],
-        replay: Replay { fill, claimed: 1, replayed: 1, released: 1 },
-        rates: vec![Reading { per: Per::Key, pool: "/".into(), buckets: 1, capacity: 2, crowded: 3 }],
-        turned_away: vec![("public".into(), "source", 1)],
-        cut_off: vec![("public".into(), "frames", 1)],
-        certificates: vec![certificate],
-        budgets: vec![("memory", fill)],
-        rings: Vec::new(),
-    };
-    let window = Window { from: None, until: Some(Moment::from_secs(9)) };
-    let ending = Key { sign: window, verify: window, created: Some(Moment::from_secs(1)), ..(*key("k")).clone() };
-    let ring = Arc::new(Keyring::new("partners", vec![ending]).unwrap());
-    let upkeep = Upkeep {
-        ring,
-        origin: Origin::Configuration,
-        max_age: Duration::from_secs(5),
-        quiet: Duration::from_secs(1),
-        verifies: false,
-        signs: None,
-    };
-    let gauges = gauges.keyrings(&[upkeep], &Table::default(), Moment::default(), Moment::from_secs(8));
-    let text = telemetry.render(&gauges, Form::OpenMetrics);
-    samples(&text);
-    assert!(text.contains("countersign_key_end_timestamp_seconds{keyring=\"partners\",key=\"k\"} 9\n"));
-    assert!(text.contains("countersign_key_due_timestamp_seconds{keyring=\"partners\",key=\"k\"} 6\n"));
-    assert!(text.contains("countersign_key_safe_to_retire{keyring=\"partners\",key=\"k\"} 1\n"));
-    let ends = "countersign_certificate_expiry_timestamp_seconds{listener=\"public\",name=\"a.example\"} 7\n";
-    assert!(text.contains(ends), "{text}");
-    assert!(text.contains("countersign_last_reload_successful 0\n"));
-    assert!(text.contains("countersign_reloads_total{result=\"success\"} 1\n"));
-    let shown = shown(&text);
-    let manual = include_str!("../../../docs/metrics.md");
-    let rows = manual.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(['`', '{']));
-    let told: HashSet<String> = rows.map(|(name, _)| name.to_owned()).collect();
-    assert_eq!(shown, told);
 }
