@@ -20,7 +20,9 @@ SECRET = secrets.token_hex(32)
 RULES = ROOT / "deploy" / "prometheus"
 CONFIG = """version: 1
 health: {{address: "127.0.0.1:{health}"}}
-listeners: {{public: {{address: "127.0.0.1:{public}"}}}}
+listeners:
+  public: {{address: "127.0.0.1:{public}"}}
+  secure: {{address: "127.0.0.1:{secure}", tls: {{certificate: tls.crt, key: tls.key}}}}
 upstreams:
   app: {{url: "http://127.0.0.1:{upstream}", health: {{active: {{path: /, interval: 1s}}}}}}
   gone: {{url: "http://127.0.0.1:{nobody}"}}
@@ -37,6 +39,8 @@ scrape_configs:
   - job_name: countersign
     static_configs: [{{targets: ["127.0.0.1:{health}"]}}]
 """
+# How the traces of good requests begin.
+TRACE = "facade01"
 # Of what never happens here there is nothing to draw.
 QUIET = {"Anomalies", "Connections turned away or cut off", "Audit lines"}
 
@@ -52,6 +56,7 @@ def main():
         try:
             exposition(tally, health)
             panels(tally, web, dashboard)
+            traced(tally, web)
             told = api(web, "rules")["data"]["groups"]
             for rule in (rule for group in told for rule in group["rules"]):
                 answer = api(web, "query", query=rule["query"])
@@ -99,7 +104,10 @@ def documented(tally, text):
 def serve(running, directory):
     """An upstream, the gateway, load, and Prometheus: their ports, and what ends the load."""
     upstream, _seen = echo_upstream()
-    public, health, nobody, web = (free_port() for _ in range(4))
+    public, secure, health, nobody, web = (free_port() for _ in range(5))
+    subprocess.run([
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj", "/CN=localhost",
+        "-addext", "subjectAltName=DNS:localhost", "-keyout", "tls.key", "-out", "tls.crt"], cwd=directory, check=True, capture_output=True)
     created = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 85 * 86400))
     config = directory / "countersign.yaml"
     config.write_text(CONFIG.format(secret=SECRET, **locals()))
@@ -110,7 +118,8 @@ def serve(running, directory):
     scrape = directory / "prometheus.yml"
     scrape.write_text(SCRAPE.format(rules=RULES / "alerts.yaml", health=health))
     child = running.start("prometheus", [
-        "prometheus", f"--config.file={scrape}", f"--web.listen-address=127.0.0.1:{web}", f"--storage.tsdb.path={directory / 'data'}"])
+        "prometheus", f"--config.file={scrape}", f"--web.listen-address=127.0.0.1:{web}", f"--storage.tsdb.path={directory / 'data'}",
+        "--enable-feature=exemplar-storage"])
     wait_until("prometheus", answers(web, "/-/ready"), child)
 
     def stop():
@@ -123,9 +132,9 @@ def converse(public, ended):
     """Good requests, replays, wrong signatures, unsigned ones, nobody's routes, an upstream that is gone."""
     for turn in range(1 << 20):
         body = str(turn).encode()
-        right = signed(SECRET, body)
+        right = {**signed(SECRET, body), "traceparent": f"00-{TRACE}{turn:024x}-00f067aa0ba902b7-01"}
         for path, headers in (("/signed", right), ("/signed", right), ("/signed", {**right, "X-HMAC-Signature": "0" * 64}),
-                              ("/signed", {}), ("/nowhere", {}), ("/gone", {})):
+                              ("/signed", {"traceparent": f"00-{'f' * 32}-00f067aa0ba902b7-01"}), ("/nowhere", {}), ("/gone", {})):
             request(public, "POST", path, headers, body)
         if ended.wait(0.05):
             return
@@ -136,16 +145,10 @@ def exposition(tally, health):
     status, headers, text = request(health, "GET", "/metrics", {"Accept": accept})
     told = headers["Content-Type"]
     tally.check("the exposition is OpenMetrics", status == 200 and told.startswith("application/openmetrics-text"), told)
-    # promtool reads the older text format, where a counter's family has its samples' name.
-    older = re.sub(r"^# (HELP|TYPE) (\w+)(.*? )?", lambda line: line[0], text.decode(), flags=re.M)
-    families = dict(re.findall(r"^# TYPE (\w+) (\w+)$", older, re.M))
-    for family, kind in families.items():
-        name = family + {"counter": "_total", "info": "_info"}.get(kind, "")
-        kind = {"info": "gauge"}.get(kind, kind)
-        older = re.sub(rf"^# HELP {family} ", f"# HELP {name} ", older, flags=re.M)
-        older = re.sub(rf"^# TYPE {family} \w+$", f"# TYPE {name} {kind}", older, flags=re.M)
-    older = re.sub(r"^# (?:UNIT|EOF).*\n", "", older, flags=re.M)
-    linted = promtool("check", "metrics", input=older.encode())
+    status, headers, text = request(health, "GET", "/metrics", {"Accept": "text/plain"})
+    told = headers["Content-Type"]
+    tally.check("the older text is to be had", status == 200 and told.startswith("text/plain; version=0.0.4"), told)
+    linted = promtool("check", "metrics", input=text)
     tally.check("promtool check metrics", linted.returncode == 0, (linted.stdout + linted.stderr).decode()[:600])
 
 
@@ -166,6 +169,18 @@ def panels(tally, web, dashboard):
         tally.check(f"panel {title} is understood", understood, answer.get("error", ""))
         if understood and needed:
             tally.check(f"panel {title} has data", has_data(web, expression), expression)
+
+
+def traced(tally, web):
+    """Prometheus keeps the traces of requests beside the duration's buckets, and none of strangers."""
+    query = {"query": "countersign_request_duration_seconds_bucket", "start": time.time() - 600, "end": time.time() + 600}
+
+    def found():
+        series = api(web, "query_exemplars", **query)["data"]
+        return [exemplar for one in series for exemplar in one["exemplars"]]
+    exemplars = wait_until("exemplars", found)
+    strange = [one for one in exemplars if not one["labels"]["trace_id"].startswith(TRACE)]
+    tally.check("traces of good requests stand beside the buckets", exemplars and not strange, strange or len(exemplars))
 
 
 def has_data(web, expression):

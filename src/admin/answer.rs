@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{Ops, keys, page, view};
-use crate::telemetry::CONTENT_TYPE;
+use crate::telemetry::Form;
 
 /// Which of the two listeners was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,6 +25,8 @@ pub(super) struct Asked<'a> {
     pub(super) path: &'a str,
     /// A browser asks.
     pub(super) html: bool,
+    /// In which form counters are wanted.
+    pub(super) form: Form,
 }
 
 /// An answer before HTTP.
@@ -65,7 +67,7 @@ pub(super) async fn answer(asked: Asked<'_>, body: Bytes, ops: Arc<Ops>) -> Answ
     match question {
         Question::Livez => Answer::text(200, "alive\n"),
         Question::Readyz => readyz(&ops),
-        Question::Metrics => metrics(&ops),
+        Question::Metrics => metrics(&ops, asked.form),
         Question::Status if asked.html => Answer::page(page::status(&view::status(&ops))),
         Question::Status => Answer::json(200, &view::status(&ops)),
         Question::Keys => Answer::json(200, &keys::whole(&ops)),
@@ -120,10 +122,10 @@ fn readyz(ops: &Ops) -> Answer {
     Answer::text(if ops.readiness.is_ready() { 200 } else { 503 }, detail)
 }
 
-fn metrics(ops: &Ops) -> Answer {
+fn metrics(ops: &Ops, form: Form) -> Answer {
     let (now, upkeep) = (ops.clock.now(), (ops.upkeep)());
     let gauges = (ops.gauges)().keyrings(&upkeep, &ops.telemetry.uses(now), (ops.status)().started, now);
-    Answer::of(200, CONTENT_TYPE, ops.telemetry.render(&gauges))
+    Answer::of(200, form.content_type(), ops.telemetry.render(&gauges, form))
 }
 
 /// Loading reads files, so it must not hold up a liveness probe.

@@ -26,6 +26,7 @@ use super::guard::{Caller, admit};
 use super::listen::{Bound, Stream};
 use super::{Ops, history};
 use crate::policy::listen::Address;
+use crate::telemetry::Form;
 
 /// Most connections of one listener; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 64;
@@ -148,8 +149,9 @@ async fn respond(request: Request<Incoming>, role: Role, unix: bool, ops: Arc<Op
     }
     match Limited::new(body, BODY_MAX).collect().await {
         Ok(body) => {
-            let asked =
-                Asked { role, method: head.method.as_str(), path: head.uri.path(), html: wants_html(&head.headers) };
+            let (method, path) = (head.method.as_str(), head.uri.path());
+            let (html, form) = (wants_html(&head.headers), form(&head.headers));
+            let asked = Asked { role, method, path, html, form };
             render(answer(asked, body.to_bytes(), ops).await)
         }
         Err(_) => render(Answer::text(413, "the body is too large or broke off\n")),
@@ -159,6 +161,11 @@ async fn respond(request: Request<Incoming>, role: Role, unix: bool, ops: Arc<Op
 /// Browsers name it; whoever takes anything gets what scripts read.
 fn wants_html(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().any(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html"))
+}
+
+fn form(headers: &HeaderMap) -> Form {
+    let accepted: Vec<_> = headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes).collect();
+    Form::asked(&accepted.join(&b", "[..]))
 }
 
 fn check(headers: &HeaderMap, absolute: bool, unix: bool) -> Result<(), &'static str> {

@@ -234,6 +234,7 @@ impl Process {
         first.meters = rates.meters(&first.policy.pools, first.policy.limits.buckets, clock.age());
         let telemetry = Telemetry::new(&operations.audit, operations.anomalies.as_ref(), &clock);
         let telemetry = telemetry.map_err(failed("audit"))?;
+        let guests = Arc::new(Guests::of(&first.policy.listeners));
         Ok(Arc::new(Self {
             started: clock.now(),
             clock,
@@ -242,7 +243,7 @@ impl Process {
             replay,
             bodies,
             captures: Captures::default(),
-            guests: Arc::default(),
+            guests,
             rates,
             telemetry,
             upstreams: upstream::Shared::new(),

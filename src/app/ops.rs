@@ -1,19 +1,21 @@
 //! What the operations listeners are lent: handles, never the process's insides.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{App, Process};
+use super::{App, Generation, Process};
 use crate::admin::{self, History, ListenerStatus, Ops, Status, UpstreamStatus};
 use crate::explain;
-use crate::policy::listen::{Address, Certificate};
+use crate::policy::Policy;
+use crate::policy::listen::{self, Address};
 use crate::policy::upstream::{Endpoint, Upstream};
 use crate::proxy::budget::Budget;
 use crate::proxy::server::Census;
 use crate::proxy::tls;
 use crate::sig::time::Moment;
 use crate::telemetry::Gauges;
-use crate::telemetry::gauges::{Fill, Replay};
+use crate::telemetry::gauges::{Certificate, Fill, Replay};
 
 /// Reads the counts of the accepting half.
 type Counts = Box<dyn Fn() -> Census + Send + Sync>;
@@ -75,13 +77,14 @@ impl Process {
             connections: census.listeners.iter().map(|(name, open, _)| (Arc::clone(name), wide(*open))).collect(),
             accept_failures: census.listeners.iter().map(|(name, _, failed)| (Arc::clone(name), *failed)).collect(),
             worker_connections: census.workers.iter().map(|open| wide(*open)).collect(),
-            upstream_in_flight: self.upstreams.in_flight(),
-            connect_failures: self.upstreams.failures(),
+            upstream_in_flight: with_idle(&generation.policy, self.upstreams.in_flight()),
+            connect_failures: with_idle(&generation.policy, self.upstreams.failures()),
             health: self.health(),
             replay,
             rates: self.rates.sweep(self.clock.age()),
             turned_away: self.guests.turned_away(),
             cut_off: self.guests.cut_off(),
+            certificates: certificates(&generation),
             rings: Vec::new(),
             budgets: vec![("memory", fill(&self.bodies.memory)), ("spool", fill(&self.bodies.spool))],
         }
@@ -125,6 +128,23 @@ impl App {
     }
 }
 
+/// With a zero for every upstream that was sent nothing yet: the first failure is seen as a change.
+fn with_idle(policy: &Policy, counts: Vec<(Arc<str>, u64)>) -> Vec<(Arc<str>, u64)> {
+    let idle = policy.upstreams.iter().map(|upstream| (Arc::clone(&upstream.name), 0));
+    idle.chain(counts).collect::<BTreeMap<_, _>>().into_iter().collect()
+}
+
+fn certificates(generation: &Generation) -> Vec<Certificate> {
+    let doors = generation.doors.iter().filter_map(|door| Some((&door.listener.name, door.tls.as_ref()?)));
+    let ends = doors.flat_map(|(listener, tls)| tls.ends().iter().map(move |end| (listener, end)));
+    let of = |(listener, (name, ends)): (&Arc<str>, &(Arc<str>, Moment))| Certificate {
+        listener: Arc::clone(listener),
+        name: Arc::clone(name),
+        ends: *ends,
+    };
+    ends.map(of).collect()
+}
+
 fn described(upstream: &Upstream) -> UpstreamStatus {
     let scheme = if upstream.tls.is_some() { "https" } else { "http" };
     let endpoints: Vec<String> = upstream.endpoints.iter().map(place).collect();
@@ -136,7 +156,7 @@ fn described(upstream: &Upstream) -> UpstreamStatus {
     }
 }
 
-fn lifetime(certificate: &Certificate) -> (String, Option<Moment>) {
+fn lifetime(certificate: &listen::Certificate) -> (String, Option<Moment>) {
     (certificate.origin.clone(), tls::ends(certificate))
 }
 

@@ -54,9 +54,21 @@ pub fn acceptable(value: &Bytes) -> Option<Bytes> {
 
 /// The trace id of a `traceparent` (W3C Trace Context §3.2): 32 lower-case hexadecimal digits, not all zero.
 pub fn trace_id(traceparent: &Bytes) -> Option<Bytes> {
-    let id = traceparent.split(|byte| *byte == b'-').nth(1)?;
+    id::<32>(traceparent, traceparent.split(|byte| *byte == b'-').nth(1)?)
+}
+
+/// The span id of a `traceparent` whose `sampled` flag is set (W3C Trace Context §3.2.2.5): 16 digits, not all zero.
+pub fn sampled_parent(traceparent: &Bytes) -> Option<Bytes> {
+    let mut fields = traceparent.split(|byte| *byte == b'-').skip(2);
+    let (parent, flags) = (fields.next()?, fields.next()?);
+    let [_, last] = flags else { return None };
+    let sampled = char::from(*last).to_digit(16)? & 1 == 1;
+    id::<16>(traceparent, parent).filter(|_| sampled)
+}
+
+fn id<const DIGITS: usize>(whole: &Bytes, id: &[u8]) -> Option<Bytes> {
     let hex = id.iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte));
-    (id.len() == 32 && hex && id.iter().any(|byte| *byte != b'0')).then(|| traceparent.slice_ref(id))
+    (id.len() == DIGITS && hex && id.iter().any(|byte| *byte != b'0')).then(|| whole.slice_ref(id))
 }
 
 #[cfg(test)]
@@ -86,6 +98,25 @@ mod tests {
         assert_eq!(trace_id(&good), Some(Bytes::from("4bf92f3577b34da6a3ce929d0e0e4736")));
         for bad in ["", "00", "00-4BF92F3577B34DA6A3CE929D0E0E4736-1-01", "00-00000000000000000000000000000000-1-01"] {
             assert_eq!(trace_id(&Bytes::from(bad)), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_span_is_read_where_its_trace_is_sampled() {
+        let parent = |end: &str| sampled_parent(&Bytes::from(format!("00-4bf92f3577b34da6a3ce929d0e0e4736{end}")));
+        for (end, sampled) in [
+            ("-00f067aa0ba902b7-01", true),
+            ("-00f067aa0ba902b7-03", true),
+            ("-00f067aa0ba902b7-01-more", true),
+            ("-00f067aa0ba902b7-00", false),
+            ("-00f067aa0ba902b7-02", false),
+            ("-00f067aa0ba902b7-1", false),
+            ("-00f067aa0ba902b7-0g", false),
+            ("-00f067aa0ba902b7", false),
+            ("-0000000000000000-01", false),
+            ("-00F067AA0BA902B7-01", false),
+        ] {
+            assert_eq!(parent(end).is_some_and(|id| id == "00f067aa0ba902b7"), sampled, "{end}");
         }
     }
 }

@@ -170,6 +170,7 @@ fn record(exchange: &Exchange, worker: &Worker, now: Moment) -> Record {
     Record {
         request_id: theirs.and_then(request_id::acceptable).unwrap_or_else(|| worker.ids.next()),
         trace_id: trace.and_then(request_id::trace_id),
+        parent: trace.and_then(request_id::sampled_parent),
         started: now,
         listener: Arc::clone(&exchange.connection.listener),
         route: None,

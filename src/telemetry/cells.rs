@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
+use super::exemplar::Exemplars;
 use super::network::Network;
 use super::quick::{Named, Quick};
 use super::record::{Record, Verdict};
@@ -101,12 +102,14 @@ impl Histogram {
         Self { measure, buckets, sum: AtomicU64::new(0) }
     }
 
-    fn record(&self, value: u64) {
+    /// Counts; in which bucket.
+    fn record(&self, value: u64) -> usize {
         let place = self.measure.bounds.partition_point(|bound| *bound < value);
         if let Some(bucket) = self.buckets.get(place) {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
         self.sum.fetch_add(value, Ordering::Relaxed);
+        place
     }
 }
 
@@ -131,12 +134,19 @@ const LOOK: u64 = 16;
 pub(super) struct RouteCells {
     pub(super) histograms: [Histogram; 7],
     pub(super) classes: [AtomicU64; 5],
+    /// Of the duration.
+    pub(super) exemplars: Exemplars,
     pub(super) keys: RwLock<Named<KeyCells>>,
 }
 
 impl RouteCells {
     pub(super) fn new() -> Self {
-        Self { histograms: MEASURES.map(Histogram::new), classes: Default::default(), keys: RwLock::default() }
+        Self {
+            histograms: MEASURES.map(Histogram::new),
+            classes: Default::default(),
+            exemplars: Exemplars::default(),
+            keys: RwLock::default(),
+        }
     }
 
     /// Counts; whether this use of the key is worth a look, where somebody looks.
@@ -144,9 +154,10 @@ impl RouteCells {
         let is_worth_a_look = self.count_outcome(record, looks);
         self.count_class(record.status);
         let [total, judged, answered, received, sent, behind, ahead] = &self.histograms;
-        total.record(micros(record.total));
-        record.judged.into_iter().for_each(|time| judged.record(micros(time)));
-        record.answered.into_iter().for_each(|time| answered.record(micros(time)));
+        let (duration, buckets) = (micros(record.total), total.buckets.len());
+        self.exemplars.offer(record, (total.record(duration), buckets), duration);
+        record.judged.map(|time| judged.record(micros(time)));
+        record.answered.map(|time| answered.record(micros(time)));
         received.record(record.received);
         sent.record(record.sent);
         if let Some(skew) = record.skew {

@@ -1,8 +1,13 @@
 //! Counters as `OpenMetrics` text: the names of docs/metrics.md.
 
+mod connections;
+pub(super) mod form;
 mod keys;
 mod losses;
+#[cfg(test)]
+mod manual;
 
+use std::collections::BTreeMap;
 use std::fmt::Result;
 use std::sync::Arc;
 
@@ -12,25 +17,32 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use self::form::Form;
 use super::cells::{MEASURES, Measure};
 use super::gauges::Gauges;
 use super::process::{self, Reading as Metric};
 use super::totals::{RouteTotals, Sums, Totals};
 use crate::rate::Reading;
+use crate::reject::{Blame, Code};
 use crate::sig::time::Moment;
 
 /// Labels of one sample.
 type Labels<'a> = Vec<(&'a str, &'a str)>;
 
 /// Everything as text. Writing to a string does not fail; if it did, the scrape would be empty and Prometheus would say so.
-pub(super) fn render(totals: Totals, gauges: &Gauges) -> String {
+pub(super) fn render(mut totals: Totals, gauges: &Gauges, form: Form) -> String {
+    let exemplars: Vec<_> = totals.routes.values_mut().flat_map(RouteTotals::take_exemplars).collect();
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape { totals, gauges: gauges.clone(), process: process::readings() }));
     let mut text = String::new();
     if encode(&mut text, &registry).is_err() {
         text.clear();
     }
-    text
+    match form {
+        Form::OpenMetrics if exemplars.iter().all(Option::is_none) => text,
+        Form::OpenMetrics => form::with_exemplars(&text, exemplars),
+        Form::Text => form::older(&text),
+    }
 }
 
 #[derive(Debug)]
@@ -46,6 +58,7 @@ impl Collector for Scrape {
         Self::build_info(out)?;
         self.requests(out)?;
         self.turned_away(out)?;
+        self.certificates(out)?;
         MEASURES.chunk_by(|a, b| a.name == b.name).try_for_each(|family| self.histograms(out, family))?;
         self.keys(out)?;
         self.keyrings(out)?;
@@ -76,31 +89,16 @@ impl Scrape {
         counters(out, "countersign_requests", "Requests by verdict, refusal code and verified key", rows)?;
         let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"];
         let rows = self.totals.routes.iter().flat_map(|(route, totals)| {
-            let rows = totals.classes.iter().zip(classes).filter(|(count, _)| **count > 0);
-            rows.map(move |(count, class)| (vec![("route", &**route), ("class", class)], *count))
+            totals
+                .classes
+                .iter()
+                .zip(classes)
+                .map(move |(count, class)| (vec![("route", &**route), ("class", class)], *count))
         });
         counters(out, "countersign_responses", "Responses to clients by status class", rows)?;
         let rows = [(Vec::new(), self.totals.in_flight)];
         gauges(out, "countersign_in_flight_requests", "Requests that have begun and are not over", rows)?;
         self.connections(out)
-    }
-
-    fn connections(&self, out: &mut DescriptorEncoder) -> Result {
-        let rows = self.gauges.connections.iter().map(by_listener);
-        gauges(out, "countersign_connections", "Open client connections", rows)?;
-        let rows = self.gauges.accept_failures.iter().map(by_listener);
-        counters(out, "countersign_accept_failures", "Waiting connections that could not be accepted", rows)?;
-        let names: Vec<String> = (0..self.gauges.worker_connections.len()).map(|worker| worker.to_string()).collect();
-        let rows = names.iter().zip(&self.gauges.worker_connections);
-        let rows = rows.map(|(name, count)| (vec![("worker", name.as_str())], *count));
-        gauges(out, "countersign_worker_connections", "Open client connections by worker", rows)
-    }
-
-    fn turned_away(&self, out: &mut DescriptorEncoder) -> Result {
-        let rows = self.gauges.turned_away.iter().map(by_reason);
-        counters(out, "countersign_connections_turned_away", "Connections closed before their first request", rows)?;
-        let rows = self.gauges.cut_off.iter().map(by_reason);
-        counters(out, "countersign_connections_cut_off", "Connections ended for what they did beside asking", rows)
     }
 
     fn histograms(&self, out: &mut DescriptorEncoder, family: &[&Measure]) -> Result {
@@ -113,16 +111,24 @@ impl Scrape {
     }
 
     fn upstreams(&self, out: &mut DescriptorEncoder) -> Result {
+        let counted =
+            self.totals.upstream_errors.iter().map(|((upstream, code), count)| ((&**upstream, *code), *count));
+        let rows = self.no_upstream_errors().chain(counted).collect::<BTreeMap<_, _>>().into_iter();
         let rows =
-            self.totals.upstream_errors.iter().map(|((upstream, code), count)| {
-                (vec![("upstream", &**upstream), ("code", code.reason().code)], *count)
-            });
+            rows.map(|((upstream, code), count)| (vec![("upstream", upstream), ("code", code.reason().code)], count));
         counters(out, "countersign_upstream_errors", "Requests that an upstream did not answer properly", rows)?;
         let rows = self.gauges.connect_failures.iter().map(by_name);
         counters(out, "countersign_upstream_connect_failures", "Connection attempts that failed", rows)?;
         let rows = self.gauges.upstream_in_flight.iter().map(by_name);
         gauges(out, "countersign_upstream_in_flight_requests", "Requests that an upstream is working on", rows)?;
         self.health(out)
+    }
+
+    /// A zero for every way in which an upstream can fail: the first failure is seen as a change.
+    fn no_upstream_errors(&self) -> impl Iterator<Item = ((&str, Code), u64)> {
+        let upstreams = self.gauges.upstream_in_flight.iter().map(|(name, _)| &**name);
+        let codes = || Code::ALL.iter().filter(|code| code.reason().blame == Blame::Upstream);
+        upstreams.flat_map(move |upstream| codes().map(move |code| ((upstream, *code), 0)))
     }
 
     fn health(&self, out: &mut DescriptorEncoder) -> Result {
@@ -188,14 +194,6 @@ impl Scrape {
         let rows = self.gauges.budgets.iter().map(|(name, fill)| (vec![("budget", *name)], fill.capacity));
         gauges(out, "countersign_held_body_capacity_bytes", "Most bytes of request bodies that are held", rows)
     }
-}
-
-fn by_listener((name, count): &(Arc<str>, u64)) -> (Labels<'_>, u64) {
-    (vec![("listener", &**name)], *count)
-}
-
-fn by_reason<'a>((name, reason, count): &'a (Arc<str>, &'static str, u64)) -> (Labels<'a>, u64) {
-    (vec![("listener", &**name), ("reason", *reason)], *count)
 }
 
 fn by_name((name, count): &(Arc<str>, u64)) -> (Labels<'_>, u64) {

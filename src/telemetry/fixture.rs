@@ -21,6 +21,7 @@ pub(super) fn record() -> Record {
     Record {
         request_id: "r-1".into(),
         trace_id: None,
+        parent: None,
         started: Moment::from_millis(1_795_321_800_250),
         listener: Arc::new(listener()),
         route: Some(route("/orders")),

@@ -33,6 +33,8 @@ pub struct Gauges {
     pub turned_away: Vec<(Arc<str>, &'static str, u64)>,
     /// HTTP/2 connections that were ended for what they did beside asking: listener, reason, count since the start.
     pub cut_off: Vec<(Arc<str>, &'static str, u64)>,
+    /// The certificates that listeners show.
+    pub certificates: Vec<Certificate>,
     /// Budgets of held bodies by name (`memory`, `spool`).
     pub budgets: Vec<(&'static str, Fill)>,
     /// The keyrings in force: see [`Gauges::keyrings`].
@@ -50,6 +52,17 @@ pub struct Health {
     pub checks: [u64; 2],
     /// How often an address was taken out since the start: by active checks, by passive ones.
     pub outages: [u64; 2],
+}
+
+/// What a listener shows to who asks for a name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Certificate {
+    /// The listener's name.
+    pub listener: Arc<str>,
+    /// The server name; empty for clients that ask for none of the names.
+    pub name: Arc<str>,
+    /// When the first certificate of the chain ends.
+    pub ends: Moment,
 }
 
 /// What is measured of a keyring.

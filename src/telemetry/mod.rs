@@ -9,6 +9,7 @@ mod cells;
 mod clerk;
 mod escape;
 mod event;
+mod exemplar;
 mod exposition;
 #[cfg(test)]
 mod fixture;
@@ -18,6 +19,11 @@ pub mod log;
 #[cfg(test)]
 mod manual;
 mod network;
+#[cfg(feature = "otlp")]
+mod otlp;
+#[cfg(not(feature = "otlp"))]
+#[path = "no_otlp.rs"]
+mod otlp;
 mod process;
 mod queue;
 pub(crate) mod quick;
@@ -42,6 +48,7 @@ use std::time::Duration;
 
 pub(crate) use audit::rfc3339;
 pub(crate) use escape::deceives;
+pub use exposition::form::Form;
 pub use gauges::Gauges;
 pub use shard::{InFlight, Shard};
 pub use totals::KeyUse;
@@ -50,18 +57,17 @@ use crate::clock::Clock;
 use crate::policy::operations::{Anomalies, Audit};
 use crate::policy::upkeep::Table;
 use crate::sig::time::Moment;
+use otlp::Traces;
 use summary::Summary;
 use totals::Totals;
 use writer::Writer;
-
-/// What `/metrics` answers with.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The process's telemetry: survives reloads. Each worker writes to a shard of its own; a scrape sums them.
 pub struct Telemetry {
     shards: Mutex<Vec<Arc<Shard>>>,
     reloads: Reloads,
     audit: Option<Writer>,
+    traces: Option<Traces>,
 }
 
 /// How reloads went. The first load is not one of them.
@@ -74,18 +80,19 @@ pub(crate) struct Reloads {
 impl Telemetry {
     /// Opens the audit sink. Fails when its file or socket cannot be opened or its thread cannot be started.
     pub fn new(audit: &Audit, anomalies: Option<&Anomalies>, clock: &Clock) -> io::Result<Arc<Self>> {
-        Ok(Self::with(Writer::open(audit, anomalies, clock)?))
+        Ok(Self::with(Writer::open(audit, anomalies, clock)?, Traces::start()?))
     }
 
-    fn with(audit: Option<Writer>) -> Arc<Self> {
+    fn with(audit: Option<Writer>, traces: Option<Traces>) -> Arc<Self> {
         let reloads =
             Reloads { succeeded: AtomicU64::new(0), failed: AtomicU64::new(0), last_succeeded: AtomicBool::new(true) };
-        Arc::new(Self { shards: Mutex::default(), reloads, audit })
+        Arc::new(Self { shards: Mutex::default(), reloads, audit, traces })
     }
 
     /// A new shard for a worker.
     pub fn shard(self: &Arc<Self>) -> Arc<Shard> {
-        let shard = Arc::new(Shard::new(self.audit.as_ref().map(Writer::queue)));
+        let shard =
+            Arc::new(Shard::new(self.audit.as_ref().map(Writer::queue), self.traces.as_ref().map(Traces::spans)));
         self.shards.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&shard));
         shard
     }
@@ -97,9 +104,9 @@ impl Telemetry {
         self.reloads.last_succeeded.store(succeeded, Ordering::Relaxed);
     }
 
-    /// Everything as `OpenMetrics` text.
-    pub fn render(&self, gauges: &Gauges) -> String {
-        exposition::render(self.totals(), gauges)
+    /// Everything as text.
+    pub fn render(&self, gauges: &Gauges, form: Form) -> String {
+        exposition::render(self.totals(), gauges, form)
     }
 
     /// Which keys verified requests on which routes.
@@ -134,9 +141,10 @@ impl Telemetry {
         }
     }
 
-    /// Waits until the audit lines of all finished requests are written, at most `limit`. Blocking; for a clean stop.
+    /// Waits until the audit lines of all finished requests are written, at most `limit`, and as long for their spans. Blocking; for a clean stop.
     pub fn flush(&self, limit: Duration) -> bool {
-        self.audit.as_ref().is_none_or(|audit| audit.flush(limit))
+        let told = self.audit.as_ref().is_none_or(|audit| audit.flush(limit));
+        self.traces.as_ref().is_none_or(|traces| traces.flush(limit)) && told
     }
 
     fn totals(&self) -> Totals {

@@ -45,6 +45,8 @@ pub struct Record {
     pub request_id: Bytes,
     /// From `traceparent`, 32 hex digits.
     pub trace_id: Option<Bytes>,
+    /// The span that it came from, 16 hex digits, where its trace is sampled.
+    pub parent: Option<Bytes>,
     /// When the head was read (wall clock).
     pub started: Moment,
     /// Where it came in.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::cells::{OTHER, RouteCells};
+use super::otlp::Spans;
 use super::queue::Queue;
 use super::quick::Named;
 use super::record::Record;
@@ -28,13 +29,14 @@ pub struct Shard {
     pub(super) ended: AtomicU64,
     pub(super) trailers_dropped: AtomicU64,
     audit: Option<Queue>,
+    spans: Option<Spans>,
 }
 
 /// Counts a request as in flight until dropped.
 pub struct InFlight(Arc<Shard>);
 
 impl Shard {
-    pub(super) fn new(audit: Option<Queue>) -> Self {
+    pub(super) fn new(audit: Option<Queue>, spans: Option<Spans>) -> Self {
         Self {
             routes: RwLock::default(),
             upstream_errors: Mutex::default(),
@@ -43,6 +45,7 @@ impl Shard {
             ended: AtomicU64::new(0),
             trailers_dropped: AtomicU64::new(0),
             audit,
+            spans,
         }
     }
 
@@ -67,6 +70,9 @@ impl Shard {
     pub fn finish(&self, record: &mut Record) {
         let is_worth_a_look = self.count(record, self.is_watched());
         self.count_upstream_error(record);
+        if let Some(spans) = &self.spans {
+            spans.offer(record);
+        }
         if let Some(audit) = &self.audit {
             audit.push(record, is_worth_a_look);
         }

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use super::Reloads;
 use super::anomaly::Kind;
 use super::cells::{Histogram, KeyCells, MEASURES, Measure, RouteCells};
+use super::exemplar::Exemplar;
 use super::record::Verdict;
 use super::shard::Shard;
 use super::skews::Counts;
@@ -35,6 +36,8 @@ pub(super) struct Totals {
 pub(super) struct RouteTotals {
     pub(super) histograms: [Sums; 7],
     pub(super) classes: [u64; 5],
+    /// Of the duration, by bucket.
+    pub(super) exemplars: Vec<Option<Exemplar>>,
     pub(super) outcomes: BTreeMap<(Arc<str>, Verdict, Option<Code>), u64>,
     pub(super) keys: BTreeMap<Arc<str>, Use>,
 }
@@ -118,14 +121,23 @@ impl RouteTotals {
         Self {
             histograms: MEASURES.map(|measure| Sums { measure, buckets: Vec::new(), sum: 0 }),
             classes: [0; 5],
+            exemplars: Vec::new(),
             outcomes: BTreeMap::new(),
             keys: BTreeMap::new(),
         }
     }
 
+    /// One for each bucket of the duration, or none.
+    pub(super) fn take_exemplars(&mut self) -> Vec<Option<Exemplar>> {
+        let mut exemplars = std::mem::take(&mut self.exemplars);
+        exemplars.resize(self.histograms.first().map_or(0, |total| total.buckets.len()), None);
+        exemplars
+    }
+
     fn add(&mut self, cells: &RouteCells) {
         self.histograms.iter_mut().zip(&cells.histograms).for_each(|(sums, histogram)| sums.add(histogram));
         self.classes.iter_mut().zip(&cells.classes).for_each(|(sum, class)| increase(sum, class.load(Relaxed)));
+        cells.exemplars.add_to(&mut self.exemplars);
         for (key, cells) in &*cells.keys.read().unwrap_or_else(PoisonError::into_inner) {
             self.add_key(key, cells);
         }

@@ -64,6 +64,8 @@ mod paths_observe;
 #[cfg(test)]
 mod paths_stream;
 #[cfg(test)]
+mod promised;
+#[cfg(test)]
 mod proxy_protocol;
 #[cfg(test)]
 mod rates;

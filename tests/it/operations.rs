@@ -61,6 +61,58 @@ fn metrics_count_by_route_verdict_and_code_and_never_by_what_a_client_sent() {
 }
 
 #[test]
+fn metrics_are_told_in_the_form_that_is_accepted_and_name_the_trace_of_a_request() {
+    let world = World::verifying();
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    world.send(post("/orders", "{}").signed().header("traceparent", traceparent));
+    let told = |accept: &str| {
+        let answer = world.ask("health", get("/metrics").header("Accept", accept));
+        let exemplar = "# {trace_id=\"0af7651916cd43dd8448eb211c80319c\"}";
+        let text = String::from_utf8(answer.body.clone()).unwrap();
+        (answer.header("content-type").unwrap_or_default().clone(), text.matches(exemplar).count())
+    };
+    let open = "application/openmetrics-text; version=1.0.0; charset=utf-8".to_owned();
+    assert_eq!(told("application/openmetrics-text; version=1.0.0, text/plain; q=0.5"), (open.clone(), 1));
+    assert_eq!(told("*/*"), (open, 1));
+    assert_eq!(told("text/plain"), ("text/plain; version=0.0.4; charset=utf-8".to_owned(), 0));
+}
+
+#[test]
+fn what_can_be_counted_is_at_zero_before_it_happens() {
+    let world = World::verifying();
+    let metrics = String::from_utf8(world.ask("health", get("/metrics")).body).unwrap();
+    for name in [
+        r#"connections_cut_off_total{listener="public",reason="resets"}"#,
+        r#"connections_turned_away_total{listener="public",reason="source"}"#,
+        r#"upstream_errors_total{upstream="app",code="upstream_timeout"}"#,
+        r#"upstream_connect_failures_total{upstream="app"}"#,
+    ] {
+        assert!(metrics.contains(&format!("\ncountersign_{name} 0\n")), "{name}\n{metrics}");
+    }
+}
+
+#[test]
+fn metrics_tell_when_certificates_end_and_follow_a_reload() {
+    let world = World::with(|config| config.over_tls().route("path: /**, public: true, upstream: app"));
+    let end = |name: &str| {
+        let metrics = String::from_utf8(world.ask("health", get("/metrics")).body).unwrap();
+        let sample =
+            format!("countersign_certificate_expiry_timestamp_seconds{{listener=\"public\",name=\"{name}\"}} ");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&sample)).map(str::to_owned);
+        line.map(|seconds| seconds.parse::<i64>().unwrap())
+    };
+    let before = end("a.example");
+    assert!(before.is_some() && before == end("") && end("c.example").is_none());
+    let mut params = rcgen::CertificateParams::new(["c.example".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2030, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    std::fs::write(world.directory().join("tls.key"), key.serialize_pem()).unwrap();
+    std::fs::write(world.directory().join("tls.crt"), params.self_signed(&key).unwrap().pem()).unwrap();
+    assert_eq!(world.ask("admin", post("/reload", "")).status, 200);
+    assert_eq!([end("a.example"), end(""), end("c.example")], [None, Some(1_893_456_000), Some(1_893_456_000)]);
+}
+
+#[test]
 fn each_request_is_one_audit_line_without_secrets() {
     let mut world = World::verifying();
     world.send(post("/orders?token=hidden", "{}").signed());

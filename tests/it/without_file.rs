@@ -17,7 +17,11 @@ struct Running {
 
 impl Running {
     fn start(command: &str, to: &str, upstream: SocketAddr, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        Self::begin(Command::new(env!("CARGO_BIN_EXE_countersign")), (command, to), upstream, arguments)
+    }
+
+    fn begin(mut program: Command, (command, to): (&str, &str), upstream: SocketAddr, arguments: &[&str]) -> Self {
+        let mut child = program
             .args([command, "--listen", "127.0.0.1:0", "--scheme", "timestamp-body", to, &upstream.to_string()])
             .args(arguments)
             .env("SECRET", SECRET)
@@ -130,4 +134,42 @@ fn a_mistake_names_the_option_that_it_came_from() {
         }
         assert!(!said.contains("config.yaml") && !said.contains("countersign-"), "{said}");
     }
+}
+
+/// The first message that a collector of traces is sent.
+#[cfg(feature = "otlp")]
+fn collected(listener: &std::net::TcpListener) -> serde_json::Value {
+    use std::io::{Read as _, Write as _};
+    let (stream, _) = listener.accept().unwrap();
+    let (mut reader, mut head) = (BufReader::new(&stream), String::new());
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(reader.read_line(&mut head).unwrap(), 0, "{head}");
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap();
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    write!(&stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{{}}").unwrap();
+    serde_json::from_slice(&body).unwrap()
+}
+
+#[cfg(feature = "otlp")]
+#[test]
+fn spans_reach_the_collector_that_the_environment_names() {
+    let collector = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    let endpoint = format!("http://{}/base/", collector.local_addr().unwrap());
+    program.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).env("OTEL_SERVICE_NAME", "shop");
+    let upstream = Upstream::start();
+    let gateway = Running::begin(program, ("proxy", "--upstream"), upstream.address(), &["--key-env", "SECRET"]);
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let request = post("/orders?token=hidden", "{}").header("traceparent", traceparent);
+    assert_eq!(Connection::open(gateway.address()).exchange(&request).status, 401);
+    let message = collected(&collector);
+    let span = &message["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+    assert_eq!(
+        (&span["traceId"], &span["parentSpanId"]),
+        (&"0af7651916cd43dd8448eb211c80319c".into(), &"b7ad6b7169203331".into())
+    );
+    let text = message.to_string();
+    assert!(text.contains("signature_missing") && text.contains("\"shop\"") && !text.contains("hidden"), "{text}");
 }

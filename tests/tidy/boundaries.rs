@@ -47,7 +47,7 @@ const HTTP_ADAPTERS: &[&str] = &[
     "src/proxy/http",
     "src/proxy/server/http2.rs",
     "src/proxy/upstream",
-    "src/telemetry/server",
+    "src/telemetry/otlp/send.rs",
 ];
 
 /// The pure half does no I/O, logs, spawns, waits or reads a clock.

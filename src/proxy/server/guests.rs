@@ -80,6 +80,12 @@ impl Why {
 }
 
 impl Guests {
+    /// Those of these listeners, each counted from zero: the first ending is seen as a change.
+    pub fn of(listeners: &[Arc<Listener>]) -> Self {
+        let ended = listeners.iter().map(|listener| (Arc::clone(&listener.name), Ended::default())).collect();
+        Self { ended: Mutex::new(ended), ..Self::default() }
+    }
+
     /// A place for one more connection from `address`; `None`, counted, where it has as many as the listener gives to one source.
     pub fn seat(self: &Arc<Self>, listener: &Listener, address: IpAddr) -> Option<Guest> {
         let source = (Arc::clone(&listener.name), network(address));
@@ -166,6 +172,15 @@ mod tests {
             http2: true,
             signing_hosts: None,
         }
+    }
+
+    #[test]
+    fn a_listener_that_nobody_was_turned_away_from_counts_zero() {
+        let guests = Guests::of(&[Arc::new(listener("public", 1))]);
+        let counts = guests.turned_away().into_iter().chain(guests.cut_off());
+        let counts: Vec<_> = counts.map(|(name, reason, count)| (name.to_string(), reason, count)).collect();
+        let expected = ["proxy", "source", "frames", "malformed", "resets", "settings"];
+        assert_eq!(counts, expected.map(|reason| ("public".to_owned(), reason, 0)));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 use self::certificates::Certificates;
 use self::clients::{Memory, Settings};
 use crate::policy::listen;
+use crate::sig::time::Moment;
 pub use certificates::ends;
 pub use handshake::Handshake;
 
@@ -29,6 +30,7 @@ pub struct ServerTls {
     /// For hosts without settings of their own, and for clients without SNI.
     common: Profile,
     hosts: HashMap<Arc<str>, Profile>,
+    certificates: Arc<Certificates>,
 }
 
 /// One setting for client certificates.
@@ -62,7 +64,8 @@ pub fn server_config(tls: &listen::Tls, http2: bool, old: Option<&ServerTls>) ->
     };
     let common = profile(&tls.clients)?;
     let hosts = tls.hosts.iter().map(|(host, clients)| Ok((Arc::clone(host), profile(clients)?)));
-    Ok(ServerTls { common, hosts: hosts.collect::<Result<_, String>>()? })
+    let hosts = hosts.collect::<Result<_, String>>()?;
+    Ok(ServerTls { common, hosts, certificates })
 }
 
 fn profile(
@@ -103,6 +106,11 @@ impl ServerTls {
     {
         let start = LazyConfigAcceptor::new(Acceptor::default(), io).await?;
         Ok(Greeted { tls: Arc::clone(self), start })
+    }
+
+    /// When certificates end, by the name that is asked for; an empty one is who names none of them. Those that end first, 256 at most.
+    pub fn ends(&self) -> &[(Arc<str>, Moment)] {
+        &self.certificates.ends
     }
 
     /// The client-certificate settings of `host` (lower-case, without port).

@@ -45,6 +45,41 @@ async fn meet(server: &Arc<ServerTls>, client: &Arc<ClientConfig>, name: &str) -
     seen.zip(handshake)
 }
 
+/// A self-signed certificate for `names` that ends in this year, and its key.
+fn ending(year: i32, names: &[String]) -> (String, String) {
+    let mut params = rcgen::CertificateParams::new(names).unwrap();
+    params.not_after = rcgen::date_time_ymd(year, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+fn ends(chains: &[(String, String)]) -> Vec<(String, i64)> {
+    let configured = chains.iter().map(|(chain, key)| Certificate {
+        chain: chain.clone().into_bytes(),
+        key: Secret::new(key.clone().into_bytes()),
+        origin: "tls.crt".into(),
+    });
+    let server = server(&settings(configured.collect(), Clients::Ignored), None);
+    server.ends().iter().map(|(name, end)| (name.to_string(), end.secs())).collect()
+}
+
+#[test]
+fn a_name_ends_with_the_first_certificate_of_the_chain_that_is_shown_for_it() {
+    let (leaf, key) = ending(2040, &["a.example".into()]);
+    let chain = leaf + &ending(2030, &["issuer.example".into()]).0;
+    let told = ends(&[(chain, key), ending(2035, &["b.example".into()]), ending(2031, &["a.example".into()])]);
+    let (y2030, y2035) = (1_893_456_000, 2_051_222_400);
+    let expected = [("", y2030), ("a.example", y2030), ("b.example", y2035)];
+    assert_eq!(told, expected.map(|(name, end)| (name.to_owned(), end)));
+}
+
+#[test]
+fn of_very_many_names_those_are_told_that_end_first() {
+    let many: Vec<String> = (0..300).map(|number| format!("n{number}.example")).collect();
+    let told = ends(&[ending(2040, &many), ending(2030, &["soon.example".into()])]);
+    assert_eq!((told.len(), &*told[0].0), (256, "soon.example"));
+}
+
 #[tokio::test]
 async fn a_client_is_shown_the_certificate_of_the_name_it_asks_for() {
     let authority = Authority::new();
@@ -57,6 +92,8 @@ async fn a_client_is_shown_the_certificate_of_the_name_it_asks_for() {
         assert_eq!(handshake.server_name().map(|name| &**name), Some(name));
     }
     assert!(meet(&server, &client, "x.y.c.example").await.is_none(), "the first one does not bear this name");
+    let names: Vec<&str> = server.ends().iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, ["", "*.c.example", "a.example", "b.example"], "each name has its end, and so has no name");
 }
 
 #[tokio::test]

@@ -1,22 +1,16 @@
 //! What the exposition says, line by line.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::super::Telemetry;
 use super::super::cells::{KEYS_MAX, OTHER};
 use super::super::fixture::{key, record, route};
-use super::super::gauges::{Fill, Health, Replay};
 use super::super::record::Verdict;
 use super::*;
 use crate::clock::Clock;
 use crate::policy::operations::{Audit, AuditSink};
-use crate::policy::rate::Per;
-use crate::policy::upkeep::{Origin, Table, Upkeep};
 use crate::reject::{Code, Rejection};
-use crate::sig::key::{Key, Window};
-use crate::sig::keyring::Keyring;
 
 fn telemetry() -> Arc<Telemetry> {
     Telemetry::new(&Audit::to(AuditSink::Off), None, &Clock::system()).unwrap()
@@ -68,7 +62,7 @@ fn shards_of_several_threads_are_summed() {
     for worker in workers {
         worker.join().unwrap();
     }
-    let text = telemetry.render(&Gauges::default());
+    let text = telemetry.render(&Gauges::default(), Form::OpenMetrics);
     let samples = samples(&text);
     let count = |name: &str| samples.get(name).copied();
     let requests = r#"countersign_requests_total{route="/orders",verdict="verified",code="",key="a"}"#;
@@ -100,7 +94,7 @@ fn buckets_are_cumulative_and_end_with_the_count() {
         told.skew = Some(skew);
         shard.finish(&mut told);
     }
-    let text = telemetry.render(&Gauges::default());
+    let text = telemetry.render(&Gauges::default(), Form::OpenMetrics);
     let samples = samples(&text);
     let cases = [("past", "0.1", 1.0), ("past", "1.0", 2.0), ("past", "2.0", 3.0), ("past", "+Inf", 3.0)];
     let future = [("future", "0.5", 1.0), ("future", "60.0", 1.0), ("future", "120.0", 2.0), ("future", "+Inf", 2.0)];
@@ -153,7 +147,7 @@ fn nothing_that_a_client_chose_becomes_a_label() {
     told.verdict = Verdict::Refused;
     told.rejection = Some(Rejection::from(Code::BadRequest).because("canary"));
     telemetry.shard().finish(&mut told);
-    let text = telemetry.render(&Gauges::default());
+    let text = telemetry.render(&Gauges::default(), Form::OpenMetrics);
     assert!(!text.to_lowercase().contains("canary"), "{text}");
     assert!(text.contains(r#"{route="",verdict="refused",code="bad_request",key=""} 1"#), "{text}");
 }
@@ -167,9 +161,15 @@ fn an_upstream_is_blamed_only_for_its_own_failures() {
         (told.upstream, told.rejection) = (Some("app".into()), Some(code.into()));
         shard.finish(&mut told);
     }
-    let text = telemetry.render(&Gauges::default());
+    let text = telemetry.render(&Gauges::default(), Form::OpenMetrics);
     assert!(text.contains(r#"countersign_upstream_errors_total{upstream="app",code="upstream_timeout"} 2"#));
     assert_eq!(text.matches("countersign_upstream_errors_total{").count(), 1);
+
+    let known = Gauges { upstream_in_flight: vec![("app".into(), 0), ("idle".into(), 0)], ..Gauges::default() };
+    let text = telemetry.render(&known, Form::OpenMetrics);
+    assert!(text.contains(r#"countersign_upstream_errors_total{upstream="app",code="upstream_timeout"} 2"#));
+    assert!(text.contains(r#"countersign_upstream_errors_total{upstream="idle",code="upstream_timeout"} 0"#));
+    samples(&text);
 }
 
 #[test]
@@ -178,66 +178,7 @@ fn label_values_of_the_configuration_are_escaped() {
     let mut told = record();
     told.route = Some(route("/a\"b\\c\nd"));
     telemetry.shard().finish(&mut told);
-    let text = telemetry.render(&Gauges::default());
+    let text = telemetry.render(&Gauges::default(), Form::OpenMetrics);
     assert!(text.contains(r#"route="/a\"b\\c\nd""#), "{text}");
     samples(&text);
-}
-
-/// The names under which samples are shown.
-fn shown(text: &str) -> HashSet<String> {
-    let suffixed = |name: &str, kind: &str| match kind {
-        "counter" => format!("{name}_total"),
-        "info" => format!("{name}_info"),
-        _ => name.to_owned(),
-    };
-    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-    types.map(|(name, kind)| suffixed(name, kind)).collect()
-}
-
-#[test]
-fn every_metric_is_in_the_manual_and_the_manual_names_no_other() {
-    let telemetry = telemetry();
-    telemetry.reloaded(true);
-    telemetry.reloaded(false);
-    let fill = Fill { used: 1, capacity: 2 };
-    let gauges = Gauges {
-        generation: 3,
-        loaded: Moment::from_secs(1),
-        connections: vec![("public".into(), 1)],
-        accept_failures: vec![("public".into(), 1)],
-        worker_connections: vec![1, 0],
-        upstream_in_flight: vec![("app".into(), 1)],
-        connect_failures: vec![("app".into(), 1)],
-        health: vec![Health { upstream: "app".into(), ..Health::default() }],
-        replay: Replay { fill, claimed: 1, replayed: 1, released: 1 },
-        rates: vec![Reading { per: Per::Key, pool: "/".into(), buckets: 1, capacity: 2, crowded: 3 }],
-        turned_away: vec![("public".into(), "source", 1)],
-        cut_off: vec![("public".into(), "frames", 1)],
-        budgets: vec![("memory", fill)],
-        rings: Vec::new(),
-    };
-    let window = Window { from: None, until: Some(Moment::from_secs(9)) };
-    let ending = Key { sign: window, verify: window, created: Some(Moment::from_secs(1)), ..(*key("k")).clone() };
-    let ring = Arc::new(Keyring::new("partners", vec![ending]).unwrap());
-    let upkeep = Upkeep {
-        ring,
-        origin: Origin::Configuration,
-        max_age: Duration::from_secs(5),
-        quiet: Duration::from_secs(1),
-        verifies: false,
-        signs: None,
-    };
-    let gauges = gauges.keyrings(&[upkeep], &Table::default(), Moment::default(), Moment::from_secs(8));
-    let text = telemetry.render(&gauges);
-    samples(&text);
-    assert!(text.contains("countersign_key_end_timestamp_seconds{keyring=\"partners\",key=\"k\"} 9\n"));
-    assert!(text.contains("countersign_key_due_timestamp_seconds{keyring=\"partners\",key=\"k\"} 6\n"));
-    assert!(text.contains("countersign_key_safe_to_retire{keyring=\"partners\",key=\"k\"} 1\n"));
-    assert!(text.contains("countersign_last_reload_successful 0\n"));
-    assert!(text.contains("countersign_reloads_total{result=\"success\"} 1\n"));
-    let shown = shown(&text);
-    let manual = include_str!("../../../docs/metrics.md");
-    let rows = manual.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(['`', '{']));
-    let told: HashSet<String> = rows.map(|(name, _)| name.to_owned()).collect();
-    assert_eq!(shown, told);
 }

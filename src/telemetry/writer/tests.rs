@@ -23,7 +23,7 @@ fn piped(on_full: OnFull) -> (io::PipeReader, Arc<Telemetry>) {
     let file = File::from(OwnedFd::from(writer));
     let sink = Sink::File { path: "/nonexistent/audit".into(), file };
     let audit = Audit { on_full, ..Audit::to(AuditSink::Stdout) };
-    (reader, Telemetry::with(Some(Writer::start(sink, &audit, None, &clock()).unwrap())))
+    (reader, Telemetry::with(Some(Writer::start(sink, &audit, None, &clock()).unwrap()), None))
 }
 
 fn dropped(telemetry: &Telemetry) -> (u64, u64) {
@@ -125,7 +125,7 @@ fn a_sample_of_permitted_requests_is_written_and_the_rest_is_counted() {
     let [(_, sampled), (_, limited)] = telemetry.audit.as_ref().unwrap().omitted();
     assert_eq!((written + sampled, limited), (1000, 0));
     assert!((150..250).contains(&written), "{written}");
-    let text = telemetry.render(&super::super::Gauges::default());
+    let text = telemetry.render(&super::super::Gauges::default(), super::super::Form::OpenMetrics);
     assert!(text.contains(r#"countersign_requests_total{route="/orders",verdict="verified",code="",key=""} 1000"#));
 }
 
