@@ -1,0 +1,129 @@
+"""Every kustomization rendered by kubectl, validated against two versions of Kubernetes, and asked for the facts that matter.
+
+usage: kubernetes.py COUNTERSIGN [--planted]     (with --planted: shows that each mistake is found)
+"""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import kubernetes_validate
+import yaml
+
+from manifests import problems
+from tools import ROOT, Tally
+
+HERE = ROOT / "deploy" / "kubernetes"
+VERSIONS = ("1.33", "1.37")
+BEFORE = "orders"       # the example as it was, without a gateway
+
+
+def rendered(place):
+    done = subprocess.run(["kubectl", "kustomize", place], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def kustomizations():
+    for path in sorted(HERE.rglob("kustomization.yaml")):
+        if yaml.safe_load(path.read_text()).get("kind") != "Component":
+            yield path.parent
+
+
+def invalid(objects, version):
+    """What the schemas of this version do not know."""
+    for item in objects:
+        try:
+            kubernetes_validate.validate(item, version, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            yield f"{item['kind']}/{item['metadata']['name']}: {error.message}"
+
+
+def of(objects, kind):
+    return next(item for item in objects if item["kind"] == kind)
+
+
+def pod(objects):
+    return of(objects, "Deployment")["spec"]["template"]["spec"]
+
+
+def sidecar(objects):
+    return pod(objects)["initContainers"][0]
+
+
+def config(objects, old, new):
+    for item in objects:
+        if "countersign.yaml" in item.get("data", {}):
+            assert old in item["data"]["countersign.yaml"], old
+            item["data"]["countersign.yaml"] = item["data"]["countersign.yaml"].replace(old, new)
+
+
+PLANTED = {
+    "a Service that leads past the gateway": lambda o: of(o, "Service")["spec"]["ports"][0].update(targetPort="http"),
+    "a Service that selects nothing": lambda o: of(o, "Service")["spec"]["selector"].update(app="other"),
+    "a policy that opens the app's port": lambda o: of(o, "NetworkPolicy")["spec"]["ingress"][0]["ports"].append({"port": 8000}),
+    "a policy that opens every port": lambda o: of(o, "NetworkPolicy")["spec"]["ingress"][0].pop("ports"),
+    "a policy for other pods": lambda o: of(o, "NetworkPolicy")["spec"]["podSelector"].update(matchLabels={"app": "other"}),
+    "a Deployment that selects other pods": lambda o: of(o, "Deployment")["spec"]["selector"]["matchLabels"].update(tier="front"),
+    "an ordinary init container": lambda o: sidecar(o).pop("restartPolicy"),
+    "another image": lambda o: sidecar(o).update(image="countersign:latest"),
+    "root": lambda o: sidecar(o)["securityContext"].update(runAsUser=0),
+    "a root file system that can be written": lambda o: sidecar(o)["securityContext"].update(readOnlyRootFilesystem=False),
+    "a capability": lambda o: sidecar(o)["securityContext"]["capabilities"].update(add=["NET_ADMIN"]),
+    "privilege": lambda o: sidecar(o)["securityContext"].update(privileged=True),
+    "no seccomp profile": lambda o: sidecar(o)["securityContext"].pop("seccompProfile"),
+    "the node's network": lambda o: pod(o).update(hostNetwork=True),
+    "no memory limit": lambda o: sidecar(o)["resources"].pop("limits"),
+    "liveness that asks for readiness": lambda o: sidecar(o)["livenessProbe"]["httpGet"].update(path="/readyz"),
+    "a probe of another port": lambda o: sidecar(o)["readinessProbe"]["httpGet"].update(port="countersign"),
+    "no startup probe": lambda o: sidecar(o).pop("startupProbe"),
+    "a Secret by subPath": lambda o: sidecar(o)["volumeMounts"][1].update(subPath="key"),
+    "a configuration that can be written": lambda o: sidecar(o)["volumeMounts"][0].pop("readOnly"),
+    "a volume that is not there": lambda o: pod(o)["volumes"].pop(2),
+    "a gateway that does not drain": lambda o: sidecar(o).pop("lifecycle"),
+    "an app that leaves while the gateway drains": lambda o: pod(o)["containers"][0].pop("lifecycle"),
+    "a pod that is killed while it drains": lambda o: pod(o).update(terminationGracePeriodSeconds=10),
+    "another port of the app": lambda o: sidecar(o)["env"][0].update(value="8001"),
+    "a configuration with a mistake": lambda o: config(o, "verify:", "verfy:"),
+    "a configuration with a warning": lambda o: config(o, "lint:", "# lint:"),
+    "a listener on another port": lambda o: config(o, ":18080", ":18082"),
+    "health on another port": lambda o: config(o, ":18081", ":18082"),
+    "a keyring from elsewhere": lambda o: config(o, "/etc/countersign/keys", "/keys"),
+}
+UNKNOWN = {
+    "a field that Kubernetes does not know": lambda o: sidecar(o).update(readynessProbe={}),
+    "a port that is no number": lambda o: sidecar(o)["ports"][0].update(containerPort="18080"),
+}
+
+
+def planted(binary, tally):
+    good = rendered(HERE / "examples" / "protected")
+    tally.check("the example holds", not list(problems(good, binary)))
+    for mistakes, find in ((PLANTED, lambda bad: problems(bad, binary)), (UNKNOWN, lambda bad: invalid(bad, VERSIONS[0]))):
+        for name, plant in mistakes.items():
+            bad = copy.deepcopy(good)
+            plant(bad)
+            found = list(find(bad))
+            tally.check(f"found: {name}", found, found[0].splitlines()[0] if found else "nothing")
+    return tally.close()
+
+
+def main():
+    binary, tally = str(Path(sys.argv[1]).resolve()), Tally()
+    if "--planted" in sys.argv:
+        return planted(binary, tally)
+    for place in kustomizations():
+        name, objects = place.relative_to(HERE), rendered(place)
+        for version in VERSIONS:
+            wrong = list(invalid(objects, version))
+            tally.check(f"{name}: {len(objects)} objects are valid in {version}", not wrong, "\n".join(wrong))
+        if place.name != BEFORE:
+            wrong = list(problems(objects, binary))
+            tally.check(f"{name}: its facts hold", not wrong, "\n".join(wrong))
+    return tally.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
