@@ -1,6 +1,7 @@
 """Every kustomization rendered by kubectl, validated against two versions of Kubernetes, and asked for the facts that matter.
 
 usage: kubernetes.py COUNTERSIGN [--planted]     (with --planted: shows that each mistake is found)
+       kubernetes.py --write                     (writes what is generated: the PrometheusRule)
 """
 
 import copy
@@ -15,6 +16,7 @@ from manifests import problems
 from tools import ROOT, Tally
 
 HERE = ROOT / "deploy" / "kubernetes"
+RULE = HERE / "monitoring" / "prometheus-rule.yaml"
 VERSIONS = ("1.33", "1.37")
 BEFORE = "orders"       # the example as it was, without a gateway
 
@@ -32,9 +34,19 @@ def kustomizations():
             yield path.parent
 
 
+def alerts():
+    """The alerts as the Prometheus Operator takes them."""
+    comment, groups = (ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text().split("groups:\n")
+    head = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": {"name": "app-countersign"}}
+    lines = ["spec:\n", "  groups:\n", *(f"  {line}" if line.strip() else line for line in groups.splitlines(keepends=True))]
+    return f"# Written by `python3 .ci/kubernetes.py --write` from deploy/prometheus/alerts.yaml.\n{yaml.safe_dump(head)}{''.join(lines)}"
+
+
 def invalid(objects, version):
-    """What the schemas of this version do not know."""
+    """What the schemas of this version do not know. Those of the Prometheus Operator are not at hand."""
     for item in objects:
+        if item["apiVersion"].startswith("monitoring.coreos.com/"):
+            continue
         try:
             kubernetes_validate.validate(item, version, strict=True)
         except kubernetes_validate.ValidationError as error:
@@ -54,10 +66,10 @@ def sidecar(objects):
 
 
 def config(objects, old, new):
-    for item in objects:
-        if "countersign.yaml" in item.get("data", {}):
-            assert old in item["data"]["countersign.yaml"], old
-            item["data"]["countersign.yaml"] = item["data"]["countersign.yaml"].replace(old, new)
+    told = [item["data"] for item in objects if old in item.get("data", {}).get("countersign.yaml", "")]
+    assert told, old
+    for data in told:
+        data["countersign.yaml"] = data["countersign.yaml"].replace(old, new)
 
 
 PLANTED = {
@@ -92,6 +104,19 @@ PLANTED = {
     "health on another port": lambda o: config(o, ":18081", ":18082"),
     "a keyring from elsewhere": lambda o: config(o, "/etc/countersign/keys", "/keys"),
 }
+ALONE = {
+    "replicas that the autoscaler takes back": lambda o: of(o, "Deployment")["spec"].update(replicas=2),
+    "an autoscaler for nobody": lambda o: of(o, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"].update(name="other"),
+    "a disruption budget for other pods": lambda o: of(o, "PodDisruptionBudget")["spec"]["selector"].update(matchLabels={"app": "other"}),
+    "pods that are spread by other labels":
+        lambda o: pod(o)["topologySpreadConstraints"][0]["labelSelector"].update(matchLabels={"app": "other"}),
+    "no Secret": lambda o: pod(o)["volumes"][1].update(emptyDir=pod(o)["volumes"][1].pop("secret") and {}),
+}
+SCRAPED = {
+    "a monitor of other pods": lambda o: of(o, "PodMonitor")["spec"]["selector"].update(matchLabels={"app": "other"}),
+    "a monitor of other ports": lambda o: of(o, "PodMonitor")["spec"].update(podMetricsEndpoints=[{"port": "http"}]),
+    "a signer for everybody": lambda o: config(o, "127.0.0.1:18090", "0.0.0.0:18090"),
+}
 UNKNOWN = {
     "a field that Kubernetes does not know": lambda o: sidecar(o).update(readynessProbe={}),
     "a port that is no number": lambda o: sidecar(o)["ports"][0].update(containerPort="18080"),
@@ -99,9 +124,12 @@ UNKNOWN = {
 
 
 def planted(binary, tally):
-    good = rendered(HERE / "examples" / "protected")
-    tally.check("the example holds", not list(problems(good, binary)))
-    for mistakes, find in ((PLANTED, lambda bad: problems(bad, binary)), (UNKNOWN, lambda bad: invalid(bad, VERSIONS[0]))):
+    facts = lambda bad: problems(bad, binary)
+    schema = lambda bad: invalid(bad, VERSIONS[0])
+    for place, mistakes, find in (("examples/protected", PLANTED, facts), ("examples/protected", UNKNOWN, schema),
+                                  ("standalone", ALONE, facts), ("examples/signing", SCRAPED, facts)):
+        good = rendered(HERE / place)
+        tally.check(f"{place} holds", not list(find(good)))
         for name, plant in mistakes.items():
             bad = copy.deepcopy(good)
             plant(bad)
@@ -111,9 +139,12 @@ def planted(binary, tally):
 
 
 def main():
+    if "--write" in sys.argv:
+        return RULE.write_text(alerts()) and 0
     binary, tally = str(Path(sys.argv[1]).resolve()), Tally()
     if "--planted" in sys.argv:
         return planted(binary, tally)
+    tally.check("the PrometheusRule is what deploy/prometheus says", RULE.read_text() == alerts())
     for place in kustomizations():
         name, objects = place.relative_to(HERE), rendered(place)
         for version in VERSIONS:

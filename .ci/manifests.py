@@ -28,6 +28,7 @@ def problems(objects, binary):
         yield from labels(workload)
     for workload in gateways:
         pod = workload["spec"]["template"]["spec"]
+        yield from watched(workload, objects)
         if pod.get("hostNetwork") or any("hostPath" in volume for volume in pod.get("volumes", [])):
             yield "the pod has a part of its node"
         for container in ours(workload):
@@ -53,6 +54,23 @@ def labels(workload):
     wanted = workload["spec"]["selector"]["matchLabels"]
     if not wanted.items() <= workload["spec"]["template"]["metadata"]["labels"].items():
         yield "the Deployment does not select its own pods"
+
+
+def watched(workload, objects):
+    """What scales, spreads, guards or scrapes the pods means these pods."""
+    pods, name = workload["spec"]["selector"]["matchLabels"], workload["metadata"]["name"]
+    for item in objects:
+        spec = item.get("spec", {})
+        if item["kind"] in ("PodMonitor", "PodDisruptionBudget") and spec["selector"]["matchLabels"] != pods:
+            yield f"{item['kind']} selects {spec['selector']['matchLabels']}"
+        if item["kind"] == "HorizontalPodAutoscaler" and (spec["scaleTargetRef"]["name"] != name or "replicas" in workload["spec"]):
+            yield f"{item['kind']} and Deployment disagree"
+        named = {port["name"] for container in ours(workload) for port in container["ports"]}
+        if item["kind"] == "PodMonitor" and not named & {endpoint["port"] for endpoint in spec["podMetricsEndpoints"]}:
+            yield f"{item['kind']} scrapes none of {named}"
+    for spread in workload["spec"]["template"]["spec"].get("topologySpreadConstraints", []):
+        if spread["labelSelector"]["matchLabels"] != pods:
+            yield "the pods are spread by other labels"
 
 
 def hardened(container):
@@ -185,7 +203,8 @@ def reached(workload, public, health, objects):
 def drained(container, workload, config):
     """Whoever is stopped first must not be needed any more."""
     command = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", [])
-    if command[:2] != ["/countersign", "drain"] or config["admin"] not in command:
+    alone = container in workload["spec"]["template"]["spec"]["containers"]     # then SIGTERM comes at once, and drains
+    if not alone and (command[:2] != ["/countersign", "drain"] or config["admin"] not in command):
         yield f"{container['name']}: preStop is {command}"
     socket = config["admin"].removeprefix("unix:")
     if not any(socket.startswith(mount["mountPath"] + "/") and not mount.get("readOnly") for mount in container["volumeMounts"]):
