@@ -1,7 +1,7 @@
 """Every kustomization rendered by kubectl, validated against two versions of Kubernetes, and asked for the facts that matter.
 
 usage: kubernetes.py COUNTERSIGN [--planted]     (with --planted: shows that each mistake is found)
-       kubernetes.py --write                     (writes what is generated: the PrometheusRule)
+       kubernetes.py --write                     (writes what is generated: the PrometheusRule, and files of the Helm chart)
 """
 
 import copy
@@ -16,7 +16,7 @@ from manifests import problems
 from tools import ROOT, Tally
 
 HERE = ROOT / "deploy" / "kubernetes"
-RULE = HERE / "monitoring" / "prometheus-rule.yaml"
+CHART = ROOT / "deploy" / "helm" / "countersign"
 VERSIONS = ("1.33", "1.37")
 BEFORE = "orders"       # the example as it was, without a gateway
 
@@ -40,6 +40,15 @@ def alerts():
     head = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": {"name": "app-countersign"}}
     lines = ["spec:\n", "  groups:\n", *(f"  {line}" if line.strip() else line for line in groups.splitlines(keepends=True))]
     return f"# Written by `python3 .ci/kubernetes.py --write` from deploy/prometheus/alerts.yaml.\n{yaml.safe_dump(head)}{''.join(lines)}"
+
+
+def generated():
+    """What is there twice, because neither kustomize nor Helm reads beyond its own directory."""
+    return {
+        HERE / "monitoring" / "prometheus-rule.yaml": alerts(),
+        CHART / "files" / "alerts.yaml": (ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text(),
+        CHART / "files" / "countersign.yaml": (HERE / "standalone" / "countersign.yaml").read_text(),
+    }
 
 
 def invalid(objects, version):
@@ -140,11 +149,12 @@ def planted(binary, tally):
 
 def main():
     if "--write" in sys.argv:
-        return RULE.write_text(alerts()) and 0
+        return 0 if all(path.write_text(text) for path, text in generated().items()) else 1
     binary, tally = str(Path(sys.argv[1]).resolve()), Tally()
     if "--planted" in sys.argv:
         return planted(binary, tally)
-    tally.check("the PrometheusRule is what deploy/prometheus says", RULE.read_text() == alerts())
+    for path, text in generated().items():
+        tally.check(f"{path.relative_to(ROOT)} is what --write writes", path.read_text() == text)
     for place in kustomizations():
         name, objects = place.relative_to(HERE), rendered(place)
         for version in VERSIONS:
