@@ -51,6 +51,14 @@ def generated():
     }
 
 
+def shown():
+    """The Component's configuration as docs/kubernetes.md lets it run on one machine."""
+    text = (HERE / "gateway" / "countersign.yaml").read_text()
+    for there, here in (("18080", "8080"), ("18081", "8081"), ("18083", "8083")):
+        text = text.replace(f'"${{BIND:-0.0.0.0}}:{there}', f'"127.0.0.1:{here}')
+    return text.replace("/etc/countersign/keys", "keys").replace("unix:/run/countersign/admin.sock", "127.0.0.1:8082")
+
+
 def invalid(objects, version):
     """What the schemas of this version do not know. Those of the Prometheus Operator are not at hand."""
     for item in objects:
@@ -155,6 +163,7 @@ def main():
         return planted(binary, tally)
     for path, text in generated().items():
         tally.check(f"{path.relative_to(ROOT)} is what --write writes", path.read_text() == text)
+    tally.check("docs/kubernetes.md runs the Component's configuration", f"```yaml\n{shown()}```" in (ROOT / "docs" / "kubernetes.md").read_text())
     for place in kustomizations():
         name, objects = place.relative_to(HERE), rendered(place)
         for version in VERSIONS:

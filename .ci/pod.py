@@ -3,6 +3,7 @@
 usage: pod.py IMAGE.tar       (as root, with podman; `.ci/image BINARY IMAGE.tar` makes it)
 """
 
+import re
 import secrets
 import socket
 import sys
@@ -81,6 +82,8 @@ def rotates(tally, pod):
     pod.write("countersign-keys", {"key-1": KEY, "key-2": LATER})
     tally.check("a key that is added to the Secret is taken", patient(lambda: post(pod, LATER, fresh())[0] == 200))
     tally.check("while the old one still is", post(pod, KEY, b"both")[0] == 200)
+    listed = pod.podman("exec", "protected-countersign", "/countersign", "keys", "list", "--config", "/etc/countersign/config/countersign.yaml")
+    tally.check("`keys list` in the container knows both and their use", re.search(r"key-1 +active.*\n.*key-2 +active .*used", listed), listed)
     pod.write("countersign-keys", {"key-2": LATER})
     tally.check("a key that is removed is not", patient(lambda: post(pod, KEY, fresh())[0] == 401))
     tally.check("while the new one still is", post(pod, LATER, b"alone")[0] == 200)

@@ -1,6 +1,6 @@
 """The service of a plain host, its Debian package, and the compose file.
 
-usage: packaging.py COUNTERSIGN     (as root, with lintian, strace and systemd-analyze; the binary may be any)
+usage: host.py COUNTERSIGN     (as root, with lintian, strace and systemd-analyze; the binary may be any)
 
 No systemd runs here. What its unit demands is asked of systemd-analyze, and the gateway is run with the unit's own files under strace: a system call that the
 unit's filter does not know would end it.
