@@ -101,6 +101,12 @@ def serves(tally, binary, root, here):
     tally.check(f"the unit's filter knows all {len(called)} system calls that it makes", not refused, sorted(refused))
 
 
+def shown():
+    """The package's configuration as docs/systemd.md lets it run in one directory."""
+    text = (ROOT / "deploy" / "systemd" / "countersign.yaml").read_text().split("\n", 1)[1]
+    return text.replace("/var/lib/countersign/replay", "replay").replace("unix:/run/countersign/admin.sock", "127.0.0.1:8082")
+
+
 def package(tally, binary, here):
     """The package, built twice, and what is in it."""
     build = ROOT / "deploy" / "debian" / "build"
@@ -145,6 +151,7 @@ def main():
         (here / "service").mkdir()
         serves(tally, binary, root, here / "service")
     compose(tally, binary)
+    tally.check("docs/systemd.md runs the package's configuration", f"```yaml\n{shown()}```" in (ROOT / "docs" / "systemd.md").read_text())
     return tally.close()
 
 
