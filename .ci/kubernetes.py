@@ -5,8 +5,11 @@ usage: kubernetes.py COUNTERSIGN [--planted]     (with --planted: shows that eac
 """
 
 import copy
+import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import kubernetes_validate
@@ -49,6 +52,24 @@ def generated():
         CHART / "files" / "alerts.yaml": (ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text(),
         CHART / "files" / "countersign.yaml": (HERE / "standalone" / "countersign.yaml").read_text(),
     }
+
+
+def pages():
+    """Every piece of a kustomization that the pages show: (name, objects) of the example with it."""
+    for page in ("kubernetes.md", "kubernetes-keys.md"):
+        for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / page).read_text(), re.M | re.S)):
+            piece = {} if "{{" in block else yaml.safe_load(block)
+            if not piece.keys() & {"components", "configMapGenerator", "patches"} or "kind" in piece:
+                continue
+            with tempfile.TemporaryDirectory() as directory:
+                here = os.path.relpath(HERE, os.path.realpath(directory))
+                components = [f"{here}/{component.rpartition('/')[2]}" for component in ["/gateway", *piece.get("components", [])]]
+                whole = piece | {"resources": [f"{here}/examples/{BEFORE}"], "components": list(dict.fromkeys(components))}
+                Path(directory, "kustomization.yaml").write_text(yaml.safe_dump(whole))
+                own = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own"}}
+                text = (HERE / "gateway" / "countersign.yaml").read_text()
+                Path(directory, "countersign.yaml").write_text(yaml.safe_dump(own | {"data": {"countersign.yaml": f"{text}# own\n"}}))
+                yield f"{page}, block {number}", rendered(directory)
 
 
 def shown():
@@ -164,6 +185,11 @@ def main():
     for path, text in generated().items():
         tally.check(f"{path.relative_to(ROOT)} is what --write writes", path.read_text() == text)
     tally.check("docs/kubernetes.md runs the Component's configuration", f"```yaml\n{shown()}```" in (ROOT / "docs" / "kubernetes.md").read_text())
+    for name, objects in pages():
+        wrong = [line for version in VERSIONS for line in invalid(objects, version)]
+        tally.check(f"{name} renders and is valid", not wrong, "\n".join(wrong))
+        wrong = [line for line in problems(objects, binary) if "image registry.example.com/" not in line]
+        tally.check(f"{name}: its facts hold", not wrong, "\n".join(wrong))
     for place in kustomizations():
         name, objects = place.relative_to(HERE), rendered(place)
         for version in VERSIONS:

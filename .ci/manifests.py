@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VERSION = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["version"]
 IMAGE = f"countersign:{VERSION}"
 PUBLIC, HEALTH = "public", "health"
+SECRET = {"secret", "csi"}      # volumes that hold keys
 SECURITY = {
     "runAsNonRoot": True, "readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"},
@@ -102,7 +103,7 @@ def mounts(container, pod):
             yield f"{container['name']}: {mount['mountPath']} by subPath is never updated"
         if "emptyDir" not in volume and not mount.get("readOnly"):
             yield f"{container['name']}: {mount['mountPath']} can be written"
-    if not any("secret" in volumes.get(mount["name"], {}) for mount in container["volumeMounts"]):
+    if not any(SECRET & volumes.get(mount["name"], {}).keys() for mount in container["volumeMounts"]):
         yield f"{container['name']}: no Secret is mounted"
 
 
@@ -142,7 +143,7 @@ def checked(container, pod, objects, binary):
 
 def fill(place, volume, objects):
     """What the kubelet would put there."""
-    if "secret" in volume:
+    if SECRET & volume.keys():
         (place / "key-1").write_text("uT3vJ4LAAbOa1kxFrTWjev0p9dN7ysLwfn8wCxiVSZI")
     for item in objects:
         if item["kind"] == "ConfigMap" and item["metadata"]["name"] == volume.get("configMap", {}).get("name"):
