@@ -21,9 +21,11 @@ VALUES = {
     "nothing said": {},
     "a partner's scheme": {"upstream": "http://orders.shop:8080", "scheme": "standard-webhooks", "replay": "nonce", "restartGuard": True},
     "monitoring, and no scaling": {"monitoring": {"enabled": True}, "autoscaling": {"enabled": False}, "replicas": 3, "spread": []},
-    "a place of its own": {"tolerations": [{"key": "edge", "operator": "Exists"}], "nodeSelector": {"zone": "a"}, "podLabels": {"team": "x"},
-                           "podAnnotations": {"note": "x"}, "terminationGracePeriodSeconds": 60, "imagePullSecrets": [{"name": "registry"}]},
-    "a service for all, and a key Secret": {"service": {"type": "LoadBalancer", "port": 8080}, "keys": {"secret": "partners"}, "spool": "2Gi"},
+    "a place of its own": {
+        "tolerations": [{"key": "edge", "operator": "Exists"}], "nodeSelector": {"zone": "a"}, "imagePullSecrets": [{"name": "registry"}],
+        "podLabels": {"team": "x"}, "podAnnotations": {"note": "x"}, "terminationGracePeriodSeconds": 60,
+    },
+    "a service for all, and a Secret": {"service": {"type": "LoadBalancer", "port": 8080}, "keys": {"secret": "partners"}, "spool": "2Gi"},
     "a configuration of one's own": {"config": CONFIG.replace("drain: 10s", "drain: 20s")},
 }
 REFUSED = {

@@ -39,8 +39,8 @@ def discovery(path):
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
     group = path.removeprefix("/apis/").removeprefix("/api/")
     if group in KINDS:
-        verbs = ["create", "get", "list", "patch", "delete"]
-        listed = [{"name": plural, "singularName": "", "namespaced": True, "kind": kind, "verbs": verbs} for kind, plural in KINDS[group].items()]
+        common = {"singularName": "", "namespaced": True, "verbs": ["create", "get", "list", "patch", "delete"]}
+        listed = [{"name": plural, "kind": kind, **common} for kind, plural in KINDS[group].items()]
         return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group, "resources": listed}
     return None
 

@@ -2,8 +2,8 @@
 
 usage: host.py COUNTERSIGN     (as root, with lintian, strace and systemd-analyze; the binary may be any)
 
-No systemd runs here. What its unit demands is asked of systemd-analyze, and the gateway is run with the unit's own files under strace: a system call that the
-unit's filter does not know would end it.
+No systemd runs here. What its unit demands is asked of systemd-analyze, and the gateway is run with the unit's own files under strace:
+a system call that the unit's filter does not know would be refused.
 """
 
 import json
@@ -88,7 +88,8 @@ def serves(tally, binary, root, here):
         wait_until("the gateway", answers(ports[8081]), traced)
         told = [request(ports[8080], "POST", "/", headers, b"hello")[0] for headers in ({}, signed(secret, b"hello"))]
         tally.check("unsigned is 401, signed is 200", told == [401, 200], told)
-        reload = settings(root, "ExecReload")[0].replace("/usr/bin/countersign", str(binary)).replace("/run/countersign", f"{here}/run/countersign")
+        reload = settings(root, "ExecReload")[0].replace("/usr/bin/countersign", str(binary))
+        reload = reload.replace("/run/countersign", f"{here}/run/countersign")
         tally.check("the unit's ExecReload reloads", run(*reload.split()).returncode == 0)
         config.write_text(config.read_text().replace("verify:", "verfy:"))
         done = run(*reload.split())

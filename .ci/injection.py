@@ -1,8 +1,9 @@
-"""Injection by an admission policy: its CEL is written from the Component's sidecar, evaluated, and its patch makes the same pod as the Component.
+"""Injection by an admission policy: its CEL is written from the Component's sidecar, and makes the same pod as the Component.
 
 usage: injection.py COUNTERSIGN [--write]
 
-No API server is at hand: the expressions are evaluated by cel-python, with plain maps for the types `Object` and `JSONPatch` that only an API server knows.
+No API server is at hand: the expressions are evaluated by cel-python, with plain maps for the types `Object` and `JSONPatch` that only
+an API server knows.
 """
 
 import copy
@@ -23,7 +24,8 @@ POLICY = HERE / "injection" / "policy.yaml"
 SINCE = ("1.36", "1.37")        # what knows the policy in v1
 KEYS, PORT = "countersign/keys", "countersign/port"
 MAPS = ("limits", "requests")
-HEAD = f"""# Puts the gateway into every new pod that is annotated, in namespaces with the label `countersign/inject: enabled`. docs/kubernetes.md tells how.
+HEAD = f"""# Puts the gateway into every new pod that is annotated, in namespaces with the label `countersign/inject: enabled`.
+# docs/kubernetes.md tells how.
 # Written by `python3 .ci/injection.py --write` from ../gateway/sidecar.yaml.
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingAdmissionPolicy
@@ -110,7 +112,8 @@ def policy():
     }
     told = "".join(f"    - name: {name}\n      expression: |\n{indented(text, 8)}" for name, text in variables.items())
     patch = "\n".join(line[4:] for line in PATCH.strip("\n").splitlines())
-    return f"{HEAD}  variables:\n{told}  mutations:\n    - patchType: JSONPatch\n      jsonPatch:\n        expression: |\n{indented(patch, 10)}{BINDING}"
+    mutations = f"  mutations:\n    - patchType: JSONPatch\n      jsonPatch:\n        expression: |\n{indented(patch, 10)}"
+    return f"{HEAD}  variables:\n{told}{mutations}{BINDING}"
 
 
 def indented(text, by):

@@ -1,7 +1,8 @@
 """One pod of a rendered Deployment under podman, started, asked, fed and ended as the kubelet does it.
 
-What podman cannot do is done here in the kubelet's stead: native sidecars (started one after the other, each after its startup probe; ended after the
-app), probes from the node, `preStop` hooks, Secrets and ConfigMaps with their `..data` swap, and the NetworkPolicy, as rules in the pod's network.
+What podman cannot do is done here in the kubelet's stead: native sidecars (started one after the other, each after the startup probe
+of the one before; ended after the app), probes from the node, `preStop` hooks, Secrets and ConfigMaps with their `..data` swap, and the
+NetworkPolicy, as rules in the pod's network.
 """
 
 import json
@@ -111,8 +112,8 @@ class Pod:
         elif "secret" in volume:
             self.write(name, self.secrets[volume["secret"]["secretName"]])
         else:
-            wanted = volume["configMap"]["name"]
-            self.write(name, next(item for item in self.objects if item["kind"] == "ConfigMap" and item["metadata"]["name"] == wanted)["data"])
+            maps = {item["metadata"]["name"]: item for item in self.objects if item["kind"] == "ConfigMap"}
+            self.write(name, maps[volume["configMap"]["name"]]["data"])
 
     def write(self, name, data):
         """The kubelet's way: a new directory, then `..data` points to it in one step."""
@@ -159,7 +160,7 @@ class Pod:
             return False
 
     def end(self):
-        """Ends the pod: hooks of all containers at once, SIGTERM to the app, then to each sidecar in turn. What each ended with, by its name."""
+        """Ends the pod: hooks of all containers at once, SIGTERM to the app, then to each sidecar in turn. What each sidecar ended with."""
         hooks = {container["name"]: threading.Thread(target=self.hook, args=(container,)) for container in self.containers}
         for thread in hooks.values():
             thread.start()

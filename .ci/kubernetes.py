@@ -184,7 +184,8 @@ def main():
         return planted(binary, tally)
     for path, text in generated().items():
         tally.check(f"{path.relative_to(ROOT)} is what --write writes", path.read_text() == text)
-    tally.check("docs/kubernetes.md runs the Component's configuration", f"```yaml\n{shown()}```" in (ROOT / "docs" / "kubernetes.md").read_text())
+    page = (ROOT / "docs" / "kubernetes.md").read_text()
+    tally.check("docs/kubernetes.md runs the Component's configuration", f"```yaml\n{shown()}```" in page)
     for name, objects in pages():
         wrong = [line for version in VERSIONS for line in invalid(objects, version)]
         tally.check(f"{name} renders and is valid", not wrong, "\n".join(wrong))

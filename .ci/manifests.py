@@ -136,7 +136,8 @@ def checked(container, pod, objects, binary):
             return None, [f"{container['name']}: {config} is mounted from nowhere"]
         text = told.read_text()
         told.write_text(moved(text, container, here))
-        done = subprocess.run([binary, "check", "--deny", "warnings", "--config", told], capture_output=True, text=True, env={**os.environ, **env})
+        command = [binary, "check", "--deny", "warnings", "--config", told]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **env})
     wrong = [f"{container['name']}: check: {done.stdout}{done.stderr}"] if done.returncode else []
     return substituted(text, env), wrong
 
@@ -229,5 +230,6 @@ def beside(container, workload, config):
         yield f"{container['name']}: is no native sidecar"
     apps = {port["containerPort"] for other in workload["spec"]["template"]["spec"]["containers"] for port in other.get("ports", [])}
     for upstream in config["upstreams"].values():
-        if upstream["url"].startswith("http://") and (not upstream["url"].startswith("http://127.0.0.1:") or number(upstream["url"]) not in apps):
-            yield f"{container['name']}: {upstream['url']} is not the app, which has {sorted(apps)}"
+        url = upstream["url"]
+        if url.startswith("http://") and (not url.startswith("http://127.0.0.1:") or number(url) not in apps):
+            yield f"{container['name']}: {url} is not the app, which has {sorted(apps)}"

@@ -40,7 +40,8 @@ def post(pod, key, body):
 
 def opens(podman, address, port):
     """Whether another pod reaches this port."""
-    return podman("run", "--rm", "--pull=never", "localhost/python:3.13-alpine", "python3", "-c", KNOCK, address, port, check=False).returncode == 0
+    knock = ("python3", "-c", KNOCK, address, port)
+    return podman("run", "--rm", "--pull=never", "localhost/python:3.13-alpine", *knock, check=False).returncode == 0
 
 
 def guarded(tally, podman, pod):
@@ -82,8 +83,10 @@ def rotates(tally, pod):
     pod.write("countersign-keys", {"key-1": KEY, "key-2": LATER})
     tally.check("a key that is added to the Secret is taken", patient(lambda: post(pod, LATER, fresh())[0] == 200))
     tally.check("while the old one still is", post(pod, KEY, b"both")[0] == 200)
-    listed = pod.podman("exec", "protected-countersign", "/countersign", "keys", "list", "--config", "/etc/countersign/config/countersign.yaml")
-    tally.check("`keys list` in the container knows both and their use", re.search(r"key-1 +active.*\n.*key-2 +active .*used", listed), listed)
+    asked = ("/countersign", "keys", "list", "--config", "/etc/countersign/config/countersign.yaml")
+    listed = pod.podman("exec", "protected-countersign", *asked)
+    both = re.search(r"key-1 +active.*\n.*key-2 +active .*used", listed)
+    tally.check("`keys list` in the container knows both and their use", both, listed)
     pod.write("countersign-keys", {"key-2": LATER})
     tally.check("a key that is removed is not", patient(lambda: post(pod, KEY, fresh())[0] == 401))
     tally.check("while the new one still is", post(pod, LATER, b"alone")[0] == 200)
