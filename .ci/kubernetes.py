@@ -54,6 +54,41 @@ def generated():
     }
 
 
+SHAPED = {"spec": {"template": {"spec": {
+    "initContainers": [{"name": "migrate", "image": "migrate:1"}],
+    "containers": [{"name": "orders", "lifecycle": {"postStart": {"exec": {"command": ["/warm"]}}}}]}}}}
+
+
+def shaped(second):
+    """The Component on an app with an init container and a hook of its own; with `second`, on two Deployments, which is refused."""
+    with tempfile.TemporaryDirectory() as directory:
+        here = os.path.relpath(HERE, os.path.realpath(directory))
+        deployment = yaml.safe_load((HERE / "examples" / BEFORE / "deployment.yaml").read_text())
+        base = {"resources": [f"../{here}/examples/{BEFORE}", *(["second.yaml"] if second else [])],
+                "patches": [{"target": {"kind": "Deployment"}, "patch": yaml.safe_dump(deployment | SHAPED)}]}
+        Path(directory, "base").mkdir()
+        Path(directory, "base", "second.yaml").write_text(yaml.safe_dump(deployment | {"metadata": {"name": "second"}}))
+        Path(directory, "base", "kustomization.yaml").write_text(yaml.safe_dump(base))
+        Path(directory, "kustomization.yaml").write_text(yaml.safe_dump({"resources": ["base"], "components": [f"{here}/gateway"]}))
+        return rendered(directory)
+
+
+def shapes(tally, binary):
+    """Apps that are not the example."""
+    objects = shaped(second=False)
+    names = [one["name"] for one in pod(objects)["initContainers"]]
+    tally.check("the gateway starts before the app's own init containers", names == ["countersign", "migrate"], names)
+    hooks = pod(objects)["containers"][0]["lifecycle"]
+    tally.check("a hook of the app is kept beside the sleep", hooks.keys() == {"postStart", "preStop"}, hooks)
+    wrong = list(problems(objects, binary))
+    tally.check("the facts hold with an app of another shape", not wrong, "\n".join(wrong))
+    try:
+        told = f"{len(shaped(second=True))} objects"
+    except RuntimeError as error:
+        told = str(error)
+    tally.check("two Deployments in one kustomization are refused", "multiple matches" in told, told[-120:].strip())
+
+
 def pages():
     """Every piece of a kustomization that the pages show: (name, objects) of the example with it."""
     for page in ("kubernetes.md", "kubernetes-keys.md"):
@@ -186,6 +221,7 @@ def main():
         tally.check(f"{path.relative_to(ROOT)} is what --write writes", path.read_text() == text)
     page = (ROOT / "docs" / "kubernetes.md").read_text()
     tally.check("docs/kubernetes.md runs the Component's configuration", f"```yaml\n{shown()}```" in page)
+    shapes(tally, binary)
     for name, objects in pages():
         wrong = [line for version in VERSIONS for line in invalid(objects, version)]
         tally.check(f"{name} renders and is valid", not wrong, "\n".join(wrong))

@@ -92,6 +92,16 @@ def rotates(tally, pod):
     tally.check("while the new one still is", post(pod, LATER, b"alone")[0] == 200)
 
 
+def returns(tally, pod):
+    """A gateway that was killed is started again by the kubelet, beside what it left in its volumes."""
+    pod.podman("kill", "--signal=KILL", "protected-countersign")
+    pod.podman("wait", "protected-countersign")
+    tally.check("without the gateway nobody gets in", not reached(pod))
+    pod.podman("start", "protected-countersign")
+    tally.check("a gateway that was killed comes back", patient(lambda: pod.probe(pod.containers[0], "readinessProbe")))
+    tally.check("and serves", post(pod, LATER, b"after")[0] == 200)
+
+
 def ends(tally, pod):
     """Deleting the pod: who comes meanwhile is served, who has begun may finish, then all ends with 0."""
     body = b"slowly"
@@ -132,6 +142,7 @@ def protected(tally, podman):
         guarded(tally, podman, pod)
         tally.check("the app's metrics answer the node", ask(pod.address, METRICS, target="/metrics") == (200, "orders_up 1\n"))
         rotates(tally, pod)
+        returns(tally, pod)
         ends(tally, pod)
     except RuntimeError as error:
         tally.check("protected", False, f"{error}\n{pod.logs()}")
