@@ -54,17 +54,16 @@ class Podman:
 
 
 class Pod:
-    """A pod of the Deployment in `objects`; `secrets` holds what the Secrets do, by their names."""
+    """A pod of the Deployment in `objects` that `of` names; `secrets` holds what the Secrets do, by their names."""
 
-    def __init__(self, podman, name, objects, secrets):
-        self.podman, self.name, self.secrets = podman, name, secrets
-        self.objects = objects
-        self.deployment = next(item for item in objects if item["kind"] == "Deployment")
-        self.spec = self.deployment["spec"]["template"]["spec"]
+    def __init__(self, podman, name, objects, secrets, of="orders"):
+        self.podman, self.name, self.secrets, self.objects = podman, name, secrets, objects
+        deployment = next(item for item in objects if item["kind"] == "Deployment" and item["metadata"]["name"] == of)
+        self.labels, self.spec = deployment["spec"]["template"]["metadata"]["labels"], deployment["spec"]["template"]["spec"]
         self.place = podman.directory / name
         self.volumes = {volume["name"]: volume for volume in self.spec["volumes"]}
-        self.sidecars = [one for one in self.spec["initContainers"] if one.get("restartPolicy") == "Always"]
-        assert self.sidecars == self.spec["initContainers"], "only sidecars are known here"
+        self.sidecars = self.spec.get("initContainers", [])
+        assert all(one.get("restartPolicy") == "Always" for one in self.sidecars), "only sidecars are known here"
         self.containers = [*self.sidecars, *self.spec["containers"]]
 
     def start(self):
@@ -134,12 +133,13 @@ class Pod:
         if old:
             shutil.rmtree(old)
 
-    def close(self):
-        """What a network plugin makes of the NetworkPolicy: the node may, other pods only where it says so."""
-        policy = next(item for item in self.objects if item["kind"] == "NetworkPolicy")
-        opened = [port for rule in policy["spec"]["ingress"] for port in rule["ports"]]
+    def close(self, peer=None):
+        """What a network plugin makes of the pod's NetworkPolicy: others only where it says so. `peer` is whom `from` selects."""
+        policies = [item["spec"] for item in self.objects if item["kind"] == "NetworkPolicy"]
+        policy = next(spec for spec in policies if spec["podSelector"]["matchLabels"].items() <= self.labels.items())
+        opened = [(["-s", peer] if "from" in rule else [], port) for rule in policy["ingress"] for port in rule["ports"]]
         rules = [["-i", "lo", "-j", "ACCEPT"], ["-s", self.node, "-j", "ACCEPT"], ["-m", "state", "--state", "ESTABLISHED", "-j", "ACCEPT"]]
-        rules += [["-p", port["protocol"].lower(), "--dport", str(port["port"]), "-j", "ACCEPT"] for port in opened]
+        rules += [[*sender, "-p", port["protocol"].lower(), "--dport", str(port["port"]), "-j", "ACCEPT"] for sender, port in opened]
         for rule in [*rules, ["-j", "REJECT"]]:
             subprocess.run(["nsenter", "-t", str(self.pid), "-n", "iptables", "-A", "INPUT", *rule], check=True)
 
@@ -160,17 +160,18 @@ class Pod:
             return False
 
     def end(self):
-        """Ends the pod: hooks of all containers at once, SIGTERM to the app, then to each sidecar in turn. What each sidecar ended with."""
+        """Ends the pod: hooks of all containers at once, SIGTERM to the app, then to each sidecar in turn. What each of ours ended with."""
         hooks = {container["name"]: threading.Thread(target=self.hook, args=(container,)) for container in self.containers}
         for thread in hooks.values():
             thread.start()
         apps = [one for one in self.containers if one not in self.sidecars]
+        ours = [one for one in self.containers if one["name"].startswith("countersign")]
         for container in [*apps, *reversed(self.sidecars)]:
             hooks[container["name"]].join()
             self.podman("kill", "--signal=TERM", self.full(container), check=False)
-            if container in apps:       # what it ends with is its own affair
+            if container not in ours:       # what an app ends with is its own affair
                 self.podman("stop", "--time=1", self.full(container), check=False)
-        return {one["name"]: int(self.podman("wait", self.full(one))) for one in self.sidecars}
+        return {one["name"]: int(self.podman("wait", self.full(one))) for one in ours}
 
     def hook(self, container):
         hook = container.get("lifecycle", {}).get("preStop", {})
@@ -183,4 +184,4 @@ class Pod:
         self.podman("pod", "rm", "--force", "--time=1", self.name, check=False)
 
     def logs(self):
-        return "\n".join(self.podman("logs", self.full(one), check=False).stdout[-1500:] for one in self.sidecars)
+        return "\n".join(self.podman("logs", self.full(one), check=False).stdout[-1500:] for one in self.containers)

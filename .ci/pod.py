@@ -102,26 +102,26 @@ def returns(tally, pod):
     tally.check("and serves", post(pod, LATER, b"after")[0] == 200)
 
 
-def ends(tally, pod):
+def ends(tally, pod, key):
     """Deleting the pod: who comes meanwhile is served, who has begun may finish, then all ends with 0."""
     body = b"slowly"
-    head = "".join(f"{name}: {value}\r\n" for name, value in signed(LATER, body).items())
+    head = "".join(f"{name}: {value}\r\n" for name, value in signed(key, body).items())
     begun = socket.create_connection((pod.address, PUBLIC), timeout=30)
     begun.sendall(f"POST /orders HTTP/1.1\r\nHost: orders\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode() + body[:-1])
     codes, start = {}, time.monotonic()
     ending = threading.Thread(target=lambda: codes.update(pod.end()))
     ending.start()
     wait_until("readiness to be taken back", lambda: not pod.probe(pod.containers[0], "readinessProbe"))
-    told = [post(pod, LATER, fresh())[0] for _ in range(20)]
-    tally.check("who still comes while readiness is off is served", told == [200] * 20, told)
+    told = [post(pod, key, fresh())[0] for _ in range(20)]
+    tally.check(f"{pod.name}: who still comes while readiness is off is served", told == [200] * 20, told)
     wait_until("the listener to be closed", lambda: not reached(pod))
     begun.sendall(body[-1:])
     answer = begun.recv(4096)
-    tally.check("who began before may finish after the listener has closed", answer.startswith(b"HTTP/1.1 200 "), answer[:80])
+    tally.check(f"{pod.name}: who began before may finish after the listener has closed", answer.startswith(b"HTTP/1.1 200 "), answer[:80])
     ending.join()
     took = time.monotonic() - start
-    tally.check("every sidecar ends with 0", codes and not any(codes.values()), codes)
-    tally.check("within the pod's 30 s", took < 30, f"{took:.1f} s")
+    tally.check(f"{pod.name}: it ends with 0", codes and not any(codes.values()), codes)
+    tally.check(f"{pod.name}: within the pod's 30 s", took < 30, f"{took:.1f} s")
 
 
 def reached(pod):
@@ -143,7 +143,7 @@ def protected(tally, podman):
         tally.check("the app's metrics answer the node", ask(pod.address, METRICS, target="/metrics") == (200, "orders_up 1\n"))
         rotates(tally, pod)
         returns(tally, pod)
-        ends(tally, pod)
+        ends(tally, pod, LATER)
     except RuntimeError as error:
         tally.check("protected", False, f"{error}\n{pod.logs()}")
     finally:
@@ -183,6 +183,32 @@ def signing(tally, podman):
         pod.remove()
 
 
+def standalone(tally, podman):
+    """The gateway in a pod of its own, and the app in another that lets in the gateway only."""
+    objects = rendered(HERE / "examples" / "standalone")
+    app = Pod(podman, "behind", objects, {})
+    pod = Pod(podman, "standalone", objects, {"countersign-keys": {"key-1": KEY}}, of="countersign")
+    try:
+        app.start()
+        # There is no Service here: its name becomes the address of its pod.
+        settings = next(item for item in objects if item["metadata"]["name"].startswith("countersign-settings"))
+        settings["data"]["UPSTREAM_URL"] = f"http://{app.address}:{APP}"
+        pod.start()
+        pod.close()
+        app.close(pod.address)
+        tally.check("standalone: unsigned is 401", ask(pod.address, PUBLIC)[0] == 401)
+        told = post(pod, KEY, b"one")
+        tally.check("standalone: signed is 200", told == (200, "POST /orders by key-1: one\n"), told)
+        tally.check("standalone: another pod does not reach the app", not opens(podman, app.address, APP))
+        tally.check("standalone: another pod reaches the gateway", opens(podman, pod.address, PUBLIC))
+        ends(tally, pod, KEY)
+    except RuntimeError as error:
+        tally.check("standalone", False, f"{error}\n{pod.logs()}")
+    finally:
+        pod.remove()
+        app.remove()
+
+
 def main():
     tally = Tally()
     with tempfile.TemporaryDirectory() as directory:
@@ -194,6 +220,7 @@ def main():
         protected(tally, podman)
         loopback(tally, podman)
         signing(tally, podman)
+        standalone(tally, podman)
     return tally.close()
 
 
