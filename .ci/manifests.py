@@ -198,7 +198,8 @@ def reached(workload, public, health, objects):
     yield from [] if policies else ["no NetworkPolicy selects the pods"]
     for policy in policies:
         opened = {port["port"] for rule in policy["spec"].get("ingress", []) for port in rule.get("ports", [{"port": "every"}])}
-        if policy["spec"]["policyTypes"] != ["Ingress"] or opened != {public, health}:
+        told = {port["containerPort"] for one in ours(workload) for port in one["ports"] if port["name"].endswith("health")}
+        if policy["spec"]["policyTypes"] != ["Ingress"] or opened != {public, health} | told:
             yield f"the NetworkPolicy opens {opened}"
 
 
