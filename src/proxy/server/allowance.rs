@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::guests::{Guests, Why};
 
-/// What a connection has at most. A thousand small frames, a hundred changed settings, or ten malformed requests spend it.
+/// What a connection has at most. A thousand small frames, a hundred changed settings, or ten malformed requests spend it;
+/// of requests with a thousand fields, two.
 const FULL: u64 = 4000;
 /// What comes back each second.
 const EACH_SECOND: u64 = 400;
@@ -19,6 +20,9 @@ const PIECE: u64 = 16;
 /// Bytes of an answer for one more, so that a window may be opened for every 4 KiB, of the stream and of the connection.
 const BYTES: u64 = 512;
 
+/// Bytes of heads in one turn of a connection, before what they ask for is looked at.
+const HEADS: usize = 8 << 10;
+
 /// What a client does that it may not do without end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Doing {
@@ -28,8 +32,8 @@ pub(super) enum Doing {
     Settings,
     /// `RST_STREAM`: with more than half of its requests reset a connection runs dry.
     Reset,
-    /// A request whose head was read in vain.
-    Malformed,
+    /// A request whose head was read in vain, of so many fields.
+    Malformed(usize),
 }
 
 impl Doing {
@@ -38,7 +42,7 @@ impl Doing {
             Self::Frame => 4,
             Self::Settings => 40,
             Self::Reset => 32,
-            Self::Malformed => 400,
+            Self::Malformed(fields) => u64::try_from(fields).unwrap_or(u64::MAX).saturating_mul(2).max(400),
         }
     }
 
@@ -47,7 +51,7 @@ impl Doing {
             Self::Frame => Why::Frames,
             Self::Settings => Why::Settings,
             Self::Reset => Why::Resets,
-            Self::Malformed => Why::Malformed,
+            Self::Malformed(_) => Why::Malformed,
         }
     }
 }
@@ -58,6 +62,8 @@ pub(super) struct Allowance {
     /// When time was last counted.
     since: Cell<Instant>,
     overdrawn: Cell<bool>,
+    /// Bytes of heads that may still be read in this turn.
+    heads: Cell<usize>,
     /// Who counts the connections that end so, and under which listener.
     ledger: Option<(Arc<Guests>, Arc<str>)>,
 }
@@ -65,7 +71,13 @@ pub(super) struct Allowance {
 impl Allowance {
     /// A full one.
     pub(super) fn new(now: Instant, ledger: Option<(Arc<Guests>, Arc<str>)>) -> Self {
-        Self { left: Cell::new(FULL), since: Cell::new(now), overdrawn: Cell::new(false), ledger }
+        Self {
+            left: Cell::new(FULL),
+            since: Cell::new(now),
+            overdrawn: Cell::new(false),
+            heads: Cell::new(HEADS),
+            ledger,
+        }
     }
 
     /// Takes what `doing` costs. Looks at the clock only where the rest would not do.
@@ -86,6 +98,21 @@ impl Allowance {
         {
             guests.end(listener, doing.why());
         }
+    }
+
+    /// The connection begins a turn: the requests of the one before were looked at.
+    pub(super) fn turn(&self) {
+        self.heads.set(HEADS);
+    }
+
+    /// So many bytes of a head are read.
+    pub(super) fn head(&self, bytes: usize) {
+        self.heads.set(self.heads.get().saturating_sub(bytes));
+    }
+
+    /// Whether requests are to be looked at before more is read.
+    pub(super) fn is_turn_over(&self) -> bool {
+        self.heads.get() == 0
     }
 
     /// A request came.
@@ -128,8 +155,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_doing_has_its_number_and_one_more_is_too_many() {
-        for (doing, most) in [(Doing::Frame, 1000), (Doing::Settings, 100), (Doing::Reset, 125), (Doing::Malformed, 10)]
-        {
+        for (doing, most) in [
+            (Doing::Frame, 1000),
+            (Doing::Settings, 100),
+            (Doing::Reset, 125),
+            (Doing::Malformed(200), 10),
+            (Doing::Malformed(1000), 2),
+        ] {
             assert!(!spent(doing, most).is_overdrawn(), "{doing:?}");
             assert!(spent(doing, most + 1).is_overdrawn(), "{doing:?}");
         }
@@ -138,7 +170,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_spends_the_last_of_it_is_counted_once() {
         let guests = Arc::new(Guests::default());
-        for doing in [Doing::Frame, Doing::Settings, Doing::Reset, Doing::Malformed] {
+        for doing in [Doing::Frame, Doing::Settings, Doing::Reset, Doing::Malformed(1)] {
             let ledger = Some((Arc::clone(&guests), "public".into()));
             let allowance = Allowance::new(Instant::now(), ledger);
             (0..2000).for_each(|_| allowance.spend(doing));
@@ -158,6 +190,18 @@ mod tests {
         assert!(!allowance.is_overdrawn());
         allowance.spend(Doing::Frame);
         assert!(allowance.is_overdrawn(), "an hour is worth no more than a full one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_is_over_with_eight_kibibytes_of_heads() {
+        let allowance = Allowance::new(Instant::now(), None);
+        let ends = |bytes: usize| {
+            allowance.head(bytes);
+            allowance.is_turn_over()
+        };
+        assert_eq!([ends(4096), ends(4095), ends(1)], [false, false, true]);
+        allowance.turn();
+        assert_eq!([ends(0), ends(usize::MAX)], [false, true]);
     }
 
     #[tokio::test(start_paused = true)]

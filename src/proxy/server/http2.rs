@@ -40,17 +40,18 @@ where
     let guests = desk.site.serve.guests().map(Arc::clone);
     let ledger = guests.zip(Some(Arc::clone(&desk.connection.listener.name)));
     let allowance = Rc::new(Allowance::new(Instant::now(), ledger));
-    let metered = Metered::new(io, Rc::clone(&allowance));
+    let (metered, turns) = (Metered::new(io, Rc::clone(&allowance)), Rc::clone(&allowance));
     let write = limits.write;
     let service = service_fn(move |request| {
         let (desk, allowance) = (Rc::clone(&desk), Rc::clone(&allowance));
         // In a box from the start: on its way into its own task it would be copied several times.
         Box::pin(async move {
             let in_flight = desk.activity.begin();
+            let fields = request.headers().len();
             let mut exchange = http::exchange(request, Rc::clone(&desk.connection));
             match &exchange.defect {
                 None => allowance.asked(),
-                Some(_) => allowance.spend(Doing::Malformed),
+                Some(_) => allowance.spend(Doing::Malformed(fields)),
             }
             let sent = Sent { allowance, _in_flight: in_flight };
             let answer = desk.answer(&mut exchange).await;
@@ -58,7 +59,7 @@ where
             Ok::<_, Infallible>(http::response(answer, sent))
         })
     });
-    Multiplexed(builder(limits).serve_connection(TokioIo::new(metered), service))
+    Multiplexed { connection: builder(limits).serve_connection(TokioIo::new(metered), service), allowance: turns }
 }
 
 fn builder(limits: &limits::Connection) -> http2::Builder<Local> {
@@ -89,7 +90,10 @@ impl http::Sent for Sent {
     }
 }
 
-struct Multiplexed<C>(C);
+struct Multiplexed<C> {
+    connection: C,
+    allowance: Rc<Allowance>,
+}
 
 impl<I, B, S, E> Future for Multiplexed<http2::Connection<I, S, E>>
 where
@@ -99,7 +103,8 @@ where
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll(cx).map_err(io::Error::other)
+        self.allowance.turn();
+        Pin::new(&mut self.connection).poll(cx).map_err(io::Error::other)
     }
 }
 
@@ -114,7 +119,7 @@ where
     E: hyper::rt::bounds::Http2ServerConnExec<S::Future, B>,
 {
     fn finish(mut self: Pin<&mut Self>) {
-        Pin::new(&mut self.0).graceful_shutdown();
+        Pin::new(&mut self.connection).graceful_shutdown();
     }
 }
 

@@ -1,7 +1,8 @@
 //! The bytes of an HTTP/2 connection on their way in: frames beside requests are counted, and a flood of them ends the connection.
 //!
 //! The HTTP/2 library bounds resets, CONTINUATION and empty DATA. SETTINGS, PING, PRIORITY, `WINDOW_UPDATE` and unknown frames it answers or
-//! skips for ever, each for more work than it takes to send them.
+//! skips for ever, each for more work than it takes to send them. It reads on while there is anything to read, before it hands over the first
+//! request: large heads are let through one by one, so that a malformed one is judged before the next is decoded.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -56,8 +57,8 @@ impl Default for Scan {
 }
 
 impl Scan {
-    /// Tells `note` of every frame that begins in `bytes`.
-    fn follow(&mut self, mut bytes: &[u8], mut note: impl FnMut(Doing)) {
+    /// Tells `note` of every frame that begins in `bytes`: type, flags and length.
+    fn follow(&mut self, mut bytes: &[u8], mut note: impl FnMut(u8, u8, usize)) {
         while let Some(rest) = bytes.get(self.skip..) {
             self.skip = 0;
             let free = self.head.iter_mut().skip(self.have);
@@ -70,7 +71,7 @@ impl Scan {
             self.have = 0;
             let [high, middle, low, kind, flags, ..] = self.head;
             self.skip = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
-            doing(kind, flags, self.skip).into_iter().for_each(&mut note);
+            note(kind, flags, self.skip);
         }
         self.skip = self.skip.saturating_sub(bytes.len());
     }
@@ -95,8 +96,19 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Metered<I> {
         let this = &mut *self;
         // What came before may have been too much already, as its requests were answered: who says nothing more is not spared for that.
         if !this.allowance.is_overdrawn() {
+            if this.allowance.is_turn_over() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-            this.scan.follow(buf.filled().get(before..).unwrap_or_default(), |doing| this.allowance.spend(doing));
+            this.scan.follow(buf.filled().get(before..).unwrap_or_default(), |kind, flags, length| {
+                if matches!(kind, HEADERS | CONTINUATION) {
+                    this.allowance.head(length);
+                }
+                if let Some(doing) = doing(kind, flags, length) {
+                    this.allowance.spend(doing);
+                }
+            });
         }
         if this.allowance.is_overdrawn() {
             // Nobody waits for it: who does not read goes without.
@@ -165,7 +177,7 @@ mod tests {
         for cut in [1, 2, 8, 9, 10, 24, 33, 4096, stream.len()] {
             let (mut scan, mut seen) = (Scan::default(), Vec::new());
             for piece in stream.chunks(cut) {
-                scan.follow(piece, |doing| seen.push(doing));
+                scan.follow(piece, |kind, flags, length| seen.extend(doing(kind, flags, length)));
             }
             assert_eq!(seen, expected, "in pieces of {cut}");
         }
