@@ -17,6 +17,7 @@ mod means;
 mod proxy;
 mod reload;
 mod run;
+mod schema;
 mod schemes;
 mod sign;
 mod sketch;
@@ -87,6 +88,8 @@ enum Command {
     Reload(reload::Reload),
     /// Let a running gateway end in order
     Drain(drain::Drain),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema(schema::Schema),
 }
 
 /// Does what the command line says.
@@ -114,6 +117,7 @@ impl Command {
             Self::Top(top) => top.run(),
             Self::Reload(reload) => reload.run(),
             Self::Drain(drain) => drain.run(),
+            Self::Schema(schema) => schema.run(),
         }
     }
 }
