@@ -3,6 +3,7 @@
 mod admin;
 mod check;
 mod client;
+mod completions;
 mod demo;
 mod doctor;
 mod drain;
@@ -13,6 +14,7 @@ mod keygen;
 mod keys;
 mod link;
 mod listen;
+mod man;
 mod means;
 mod proxy;
 mod reload;
@@ -90,6 +92,10 @@ enum Command {
     Drain(drain::Drain),
     /// Print the JSON Schema of the configuration, for editors
     Schema(schema::Schema),
+    /// Print what a shell reads to complete command lines
+    Completions(completions::Completions),
+    /// Print the manual page of a command, or write those of all
+    Man(man::Man),
 }
 
 /// Does what the command line says.
@@ -118,6 +124,8 @@ impl Command {
             Self::Reload(reload) => reload.run(),
             Self::Drain(drain) => drain.run(),
             Self::Schema(schema) => schema.run(),
+            Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
         }
     }
 }
