@@ -18,9 +18,7 @@ use crate::config::raw::routes::Route;
 use crate::config::scheme::{Declaration, builtins};
 use crate::config::tree::{self, Entry, Node};
 use crate::keys::declared;
-
-/// Set, the schema is written instead of compared.
-const WRITE: &str = "COUNTERSIGN_WRITE_DOCS";
+use crate::printed::is_current;
 
 /// At least so many blocks of the documentation are configurations, or parts of one.
 const BLOCKS: usize = 50;
@@ -85,16 +83,11 @@ fn key() -> Value {
 
 #[test]
 fn the_schema_of_the_manual_is_what_is_read() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.schema.json");
     let mut text = Vec::new();
     let narrow = serde_json::ser::PrettyFormatter::with_indent(b" ");
     schema().serialize(&mut serde_json::Serializer::with_formatter(&mut text, narrow)).unwrap();
     let text = format!("{}\n", String::from_utf8(text).unwrap());
-    if std::env::var_os(WRITE).is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == text, "docs/config.schema.json is not what is read: run this test with {WRITE}=1");
+    is_current("docs/config.schema.json", &text, "what is read");
 }
 
 /// What the schema has against a tree, read as this definition; empty: as the file.
