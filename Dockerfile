@@ -26,6 +26,7 @@ COPY src ./src
 COPY benches ./benches
 COPY schemes ./schemes
 COPY config.example.yaml README.md ./
+COPY docs/config.schema.json ./docs/
 RUN touch src/main.rs src/lib.rs \
  && release/build "$(cat target-triple)" /named \
  && strip --strip-all -o /countersign /named \

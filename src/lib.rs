@@ -8,6 +8,8 @@ pub mod config;
 pub mod explain;
 pub mod keys;
 pub mod policy;
+#[cfg(test)]
+mod printed;
 pub mod proxy;
 pub mod rate;
 pub mod reject;

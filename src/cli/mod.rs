@@ -3,6 +3,7 @@
 mod admin;
 mod check;
 mod client;
+mod completions;
 mod demo;
 mod doctor;
 mod drain;
@@ -13,10 +14,12 @@ mod keygen;
 mod keys;
 mod link;
 mod listen;
+mod man;
 mod means;
 mod proxy;
 mod reload;
 mod run;
+mod schema;
 mod schemes;
 mod sign;
 mod sketch;
@@ -87,6 +90,12 @@ enum Command {
     Reload(reload::Reload),
     /// Let a running gateway end in order
     Drain(drain::Drain),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema(schema::Schema),
+    /// Print what a shell reads to complete command lines
+    Completions(completions::Completions),
+    /// Print the manual page of a command, or write those of all
+    Man(man::Man),
 }
 
 /// Does what the command line says.
@@ -114,6 +123,9 @@ impl Command {
             Self::Top(top) => top.run(),
             Self::Reload(reload) => reload.run(),
             Self::Drain(drain) => drain.run(),
+            Self::Schema(schema) => schema.run(),
+            Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
         }
     }
 }

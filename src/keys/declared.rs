@@ -24,7 +24,8 @@ impl<'de> Deserialize<'de> for Declared {
     }
 }
 
-const FIELDS: [&str; 11] = [
+/// Its settings.
+pub(crate) const FIELDS: [&str; 11] = [
     "id",
     "principal",
     "secret",
@@ -37,6 +38,10 @@ const FIELDS: [&str; 11] = [
     "sign",
     "verify",
 ];
+/// Whether a key is judged, or only told of.
+pub(crate) const MODES: [&str; 2] = ["observe", "enforce"];
+/// The settings of a window of its own.
+pub(crate) const EDGES: [&str; 2] = ["from", "until"];
 const DATE: &str = "write a date or a time with zone: 2026-11-22 or 2026-11-22T10:00:00Z";
 
 /// The key that `declared` means, or `None` after saying why there is none.
@@ -179,7 +184,7 @@ impl<'a> Fields<'a> {
     /// A window of its own; an edge that is not given is the key's own.
     fn window(&self, name: &str, outer: Window, findings: &mut Findings) -> Window {
         let Some(node) = self.node(name) else { return outer };
-        let Some(edges) = Fields::of(node, &self.at(name), &["from", "until"], findings) else { return outer };
+        let Some(edges) = Fields::of(node, &self.at(name), &EDGES, findings) else { return outer };
         let from = edges.date("from", findings).or(outer.from);
         let until = edges.date("until", findings).or(outer.until);
         let window = Window { from, until };
@@ -195,7 +200,7 @@ impl<'a> Fields<'a> {
 
     fn observe(&self, findings: &mut Findings) -> bool {
         let Some(mode) = self.text("mode", findings) else { return false };
-        if !["observe", "enforce"].contains(&mode.as_str()) {
+        if !MODES.contains(&mode.as_str()) {
             findings.problem(&self.at("mode"), "not a mode", "write enforce or observe");
         }
         mode.as_str() == "observe"

@@ -1,13 +1,10 @@
 //! The page of the built-in schemes, printed from what they prove.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use super::{Declaration, builtins, compile};
+use crate::printed::is_current;
 use crate::sig::scheme::{Covers, Facts, Scheme};
-
-/// Set, it writes docs/catalogue.md instead of comparing.
-const WRITE: &str = "COUNTERSIGN_WRITE_DOCS";
 
 const INTRODUCTION: &str = "\
 # The built-in schemes
@@ -18,6 +15,36 @@ cover; *payload* is the JSON value that an envelope holds, and nothing beside it
 | scheme | what it is | headers | covers | window | does | legacy |
 |---|---|---|---|---|---|---|
 ";
+
+const SEEN: &str = r#"
+## See it
+
+<!-- file: countersign.yaml -->
+```yaml
+version: 1
+listeners: {public: {address: "127.0.0.1:8080"}}
+upstreams: {app: {url: "http://127.0.0.1:8000"}}
+keyrings: {clients: {directory: keys}}
+routes:
+  - {path: /stripe, verify: stripe, keys: clients, upstream: app}
+```
+```console
+$ countersign schemes list | grep '^stripe '
+stripe                   -5m +5m              yes    …
+$ countersign schemes show stripe | grep message
+message: "{timestamp}.{body}"
+$ mkdir keys && (umask 077; printf 0123456789abcdefghijklmnopqrstuv > keys/my-client)
+$ countersign run --config countersign.yaml &
+$ countersign sign --config countersign.yaml --curl -d paid http://127.0.0.1:8080/stripe | sh
+POST /stripe
+stripe-signature: t=…,v1=…
+x-countersign-key: my-client
+x-countersign-principal: my-client
+paid
+$ curl -o /dev/null -w '%{http_code}\n' -d paid http://127.0.0.1:8080/stripe
+401
+```
+"#;
 
 fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
@@ -38,7 +65,7 @@ fn page() -> String {
         ];
         writeln!(page, "| `{name}` | {} |", cells.join(" | ")).unwrap();
     }
-    page
+    page + SEEN
 }
 
 fn what(yaml: &str) -> String {
@@ -103,13 +130,7 @@ fn doors(declaration: &Declaration) -> String {
 
 #[test]
 fn the_page_of_the_catalogue_is_what_the_schemes_prove() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/catalogue.md");
-    let page = page();
-    if std::env::var_os(WRITE).is_some() {
-        std::fs::write(&path, &page).unwrap();
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page, "docs/catalogue.md differs from schemes/*.yaml: run this test with {WRITE}=1");
+    is_current("docs/catalogue.md", &page(), "schemes/*.yaml");
 }
 
 #[test]

@@ -41,8 +41,8 @@ pub struct Declaration {
     pub(super) challenge: Option<Spanned<RawChallenge>>,
     #[serde(default)]
     pub(super) any_of: Vec<Declaration>,
-    pub(super) rfc9421: Option<natives::rfc9421::Raw>,
-    pub(super) aws_sigv4: Option<natives::aws_sigv4::Options>,
+    pub(super) rfc9421: Option<natives::rfc9421::RawRfc9421>,
+    pub(super) aws_sigv4: Option<natives::aws_sigv4::RawAwsSigV4>,
     #[serde(default)]
     pub(super) legacy: Ordered<RawLegacy>,
     #[serde(skip)]

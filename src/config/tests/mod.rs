@@ -18,6 +18,7 @@ mod lint;
 mod problems;
 mod process;
 mod routes;
+mod schema;
 mod tenants;
 mod verified;
 mod watched;
@@ -54,7 +55,11 @@ impl Place {
     }
 
     fn load(&self, text: &str) -> Result<Loaded, Vec<Problem>> {
-        load_at(&self.write("config.yaml", text))
+        let loaded = load_at(&self.write("config.yaml", text));
+        if loaded.is_ok() {
+            schema::fits(text);
+        }
+        loaded
     }
 }
 

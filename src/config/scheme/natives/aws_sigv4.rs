@@ -21,7 +21,7 @@ const S3: [&str; 4] = ["s3", "s3-object-lambda", "s3-outposts", "s3express"];
 /// Mirrors docs/aws-sigv4.md field by field.
 #[derive(Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct Options {
+pub(in super::super) struct RawAwsSigV4 {
     region: Option<Text>,
     service: Option<Text>,
     past: Option<Text>,
@@ -34,7 +34,7 @@ pub(in super::super) struct Options {
     payload: Option<Text>,
 }
 
-pub(super) fn compile(name: &str, compiler: &mut Compiler<'_>, raw: &Options) -> Option<Scheme> {
+pub(super) fn compile(name: &str, compiler: &mut Compiler<'_>, raw: &RawAwsSigV4) -> Option<Scheme> {
     check_settings(compiler);
     let key = compiler.declaration.key.as_ref().map(|key| compiler.key(key)).unwrap_or_default();
     let region = constant(compiler, "region", raw.region.as_ref(), "us-east-1");
@@ -65,7 +65,7 @@ pub(super) fn compile(name: &str, compiler: &mut Compiler<'_>, raw: &Options) ->
     }))
 }
 
-fn window(compiler: &mut Compiler<'_>, raw: &Options) -> Option<Bounds> {
+fn window(compiler: &mut Compiler<'_>, raw: &RawAwsSigV4) -> Option<Bounds> {
     let overrides = &compiler.declaration.overrides;
     let past = compiler.duration("aws_sigv4.past", raw.past.as_ref(), 300);
     let future = compiler.duration("aws_sigv4.future", raw.future.as_ref(), 300);

@@ -12,7 +12,7 @@ use crate::sig::stamp::Bounds;
 /// Mirrors docs/rfc9421.md field by field.
 #[derive(Clone, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(in super::super) struct Raw {
+pub(in super::super) struct RawRfc9421 {
     label: Option<Text>,
     tag: Option<Text>,
     require: List,
@@ -66,7 +66,7 @@ const DEMANDS: [(&str, bool); 2] = [("required", true), ("optional", false)];
 
 const AUTHORITIES: [(&str, Authority); 2] = [("host", Authority::Host), ("public_url", Authority::PublicUrl)];
 
-pub(super) fn compile(name: &str, compiler: &mut Compiler<'_>, raw: &Raw) -> Option<Scheme> {
+pub(super) fn compile(name: &str, compiler: &mut Compiler<'_>, raw: &RawRfc9421) -> Option<Scheme> {
     let key = compiler.declaration.key.as_ref().map(|key| compiler.key(key)).unwrap_or_default();
     let demand = |compiler: &mut Compiler<'_>, path: &str, text: &Option<Text>, default: bool| {
         text.as_ref().map_or(Some(default), |text| compiler.word(path, text, &DEMANDS))
@@ -104,7 +104,7 @@ pub(super) fn compile(name: &str, compiler: &mut Compiler<'_>, raw: &Raw) -> Opt
     Some(Scheme::native(Rfc9421::new(name, key, options)))
 }
 
-fn bounds(compiler: &mut Compiler<'_>, raw: &Raw) -> Option<Bounds> {
+fn bounds(compiler: &mut Compiler<'_>, raw: &RawRfc9421) -> Option<Bounds> {
     let overrides = &compiler.declaration.overrides;
     let past = compiler.duration("rfc9421.past", raw.past.as_ref(), 300);
     let future = compiler.duration("rfc9421.future", raw.future.as_ref(), 5);
