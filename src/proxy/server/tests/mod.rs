@@ -212,13 +212,18 @@ fn a_unix_listener_serves_replaces_a_stale_socket_and_cleans_up() {
 
 #[test]
 fn closing_finishes_what_is_in_flight_and_takes_nothing_new() {
-    let running = serve(&listener(limits::Connection::default()));
+    let running = serve_with(&listener(limits::Connection::default()), 1);
     let mut client = connect(&running);
     client.write_all(b"POST /slow HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n").unwrap();
     client.read_exact(&mut [0; 25]).unwrap();
+    let mut idle = connect(&running);
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    idle.read_exact(&mut [0; 1]).unwrap();
     let address = running.address("public").unwrap();
 
     running.close();
+    // It came later: when it was told, the other one was, too.
+    idle.read_to_end(&mut Vec::new()).unwrap();
     while TcpStream::connect(address).is_ok() {
         std::thread::yield_now();
     }
