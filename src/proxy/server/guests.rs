@@ -171,6 +171,7 @@ mod tests {
             limits: Connection { per_source, ..Connection::default() },
             http2: true,
             signing_hosts: None,
+            forward_auth: None,
         }
     }
 
