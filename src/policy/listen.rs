@@ -46,7 +46,7 @@ pub struct ForwardAuth {
 pub enum Asker {
     /// `auth_request`: `X-Original-Method`, `X-Original-URI` and `X-Original-Host`, set by its configuration.
     Nginx,
-    /// ForwardAuth: `X-Forwarded-Method`, `X-Forwarded-Uri` and `X-Forwarded-Host`.
+    /// `ForwardAuth`: `X-Forwarded-Method`, `X-Forwarded-Uri` and `X-Forwarded-Host`.
     Traefik,
     /// `forward_auth`: the same headers.
     Caddy,

@@ -75,7 +75,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             forward,
             limits,
             replay,
-            upstream: upstream?,
+            upstream: upstream.ok()?,
             connect_retries: raw.retry.get().map_or(0, |retry| retry.attempts.or(2).saturating_sub(1)),
             errors: errors(raw),
             statuses,
@@ -169,26 +169,29 @@ fn limits(raw: &raw::Route, replay: ReplayBy) -> Request {
     limits
 }
 
+/// What is wrong with an upstream was said.
+struct Unknown;
+
 /// Where it goes: nowhere, if another proxy forwards.
 fn upstream(
     raw: &raw::Route,
     spot: Spot,
     file: &File,
     (upstreams, scope): (&[Upstream], &Scope<'_>),
-) -> Option<Option<usize>> {
+) -> Result<Option<usize>, Unknown> {
     if !raw.upstream.is_written() && forward_auth::is_only_asked(raw, file) {
-        return Some(None);
+        return Ok(None);
     }
     if !raw.upstream.is_written() {
         scope.report.error_in(spot, "upstream", "`upstream` is missing", Some("name one of `upstreams`"));
     }
-    let (name, at) = raw.upstream.found()?;
+    let (name, at) = raw.upstream.found().ok_or(Unknown)?;
     let place = upstreams.iter().position(|upstream| *upstream.name == **name);
     if place.is_none() {
         let fix = suggest::fix(name, upstreams.iter().map(|upstream| &*upstream.name));
         scope.report.error(at, &format!("unknown upstream {}", suggest::quoted(name)), fix.as_deref());
     }
-    place.map(Some)
+    place.map(Some).ok_or(Unknown)
 }
 
 /// A route is closed by a signature or by a restriction of its callers, or it says that it is open.

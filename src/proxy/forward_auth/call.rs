@@ -95,7 +95,7 @@ fn seen(auth: ForwardAuth, fields: &Fields, body: &Bytes) -> Result<(), Rejectio
 }
 
 /// The answer as a message, with the status of the call, which is well whatever the verdict.
-pub(super) fn answer(verdict: Answer) -> Answer {
+pub(super) fn answer(verdict: &Answer) -> Answer {
     let message = if verdict.status == 200 {
         let removed = verdict.fields.all(REMOVED).flat_map(|names| names.split(|byte| *byte == b','));
         check::granted(verdict.fields.iter().filter(|field| field.name != REMOVED), removed)

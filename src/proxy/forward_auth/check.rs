@@ -10,7 +10,7 @@ use crate::sig::message::{Field, Fields};
 /// `OVERWRITE_IF_EXISTS_OR_ADD`
 const OVERWRITE: u64 = 2;
 
-/// `google.rpc.Code` PERMISSION_DENIED and UNAUTHENTICATED.
+/// Two of `google.rpc.Code`.
 const DENIED: u64 = 7;
 const UNAUTHENTICATED: u64 = 16;
 

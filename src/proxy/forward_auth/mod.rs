@@ -35,7 +35,7 @@ pub(super) async fn serve(auth: ForwardAuth, exchange: &mut Exchange, worker: &R
         None => asked::recover(auth, exchange),
     }
     let verdict = journey::serve(exchange, worker).await;
-    if is_call { call::answer(verdict) } else { verdict }
+    if is_call { call::answer(&verdict) } else { verdict }
 }
 
 /// The verdict on the request that is asked about. None of the gateway's own answers, such as those to preflights, may be taken for it.
@@ -96,10 +96,9 @@ fn remove(route: &Route, sent: &Fields, answer: &mut Fields) {
 /// A refusal as the asking proxy can use it. **Threat:** success of any kind would let the request pass.
 pub(super) fn refused(auth: ForwardAuth, rejection: &Rejection, answer: &mut Answer) {
     answer.fields.set(WHY, rejection.code().reason().code);
-    answer.status = match (auth.from, answer.status) {
-        (_, ..400) => 403,
-        // Everything but 401 and 403 is a failure of ours to nginx, which answers 500.
-        (Asker::Nginx, 400 | 402..500) => 403,
-        (_, status) => status,
-    };
+    // Everything but 401 and 403 is a failure of ours to nginx, which answers 500.
+    let is_unknown = auth.from == Asker::Nginx && matches!(answer.status, 400 | 402..500);
+    if answer.status < 400 || is_unknown {
+        answer.status = 403;
+    }
 }
