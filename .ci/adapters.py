@@ -74,10 +74,11 @@ def ask(port, method, path, headers, body=None):
     """Sends a list of header lines as it is; status and the code of a refusal."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-    lines = [("Host", HOST), *headers, *([("Content-Length", str(len(body)))] if body is not None else [])]
+    chunked = ("Transfer-Encoding", "chunked") in headers
+    lines = [("Host", HOST), *headers, *([("Content-Length", str(len(body)))] if body is not None and not chunked else [])]
     for name, value in lines:
         connection.putheader(name, value)
-    connection.endheaders(body)
+    connection.endheaders(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body)
     answer = connection.getresponse()
     text = answer.read().decode(errors="replace")
     found = re.search(r'"code":"([a-z_]+)"', text)
@@ -188,6 +189,8 @@ def with_bodies(tally, name, port, seen):
         ("signed", make(b"paid"), b"paid", (200, "")),
         ("every byte", make(bytes(range(256))), bytes(range(256)), (200, "")),
         ("large", make(b"a" * 500_000), b"a" * 500_000, (200, "")),
+        ("in chunks", make(b"chunks") + [("Transfer-Encoding", "chunked")], b"chunks", (200, "")),
+        ("in chunks, behind the signature of none", make(b"") + [("Transfer-Encoding", "chunked")], b"chunks", (401, "signature_invalid")),
         ("no body", make(b""), b"", (200, "")),
         ("unsigned", [], b"paid", (401, "signature_missing")),
         ("bent", make(b"paid"), b"unpaid", (401, "signature_invalid")),
@@ -197,7 +200,9 @@ def with_bodies(tally, name, port, seen):
     ]:
         before = len(seen)
         found = ask(port, "POST", "/orders", headers, body)
-        tally.check(f"{name}: {what}", found == expected and [told["body"] for told in seen[before:]] == [body] * (expected[0] == 200), found)
+        # The recording upstream reads no chunks.
+        reached = [b"" if "chunks" in what else body] * (expected[0] == 200)
+        tally.check(f"{name}: {what}", found == expected and [told["body"] for told in seen[before:]] == reached, found)
     once = make(b"once")
     found = [ask(port, "POST", "/orders", once, b"once") for _ in range(2)]
     tally.check(f"{name}: once", found == [(200, ""), (409, "replayed")], found)
