@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
 use super::url::Url;
-use crate::policy::listen::Address;
+use crate::policy::listen::{Address, ListenAt};
 
 /// Text with a form of its own.
 pub(crate) trait FromText: Sized {
@@ -93,6 +93,17 @@ impl FromText for Address {
         }
         let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
         text.parse::<SocketAddr>().ok().map(Self::Socket)
+    }
+}
+
+impl FromText for ListenAt {
+    const EXPECTED: &'static str = "`ip:port`, `localhost:port`, `unix:/path` or `systemd:name` of an inherited socket";
+
+    /// A name as systemd takes it: visible ASCII without a colon, at most 255 bytes.
+    fn from_text(text: &str) -> Option<Self> {
+        let Some(name) = text.strip_prefix("systemd:") else { return Address::from_text(text).map(Self::Address) };
+        let plain = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+        (plain && (1..=255).contains(&name.len())).then(|| Self::Inherited(name.into()))
     }
 }
 
@@ -257,7 +268,19 @@ mod tests {
         }
         for bad in ["8443", "example.com:80", "unix:relative", "127.0.0.1", "127.0.0.1:65536", ""] {
             assert!(Address::from_text(bad).is_none(), "{bad}");
+            assert!(ListenAt::from_text(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_listener_may_be_handed_over_under_a_name() {
+        for good in ["systemd:public", "systemd:countersign.socket", "unix:/run/x.sock", "[::]:443"] {
+            assert_eq!(ListenAt::from_text(good).unwrap().to_string(), good);
+        }
+        for bad in ["systemd:", "systemd:a:b", "systemd:a b", "systemd", &format!("systemd:{}", "x".repeat(256))] {
+            assert!(ListenAt::from_text(bad).is_none(), "{bad}");
+        }
+        assert!(Address::from_text("systemd:public").is_none(), "only listeners inherit");
     }
 
     #[test]
