@@ -97,7 +97,7 @@ impl FromText for Address {
 }
 
 impl FromText for ListenAt {
-    const EXPECTED: &'static str = "`ip:port`, `localhost:port`, `unix:/path` or `systemd:name` of an inherited socket";
+    const EXPECTED: &'static str = "`systemd:name` of an inherited socket, `ip:port`, `localhost:port` or `unix:/path`";
 
     /// A name as systemd takes it: visible ASCII without a colon, at most 255 bytes.
     fn from_text(text: &str) -> Option<Self> {
