@@ -12,6 +12,11 @@ ENV CARGO_TERM_COLOR=never
 # Dependencies first: this layer changes only with the lock file.
 COPY Cargo.toml Cargo.lock ./
 COPY release ./release
+# The allocator is configured by make.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends make \
+ && rm -rf /var/lib/apt/lists/*
 RUN rustup component add llvm-tools \
  && target="$(case "$TARGETARCH" in amd64) echo x86_64 ;; arm64) echo aarch64 ;; *) exit 1 ;; esac)-unknown-linux-gnu" \
  && echo "$target" > target-triple \

@@ -28,7 +28,7 @@ SHORT, LONG = 200, 1200
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\": \"ok\"}"
 # Below this share of the budget it is said that the budget can be lowered.
 LOOSE = 0.85
-ALLOCATORS = {"malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "memalign"}
+ALLOCATORS = {"malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "memalign", "mallocx", "rallocx"}
 
 CONFIG = """version: 1
 health: {{address: "127.0.0.1:{health}"}}
@@ -116,7 +116,7 @@ def read(profile):
         if calls:
             allocations += int(calls) * (callee in ALLOCATORS and caller not in ALLOCATORS)
             continue
-        function = names.setdefault(number, name.split("'")[0].removeprefix("__libc_"))
+        function = names.setdefault(number, name.split("'")[0].removeprefix("__libc_").removeprefix("_rjem_"))
         caller, callee = (function, callee) if kind == "fn" else (caller, function)
     [instructions] = re.findall(r"^(?:summary|totals): (\d+)", profile, re.MULTILINE)[-1:]
     return {"instructions": int(instructions), "allocations": allocations}

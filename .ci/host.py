@@ -31,9 +31,9 @@ def unit(tally, root):
     done = run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", root / UNIT)
     exposure = re.search(r"exposure level for .*: ([0-9.]+)", done.stdout)
     tally.check(f"exposure is below {EXPOSURE}", exposure and float(exposure[1]) < EXPOSURE, exposure and exposure[1])
-    done = run("systemd-analyze", "verify", "--man=no", f"--root={root}", "countersign.service")
+    done = run("systemd-analyze", "verify", "--man=no", f"--root={root}", "countersign.service", "countersign.socket")
     wrong = [line for line in done.stderr.splitlines() if "countersign" in line and "sysinit.target not found" not in line]
-    tally.check("systemd reads every line of the unit", not wrong, "\n".join(wrong))
+    tally.check("systemd reads every line of the units", not wrong, "\n".join(wrong))
 
 
 def settings(root, name):
@@ -102,6 +102,29 @@ def serves(tally, binary, root, here):
     tally.check(f"the unit's filter knows all {len(called)} system calls that it makes", not refused, sorted(refused))
 
 
+def activated(tally, binary, here):
+    """The package's configuration, on a socket that systemd's own tool holds open."""
+    secret, port, ports = secrets.token_hex(32), free_port(), {8000: echo_upstream()[0], 8081: free_port()}
+    config = placed(here.parent / "root", here, ports)
+    config.write_text(config.read_text().replace("127.0.0.1:8080", "systemd:public"))
+    credentials = here / "credentials"
+    credentials.mkdir(mode=0o700)
+    (credentials / "keys_my-client").write_text(secret)
+    (credentials / "keys_my-client").chmod(0o400)
+    command = ["systemd-socket-activate", f"--listen=127.0.0.1:{port}", "--fdname=public", f"--setenv=CREDENTIALS_DIRECTORY={credentials}"]
+    with Processes(here) as running:
+        started = running.start("activated", [*command, binary, "run", "--config", config])
+        told = wait_until("a gateway that a connection starts", lambda: asked(port, secret), started)
+        tally.check("a socket that systemd hands over is served", told == [401, 200], told)
+
+
+def asked(port, secret):
+    try:
+        return [request(port, "POST", "/", headers, b"hello")[0] for headers in ({}, signed(secret, b"hello"))]
+    except OSError:
+        return None
+
+
 def shown():
     """The package's configuration as docs/systemd.md lets it run in one directory."""
     text = (ROOT / "deploy" / "systemd" / "countersign.yaml").read_text().split("\n", 1)[1]
@@ -151,6 +174,8 @@ def main():
         unit(tally, root)
         (here / "service").mkdir()
         serves(tally, binary, root, here / "service")
+        (here / "activated").mkdir()
+        activated(tally, binary, here / "activated")
     compose(tally, binary)
     tally.check("docs/systemd.md runs the package's configuration", f"```yaml\n{shown()}```" in (ROOT / "docs" / "systemd.md").read_text())
     return tally.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "interop"))
 
-from processes import Processes, answers, certificate, echo_upstream, free_port, request, wait_until  # noqa: E402,F401
+from processes import Processes, Upstream, answers, certificate, echo_upstream, free_port, request, wait_until  # noqa: E402,F401
 
 
 # What hooks/probe_scheme.py of the attacks signs, as an entry of `schemes`.

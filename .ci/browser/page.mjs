@@ -37,7 +37,7 @@ const text = (page, selector) => page.locator(selector).first().innerText();
   check('the page may load nothing', /^default-src 'none'/.test(policy) && !policy.includes('unsafe'), policy);
   const whole = await text(page, 'body');
   for (const part of ['ready', 'Permitted: 41 in the last hour', 'signature_missing', 'signature_invalid', 'replayed', 'keys', 'retiring', 'Safe to retire',
-    'Requests remembered', '127.0.0.1', 'ends in', 'in force as generation 2', 'refused; the configuration before serves on', 'explained']) {
+    'Claims remembered', '127.0.0.1', 'ends in', 'in force as generation 2', 'refused; the configuration before serves on', 'explained']) {
     check(`without JavaScript it says: ${part}`, whole.includes(part));
   }
   check('charts are drawn', await page.locator('figure svg rect').count() >= 2);

@@ -8,6 +8,7 @@ mod poll;
 mod reload;
 mod retired;
 mod signals;
+mod supervisor;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::{Generation, Process, build};
+use super::{Generation, Process, build, supervisor};
 use crate::admin::Attempt;
 use crate::config::{self, Problem};
 use crate::policy::Policy;
-use crate::policy::listen::Address;
+use crate::policy::listen::ListenAt;
 use crate::policy::operations::Operations;
 
 impl Process {
@@ -14,6 +14,7 @@ impl Process {
     /// last good one serves on. Blocking; never run on a worker.
     pub fn reload(&self) -> Result<u64, Vec<Problem>> {
         let _one_at_a_time = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        supervisor::reloading();
         let old = self.generation.load_full();
         let built = self.build(&old);
         self.tell(built.is_ok());
@@ -23,6 +24,8 @@ impl Process {
                 report(&problems);
                 self.remember(Err(&problems));
                 self.state.problems.store(Arc::new(problems.clone()));
+                let (count, number) = (problems.len(), old.number);
+                supervisor::ready(&format!("a reload was refused, {count} mistakes; generation {number} serves on"));
                 Err(problems)
             }
         }
@@ -66,6 +69,7 @@ impl Process {
         self.retired.push(self.generation.swap(Arc::clone(&new)));
         self.check_upstreams(&new);
         tracing::info!(generation = number, "reloaded");
+        supervisor::ready(&format!("serving, generation {number}"));
         self.remember(Ok(number));
         number
     }
@@ -88,7 +92,7 @@ fn report(problems: &[Problem]) {
 
 /// What cannot change while the process runs, as it was at the start.
 pub(super) struct Fixed {
-    addresses: Vec<(Arc<str>, Address)>,
+    addresses: Vec<(Arc<str>, ListenAt)>,
     pub(super) operations: Operations,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::App;
+use super::{App, supervisor};
 
 /// The signals that ask a process to end.
 struct Ending {
@@ -31,6 +31,7 @@ impl App {
     pub async fn run(&self) -> io::Result<()> {
         let (mut ending, mut hangup) = (Ending::new()?, signal(SignalKind::hangup())?);
         let leave = self.process.state.leave.clone();
+        supervisor::ready(&format!("serving, generation {}", self.process.generation.load().number));
         loop {
             tokio::select! {
                 () = ending.next() => break,
@@ -39,6 +40,7 @@ impl App {
             }
         }
         tracing::info!("draining");
+        supervisor::stopping();
         tokio::select! {
             () = self.drain() => {}
             () = ending.next() => self.shutdown().await,

@@ -22,6 +22,7 @@ mod run;
 mod schema;
 mod schemes;
 mod sign;
+mod size;
 mod sketch;
 mod stage;
 mod test;
@@ -86,6 +87,8 @@ enum Command {
     Healthcheck(healthcheck::Healthcheck),
     /// Watch a running gateway: traffic, refusals, keys, every second
     Top(top::Top),
+    /// Say how many cores and how much memory a given traffic takes
+    Size(size::Size),
     /// Let a running gateway read its configuration again
     Reload(reload::Reload),
     /// Let a running gateway end in order
@@ -121,6 +124,7 @@ impl Command {
             Self::Keys(keys) => keys.run(),
             Self::Healthcheck(healthcheck) => healthcheck.run(),
             Self::Top(top) => top.run(),
+            Self::Size(size) => size.run(),
             Self::Reload(reload) => reload.run(),
             Self::Drain(drain) => drain.run(),
             Self::Schema(schema) => schema.run(),

@@ -13,7 +13,7 @@ pub struct Listener {
     /// Its name in the configuration; a metric label.
     pub name: Arc<str>,
     /// Where it listens. Changing it needs a restart.
-    pub address: Address,
+    pub address: ListenAt,
     /// TLS settings; `None` is plain.
     pub tls: Option<Tls>,
     /// `scheme://host[:port]` as clients see it: what URL-covering schemes verify. Never taken from a forwarded header.
@@ -52,6 +52,30 @@ pub enum Asker {
     Caddy,
     /// `ext_authz`: over HTTP the request's own method, path behind `/verify`, and Host; over gRPC a message.
     Envoy,
+}
+
+/// Where a listener gets its socket from.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum ListenAt {
+    /// It is opened at the start.
+    Address(Address),
+    /// `systemd:NAME`: whoever starts us holds it open under this name (`LISTEN_FDNAMES`, `FileDescriptorName=` of a socket unit).
+    Inherited(Arc<str>),
+}
+
+impl fmt::Display for ListenAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Inherited(name) => write!(f, "systemd:{name}"),
+        }
+    }
+}
+
+impl From<Address> for ListenAt {
+    fn from(address: Address) -> Self {
+        Self::Address(address)
+    }
 }
 
 /// Where to listen or connect.

@@ -66,7 +66,7 @@ pub(super) fn key(id: &str) -> Arc<Key> {
 fn listener() -> Listener {
     Listener {
         name: "public".into(),
-        address: Address::Unix("/nowhere".into()),
+        address: Address::Unix("/nowhere".into()).into(),
         tls: None,
         public_url: None,
         trusted: Vec::new(),

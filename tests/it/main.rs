@@ -92,6 +92,8 @@ mod sources;
 #[cfg(test)]
 mod stream;
 #[cfg(test)]
+mod supervised;
+#[cfg(test)]
 mod transport;
 #[cfg(test)]
 mod unhappy;

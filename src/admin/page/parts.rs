@@ -74,7 +74,7 @@ pub(super) fn stores(html: &mut Html, told: &Value) {
     section(html, "stores", "Replay store and held bodies", |html| {
         html.tag("<dl>");
         if let Some(replay) = told.get("replay") {
-            html.tag("<dt>Requests remembered</dt><dd>");
+            html.tag("<dt>Claims remembered, one or more for each request</dt><dd>");
             chart::fill(html, replay);
             html.tag("</dd>");
         }

@@ -6,16 +6,21 @@ use std::path::Path;
 
 use super::Finding;
 use crate::policy::Policy;
-use crate::policy::listen::Address;
+use crate::policy::listen::{Address, ListenAt};
 use crate::policy::operations::{AuditSink, ReplayStore};
 use crate::proxy::held::Store;
 
 pub(super) fn look(policy: &Policy) -> Vec<Finding> {
     let operations = &policy.operations;
-    let own = policy.listeners.iter().map(|listener| (&*listener.name, &listener.address));
     let others = [("health", operations.health.as_ref()), ("admin", operations.admin.as_ref())];
     let others = others.into_iter().filter_map(|(name, address)| Some((name, address?)));
-    let mut findings: Vec<_> = own.chain(others).map(|(name, address)| listener(name, address)).collect();
+    let own = policy.listeners.iter().map(|listener| match &listener.address {
+        ListenAt::Address(address) => place(&listener.name, address),
+        inherited @ ListenAt::Inherited(_) => {
+            Finding::good("listeners", format!("listener `{}` on {inherited}: handed over at the start", listener.name))
+        }
+    });
+    let mut findings: Vec<_> = own.chain(others.map(|(name, address)| place(name, address))).collect();
     findings.push(match Store::open(&policy.limits) {
         Ok(store) => Finding::good("storage", format!("large bodies: {} takes files", store.directory.display())),
         Err(cause) => {
@@ -33,7 +38,7 @@ pub(super) fn look(policy: &Policy) -> Vec<Finding> {
     findings
 }
 
-fn listener(name: &str, address: &Address) -> Finding {
+fn place(name: &str, address: &Address) -> Finding {
     let what = format!("listener `{name}` on {address}");
     match address {
         Address::Socket(socket) => match TcpListener::bind(socket) {

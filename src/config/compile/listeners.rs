@@ -11,7 +11,7 @@ use super::super::values::{Of, Origin, Size};
 use super::{Scope, bounds, forward_auth, proxied};
 use crate::policy::limits::Connection;
 use crate::policy::lint::Code;
-use crate::policy::listen::{Address, Certificate, Clients, Listener, Tls};
+use crate::policy::listen::{Address, Certificate, Clients, ListenAt, Listener, Tls};
 
 /// A listener and where it stands.
 pub(crate) struct Placed {
@@ -42,6 +42,11 @@ pub(crate) fn compile(raw: &File, root: Spot, scope: &Scope<'_>) -> Vec<Placed> 
     made
 }
 
+/// Who holds an inherited socket open decides who reaches it: nothing is known of it here.
+pub(crate) fn is_private(address: &ListenAt) -> bool {
+    matches!(address, ListenAt::Address(address) if is_local(address))
+}
+
 /// Whether only this machine can connect.
 pub(crate) fn is_local(address: &Address) -> bool {
     match address {
@@ -50,8 +55,8 @@ pub(crate) fn is_local(address: &Address) -> bool {
     }
 }
 
-fn is_any_port(address: &Address) -> bool {
-    matches!(address, Address::Socket(address) if address.port() == 0)
+fn is_any_port(address: &ListenAt) -> bool {
+    matches!(address, ListenAt::Address(Address::Socket(address)) if address.port() == 0)
 }
 
 fn listener(name: &str, raw: &raw::Listener, spot: Spot, scope: &Scope<'_>) -> Option<Placed> {
@@ -61,7 +66,7 @@ fn listener(name: &str, raw: &raw::Listener, spot: Spot, scope: &Scope<'_>) -> O
     }
     let tls = raw.tls.found().map(|(tls, at)| tls_of(tls, at, scope));
     let Of(address) = raw.address.get()?.clone();
-    if !raw.tls.is_written() && !is_local(&address) {
+    if !raw.tls.is_written() && !is_private(&address) {
         let message = "a plain listener can be reached from other machines";
         scope.report.warn(raw.address.spot_or(spot), Code::PlainListener, message);
     }

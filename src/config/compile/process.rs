@@ -6,7 +6,7 @@ use super::super::values::Of;
 use super::listeners::is_local;
 use super::{Scope, audit, bounds};
 use crate::policy::limits::Process;
-use crate::policy::listen::Address;
+use crate::policy::listen::{Address, ListenAt};
 use crate::policy::operations::{LogFormat, Operations, ReplayStore};
 
 /// Most replay entries where nothing else is said: about 100 MB when full.
@@ -70,7 +70,10 @@ pub(crate) fn operations(raw: &File, scope: &Scope<'_>) -> Operations {
 pub(crate) fn check_addresses(raw: &File, operations: &Operations, scope: &Scope<'_>) {
     let fixed = |address: &&Address| !matches!(address, Address::Socket(address) if address.port() == 0);
     let named = raw.listeners.get().map(|named| named.0.as_slice()).unwrap_or_default();
-    let listeners = named.iter().filter_map(|(_, listener)| listener.get()?.address.get().map(|Of(address)| address));
+    let listeners = named.iter().filter_map(|(_, listener)| match listener.get()?.address.get()? {
+        Of(ListenAt::Address(address)) => Some(address),
+        Of(ListenAt::Inherited(_)) => None,
+    });
     let mut taken: Vec<&Address> = listeners.collect();
     for (address, spot) in [(&operations.health, raw.health.spot), (&operations.admin, raw.admin.spot)] {
         let Some((address, at)) = address.as_ref().filter(fixed).zip(spot) else { continue };

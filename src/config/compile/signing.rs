@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::report::Report;
-use super::listeners::{Placed as Listener, is_local};
+use super::listeners::{Placed as Listener, is_private};
 use super::routes::Placed as Route;
 use crate::policy::lint::Code;
 use crate::policy::listen::Clients;
@@ -39,6 +39,6 @@ pub(crate) fn guard_listeners(routes: &[Route], listeners: &mut [Listener], repo
 pub(super) fn is_guarded(listener: &Listener) -> bool {
     let required = |clients: &Clients| matches!(clients, Clients::Required { .. });
     let tls = listener.value.tls.as_ref();
-    is_local(&listener.value.address)
+    is_private(&listener.value.address)
         || tls.is_some_and(|tls| required(&tls.clients) && tls.hosts.iter().all(|(_, clients)| required(clients)))
 }

@@ -8,12 +8,12 @@ use serde::Deserialize;
 use super::super::field::{Field, HasShort, List, Many, Named, Short};
 use super::super::values::{Of, Origin, Size};
 use super::Lint;
-use crate::policy::listen::Address;
+use crate::policy::listen::ListenAt;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Listener {
-    pub(crate) address: Field<Of<Address>>,
+    pub(crate) address: Field<Of<ListenAt>>,
     pub(crate) tls: Field<Tls>,
     pub(crate) public_url: Field<Of<Origin>>,
     pub(crate) trusted: Field<Many<Of<IpNet>>>,

@@ -55,7 +55,7 @@ pub(crate) async fn captured(bytes: Vec<u8>, limits: limits::Connection) -> Read
 pub(in crate::proxy) fn nowhere(limits: limits::Connection) -> Connection {
     let listener = Listener {
         name: "captured".into(),
-        address: Address::Unix(PathBuf::new()),
+        address: Address::Unix(PathBuf::new()).into(),
         tls: None,
         public_url: None,
         trusted: Vec::new(),

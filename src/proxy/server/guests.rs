@@ -163,7 +163,7 @@ mod tests {
     fn listener(name: &str, per_source: usize) -> Listener {
         Listener {
             name: name.into(),
-            address: Address::Unix("/nowhere".into()),
+            address: Address::Unix("/nowhere".into()).into(),
             tls: None,
             public_url: None,
             trusted: Vec::new(),

@@ -9,6 +9,7 @@ mod detect;
 pub mod guests;
 mod http1;
 mod http2;
+mod inherited;
 mod io;
 mod lasting;
 mod metered;
@@ -23,6 +24,7 @@ mod watch;
 mod workers;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -68,6 +70,7 @@ pub trait Serve: Clone + 'static {
 pub struct Running {
     /// Where it listens, by the listener's name; a unix socket as configured.
     pub addresses: Vec<(Arc<str>, Address)>,
+    files: Vec<PathBuf>,
     closing: CancellationToken,
     ending: CancellationToken,
     live: TaskTracker,
@@ -91,10 +94,10 @@ pub fn start<S: Serve>(
     make: impl Fn() -> S + Clone + Send + 'static,
 ) -> Result<Running, BindError> {
     let bound = sockets::bind(listeners, workers)?;
-    let sockets::Bound { addresses, workers: sets, tallies } = bound;
+    let sockets::Bound { addresses, files, workers: sets, tallies } = bound;
     let (closing, ending, live) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
     let spread = Spread::over(sets.len());
-    let mut running = Running { addresses, closing, ending, live, threads: Vec::new(), tallies, spread };
+    let mut running = Running { addresses, files, closing, ending, live, threads: Vec::new(), tallies, spread };
     let crews = crew::crews(&running.spread, sets.len());
     for (place, (sockets, (crew, inbox))) in sets.into_iter().zip(crews).enumerate() {
         let make = make.clone();
@@ -156,7 +159,7 @@ impl Drop for Running {
         for thread in self.threads.drain(..) {
             let _panicked = thread.join();
         }
-        sockets::unlink(&self.addresses);
+        sockets::unlink(&self.files);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Binding: one socket per worker and TCP listener (`SO_REUSEPORT`), one shared socket per unix listener.
+//! Binding: one socket per worker and TCP listener (`SO_REUSEPORT`), one shared by the workers per unix listener and per inherited socket.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::inherited::Inherited;
 use super::room::Room;
-use crate::policy::listen::{Address, Listener};
+use crate::policy::listen::{Address, ListenAt, Listener};
 
 const BACKLOG: i32 = 4096;
 const UNIX_MODE: u32 = 0o660;
@@ -29,6 +30,9 @@ pub enum BindError {
         /// Why not.
         cause: io::Error,
     },
+    /// Sockets were promised by the environment, and are not there.
+    #[error("cannot take the sockets that `LISTEN_FDS` promises: {0}")]
+    Inherited(io::Error),
     /// A worker thread could not be started.
     #[error("cannot start a worker: {0}")]
     Thread(io::Error),
@@ -56,16 +60,27 @@ pub(super) struct Tally {
 
 /// The two kinds of listening sockets.
 pub(super) enum Listen {
-    /// Its own, by `SO_REUSEPORT`.
+    /// Its own, by `SO_REUSEPORT`; shared with the other workers where it was inherited.
     Tcp(TcpListener),
     /// Shared with the other workers.
     Unix(UnixListener),
+}
+
+impl Listen {
+    fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(socket) => socket.try_clone().map(Self::Tcp),
+            Self::Unix(socket) => socket.try_clone().map(Self::Unix),
+        }
+    }
 }
 
 /// Every socket, by worker.
 pub(super) struct Bound {
     /// Where we listen, with the ports that the system chose.
     pub(super) addresses: Vec<(Arc<str>, Address)>,
+    /// Socket files that are ours to remove.
+    pub(super) files: Vec<PathBuf>,
     /// The sockets of each worker.
     pub(super) workers: Vec<Vec<Listening>>,
     /// What is counted of each listener.
@@ -76,42 +91,51 @@ pub(super) struct Bound {
 pub(super) fn bind(listeners: &[Arc<Listener>], workers: usize) -> Result<Bound, BindError> {
     let workers = std::iter::repeat_with(Vec::new).take(workers).collect::<Vec<_>>();
     let room = Arc::new(Room::of_process());
-    let mut bound = Bound { addresses: Vec::new(), workers, tallies: Vec::new() };
+    let mut bound = Bound { addresses: Vec::new(), files: Vec::new(), workers, tallies: Vec::new() };
+    let mut inherited = Inherited::of_process().map_err(BindError::Inherited)?;
     for listener in listeners {
         let name = &listener.name;
-        let (address, sockets) = open(&listener.address, bound.workers.len()).map_err(|cause| BindError::Address {
+        let opened = open(&listener.address, bound.workers.len(), &mut inherited);
+        let opened = opened.map_err(|cause| BindError::Address {
             name: Arc::clone(name),
-            address: describe(&listener.address),
+            address: listener.address.to_string(),
             cause,
         })?;
         let tally = Arc::new(Tally { room: Arc::clone(&room), live: AtomicUsize::new(0), failures: AtomicU64::new(0) });
-        for (worker, socket) in bound.workers.iter_mut().zip(sockets) {
-            worker.push(Listening { name: Arc::clone(name), socket, tally: Arc::clone(&tally) });
+        for (address, sockets) in opened {
+            for (worker, socket) in bound.workers.iter_mut().zip(sockets) {
+                worker.push(Listening { name: Arc::clone(name), socket, tally: Arc::clone(&tally) });
+            }
+            bound.addresses.push((Arc::clone(name), address));
         }
-        bound.addresses.push((Arc::clone(name), address));
+        if let ListenAt::Address(Address::Unix(path)) = &listener.address {
+            bound.files.push(path.clone());
+        }
         bound.tallies.push((Arc::clone(name), tally));
+    }
+    for name in inherited.left() {
+        tracing::warn!(
+            "the socket `{name}` was handed over and no listener takes it: write `address: \"systemd:{name}\"`"
+        );
     }
     Ok(bound)
 }
 
-fn describe(address: &Address) -> String {
-    match address {
-        Address::Socket(address) => address.to_string(),
-        Address::Unix(path) => format!("unix:{}", path.display()),
-    }
-}
-
-fn open(address: &Address, workers: usize) -> io::Result<(Address, Vec<Listen>)> {
-    match address {
-        Address::Socket(address) => {
+/// Each address of a listener, with a socket for each worker.
+fn open(at: &ListenAt, workers: usize, inherited: &mut Inherited) -> io::Result<Vec<(Address, Vec<Listen>)>> {
+    let shared =
+        |socket: Listen| std::iter::repeat_with(|| socket.try_clone()).take(workers).collect::<io::Result<Vec<_>>>();
+    match at {
+        ListenAt::Address(Address::Socket(address)) => {
             let address = claim(*address)?;
             let sockets = std::iter::repeat_with(|| tcp(address)).take(workers);
-            Ok((Address::Socket(address), sockets.collect::<io::Result<_>>()?))
+            Ok(vec![(Address::Socket(address), sockets.collect::<io::Result<_>>()?)])
         }
-        Address::Unix(path) => {
-            let socket = unix(path)?;
-            let sockets = std::iter::repeat_with(|| socket.try_clone().map(Listen::Unix)).take(workers);
-            Ok((Address::Unix(path.clone()), sockets.collect::<io::Result<_>>()?))
+        ListenAt::Address(Address::Unix(path)) => {
+            Ok(vec![(Address::Unix(path.clone()), shared(Listen::Unix(unix(path)?))?)])
+        }
+        ListenAt::Inherited(name) => {
+            inherited.take(name)?.into_iter().map(|(address, socket)| Ok((address, shared(socket)?))).collect()
         }
     }
 }
@@ -155,12 +179,8 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 }
 
 /// Removes the socket files of unix listeners; called when nobody accepts any more.
-pub(super) fn unlink(addresses: &[(Arc<str>, Address)]) {
-    let paths = addresses.iter().filter_map(|(_, address)| match address {
-        Address::Unix(path) => Some(path),
-        Address::Socket(_) => None,
-    });
-    paths.for_each(|path: &PathBuf| {
+pub(super) fn unlink(files: &[PathBuf]) {
+    for path in files {
         let _gone_already = std::fs::remove_file(path);
-    });
+    }
 }

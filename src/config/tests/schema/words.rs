@@ -27,10 +27,16 @@ const fn or_number(scalar: Scalar, least: u64, most: Option<u64>) -> Scalar {
     Scalar { number: Some((least, most)), ..scalar }
 }
 
-const SCALARS: [Scalar; 9] = [
+const SCALARS: [Scalar; 10] = [
     or_number(scalar("a size such as", "size", "^[0-9]+(\\.[0-9]+)? *[kKmMgGtTpPeE]?i?[bB]?$", "64KiB"), 0, None),
     or_number(scalar("a duration with its unit", "duration", "^0$|^([0-9]+ *[a-zA-Zµ]+ *)+$", "30s"), 0, Some(0)),
     scalar("`ip:port`", "address", "^([0-9.]+|\\[[^\\]]+\\]|localhost):[0-9]+$|^unix:/", "localhost:80"),
+    scalar(
+        "`systemd:name`",
+        "listen",
+        "^([0-9.]+|\\[[^\\]]+\\]|localhost):[0-9]+$|^unix:/|^systemd:[!-9;-~]+$",
+        "localhost:80",
+    ),
     scalar("an address or network", "network", "^[0-9a-fA-F:.]+(/[0-9]+)?$", "10.0.0.0/8"),
     scalar("a header name", "header_name", "^[-!#$%&'*+.^_`|~0-9A-Za-z]+$", "X-A"),
     scalar("a method in capitals", "method", "^[-!#$%&'*+.^_`|~0-9A-Z]+$", "GET"),

@@ -99,7 +99,7 @@ fn listener(limits: limits::Connection) -> Arc<Listener> {
 fn listener_at(address: Address, limits: limits::Connection) -> Arc<Listener> {
     Arc::new(Listener {
         name: "public".into(),
-        address,
+        address: address.into(),
         tls: None,
         public_url: None,
         trusted: Vec::new(),

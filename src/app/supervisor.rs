@@ -1,0 +1,27 @@
+//! What a service manager is told, where `NOTIFY_SOCKET` names one: `sd_notify(3)`.
+
+use sd_notify::NotifyState;
+
+/// Everything listens, or a reload is over. `status` is a line for people.
+pub(super) fn ready(status: &str) {
+    send(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// Files are being read anew; [`ready`] follows.
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => send(&[NotifyState::Reloading, now]),
+        Err(cause) => tracing::warn!(%cause, "the service manager was not told of a reload"),
+    }
+}
+
+/// The drain has begun.
+pub(super) fn stopping() {
+    send(&[NotifyState::Stopping, NotifyState::Status("draining")]);
+}
+
+fn send(states: &[NotifyState<'_>]) {
+    if let Err(cause) = sd_notify::notify(states) {
+        tracing::warn!(%cause, "the service manager was not told, `NOTIFY_SOCKET` does not answer");
+    }
+}
