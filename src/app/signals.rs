@@ -31,7 +31,7 @@ impl App {
     pub async fn run(&self) -> io::Result<()> {
         let (mut ending, mut hangup) = (Ending::new()?, signal(SignalKind::hangup())?);
         let leave = self.process.state.leave.clone();
-        supervisor::ready(&format!("serving, generation {}", self.process.generation.load().number));
+        supervisor::started(&format!("serving, generation {}", self.process.generation.load().number));
         loop {
             tokio::select! {
                 () = ending.next() => break,

@@ -82,8 +82,9 @@ fn interim_answers_are_passed_over_or_on() {
 /// HTTP/1.0 takes the end of a connection for the end of the answer.
 #[test]
 fn an_answer_that_breaks_off_is_a_reset_to_a_client_of_http_1_0() {
-    let world = World::with(|config| config.route("path: /**, public: true, upstream: app"));
     let ask = |script: &str| {
+        // A new one each time: a connection that the upstream is about to close could be taken for the next request.
+        let world = World::with(|config| config.route("path: /**, public: true, upstream: app"));
         world.upstream.answers_raw_and_closes(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{script}"));
         let mut connection = world.connect();
         connection.write(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n");

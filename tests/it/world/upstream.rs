@@ -237,7 +237,12 @@ fn answer(socket: &mut TcpStream, script: Script, body: &[u8]) -> bool {
     match script {
         Script::Echo => echo(socket, body),
         Script::Raw(bytes) => socket.write_all(&bytes).is_ok(),
-        Script::Cut(bytes) => socket.write_all(&bytes).is_err(),
+        Script::Cut(bytes) => {
+            // The answer and the end leave in one segment: nobody takes the connection for one that stays.
+            socket2::SockRef::from(&*socket).set_tcp_cork(true).unwrap();
+            let _gone = socket.write_all(&bytes).and_then(|()| socket.shutdown(Shutdown::Write));
+            false
+        }
         Script::Early(_) => true,
         Script::Parts(parts, released) => parts.iter().enumerate().all(|(place, part)| {
             let _released_or_dropped = (place > 0).then(|| released.lock().unwrap().recv_timeout(PATIENCE));
