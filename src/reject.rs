@@ -77,6 +77,9 @@ reasons! {
     TrailersRefused "trailers_refused" 400 Request "Bad request", "Request trailers are not accepted here", "Send no trailers, or set trailers: drop.";
     UpgradeRefused "upgrade_refused" 400 Request "Bad request", "This upgrade is not accepted here", "Allow it on the route with upgrade: [websocket].";
     Misdirected "misdirected" 421 Request "Misdirected request", "This connection was made for other TLS settings than this host demands", "Open a connection with the host's own name.";
+    OriginalUntold "original_untold" 400 Request "Bad request", "The proxy in front does not say which request it asks about", "Let it set the headers that docs/forward-auth.md names, each of them once; the audit line's note says which is wrong.";
+    BodyUnseen "body_unseen" 400 Request "Bad request", "The signature covers a body that the proxy in front does not send along", "Let Envoy or Traefik send the body and say body: true in forward_auth of the listener, or put the gateway itself in front.";
+    BodyPartial "body_partial" 413 Request "Content too large", "The proxy in front sent only a part of the body", "Raise max_request_bytes of with_request_body in Envoy, and do not allow partial messages.";
     RouteNotFound "route_not_found" 404 Request "Not found", "No route matches this request", "Add a route for the host, path and method.";
     MethodNotAllowed "method_not_allowed" 405 Request "Method not allowed", "The path has a route, but not for this method", "Add the method to the route.";
     SourceRefused "source_refused" 403 Request "Forbidden", "This address may not use this route", "Add the address to the route's sources.";

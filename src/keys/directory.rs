@@ -91,7 +91,7 @@ fn names(content: &Path) -> io::Result<Vec<OsString>> {
             names.push(name);
         }
     }
-    names.sort();
+    names.sort_unstable();
     Ok(names)
 }
 

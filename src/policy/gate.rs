@@ -249,7 +249,7 @@ fn window<'a>(schemes: impl Iterator<Item = &'a Arc<Scheme>>) -> Option<(Duratio
 }
 
 fn unique(mut names: Vec<Bytes>) -> Vec<Bytes> {
-    names.sort();
+    names.sort_unstable();
     names.dedup();
     names
 }

@@ -28,6 +28,30 @@ pub struct Listener {
     pub http2: bool,
     /// `Host` values a signing-only listener takes (lower-case, without port); `None` on every other listener.
     pub signing_hosts: Option<Vec<Arc<str>>>,
+    /// Another proxy asks here about its own requests, and nothing is forwarded; `None` on every other listener.
+    pub forward_auth: Option<ForwardAuth>,
+}
+
+/// How another proxy asks whether it may forward a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ForwardAuth {
+    /// Who asks, and so where it says which request it asks about.
+    pub from: Asker,
+    /// Whether the question carries the body of that request, every byte of it.
+    pub body: bool,
+}
+
+/// A proxy that asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asker {
+    /// `auth_request`: `X-Original-Method`, `X-Original-URI` and `X-Original-Host`, set by its configuration.
+    Nginx,
+    /// `ForwardAuth`: `X-Forwarded-Method`, `X-Forwarded-Uri` and `X-Forwarded-Host`.
+    Traefik,
+    /// `forward_auth`: the same headers.
+    Caddy,
+    /// `ext_authz`: over HTTP the request's own method, path behind `/verify`, and Host; over gRPC a message.
+    Envoy,
 }
 
 /// Where a listener gets its socket from.

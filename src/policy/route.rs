@@ -39,8 +39,8 @@ pub struct Route {
     pub limits: limits::Request,
     /// What a repetition is.
     pub replay: Replay,
-    /// Place of the upstream in [`super::Policy::upstreams`].
-    pub upstream: usize,
+    /// Place of the upstream in [`super::Policy::upstreams`]; `None` where another proxy forwards.
+    pub upstream: Option<usize>,
     /// More attempts to connect, after the first failed without a byte sent.
     pub connect_retries: u32,
     /// Shape of refusals.

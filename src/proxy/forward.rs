@@ -134,7 +134,7 @@ pub fn compose(visit: &Visit, entered: &Entered, admission: &Admission, exchange
         head.fields.set(name.clone(), subject.clone());
     }
     identify(head, route, admission);
-    if let Some(upstream) = visit.generation.policy.upstreams.get(route.upstream) {
+    if let Some(upstream) = route.upstream.and_then(|place| visit.generation.policy.upstreams.get(place)) {
         address(head, &entered.matched, upstream);
     }
 }
@@ -155,7 +155,7 @@ pub fn edit(fields: &mut crate::sig::message::Fields, edits: &Edits) {
 }
 
 /// Only a permit writes an identity; an observed request carries the verdict instead.
-fn identify(head: &mut Head, route: &Route, admission: &Admission) {
+pub(super) fn identify(head: &mut Head, route: &Route, admission: &Admission) {
     match admission {
         Admission::Verified(permit) => {
             let (key, identity) = (permit.key(), &route.identity);

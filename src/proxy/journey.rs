@@ -14,7 +14,7 @@ use super::answer::{self, Asked};
 use super::exchange::{Answer, Exchange};
 use super::visit::{Entered, Visit};
 use super::worker::Worker;
-use super::{challenge, forward, guard, hop, preflight, stream};
+use super::{challenge, forward, forward_auth, guard, hop, preflight, stream};
 use crate::policy::route::BodyMode;
 use crate::reject::{Code, Rejection};
 
@@ -58,6 +58,9 @@ async fn travel(visit: &mut Visit, entered: Entered, exchange: &mut Exchange) ->
     visit.pace_source(&entered)?;
     hop::strip_request(&mut exchange.head.fields, |name| guard::is_protected(route, name))?;
     guard::refuse_twins(route, &exchange.head.fields)?;
+    if exchange.connection.listener.forward_auth.is_some() {
+        return Box::pin(forward_auth::judge(visit, &entered, exchange)).await;
+    }
     if let Some(answer) = preflight::answer(route, &exchange.head) {
         visit.unasked();
         return Ok(answer);

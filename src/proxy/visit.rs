@@ -10,10 +10,10 @@ use tokio::time::Instant;
 
 use super::body::Intake;
 use super::exchange::{Answer, Exchange};
-use super::forward;
 use super::told::Told;
 use super::worker::{Rules, Worker};
 use super::{client, request_id, respond};
+use super::{forward, forward_auth};
 use crate::policy::Seal;
 use crate::policy::route::{ErrorShape, Route};
 use crate::policy::routes::Matched;
@@ -105,7 +105,8 @@ impl Visit {
 
     /// The upstream of a route, noted.
     pub fn upstream(&mut self, route: &Route) -> Result<forward::Target, Rejection> {
-        let upstream = self.generation.policy.upstreams.get(route.upstream).ok_or(Code::Internal)?;
+        let place = route.upstream.ok_or(Code::Internal)?;
+        let upstream = self.generation.policy.upstreams.get(place).ok_or(Code::Internal)?;
         self.told.record.upstream = Some(Arc::clone(&upstream.name));
         Ok(Arc::clone(upstream))
     }
@@ -153,6 +154,9 @@ impl Visit {
             let path = record.target.split(|byte| *byte == b'?').next().unwrap_or_default();
             let routes = &self.generation.policy.routes;
             respond::allow(&mut answer, &routes.allowed(&record.authority, path, &record.listener.name));
+        }
+        if let Some(auth) = record.listener.forward_auth {
+            forward_auth::refused(auth, rejection, &mut answer);
         }
         record.verdict = Verdict::Refused;
         record.rejection = Some(rejection.clone());

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache};
 
 use super::exchange::{Answer, Exchange};
-use super::journey;
 use super::ration::Rations;
 use super::request_id::Ids;
 use super::server::guests::Guests;
 use super::server::{Door, Serve};
 use super::upstream::Upstreams;
+use super::{forward_auth, journey};
 use crate::app::{Generation, Process};
 use crate::sig::time::Moment;
 use crate::telemetry::Shard;
@@ -99,6 +99,9 @@ impl Serve for Rc<Worker> {
     }
 
     async fn serve(&self, exchange: &mut Exchange) -> Answer {
-        journey::serve(exchange, self).await
+        match exchange.connection.listener.forward_auth {
+            None => journey::serve(exchange, self).await,
+            Some(auth) => Box::pin(forward_auth::serve(auth, exchange, self)).await,
+        }
     }
 }

@@ -108,7 +108,7 @@ pub fn sorted(text: &[u8]) -> Vec<u8> {
 pub fn sorted_encoded(text: &[u8]) -> Vec<u8> {
     let encode = |text: &[u8]| percent_encode(&percent_decode(text, true));
     let mut pairs: Vec<_> = raw_pairs(text).map(cut).map(|(name, value)| (encode(name), encode(value))).collect();
-    pairs.sort();
+    pairs.sort_unstable();
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&").into_bytes()
 }
 
@@ -127,7 +127,7 @@ pub fn sorted_concat(text: &[u8]) -> Vec<u8> {
         .map(cut)
         .map(|(name, value)| (percent_decode(name, true), percent_decode(value, true)))
         .collect();
-    pairs.sort();
+    pairs.sort_unstable();
     pairs.dedup();
     pairs.iter().flat_map(|(name, value)| [name.as_ref(), value.as_ref()]).collect::<Vec<_>>().concat()
 }

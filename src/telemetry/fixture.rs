@@ -74,6 +74,7 @@ fn listener() -> Listener {
         limits: limits::Connection::default(),
         http2: false,
         signing_hosts: None,
+        forward_auth: None,
     }
 }
 
@@ -103,7 +104,7 @@ pub(super) fn route(name: &str) -> Arc<Route> {
         forward: crate::policy::route::Forward::Envelope,
         limits: limits::Request::default(),
         replay,
-        upstream: 0,
+        upstream: Some(0),
         connect_retries: 0,
         errors: ErrorShape::Problem,
         statuses: std::collections::BTreeMap::new(),

@@ -92,7 +92,7 @@ impl Limiter {
             .collect();
         let others = self.omitted_others.drain();
         ended.extend(others.map(|(code, count)| Summary { from, code, network: None, others: true, count }));
-        ended.sort();
+        ended.sort_unstable();
         self.seen.clear();
         self.others.clear();
         self.written = 0;

@@ -31,7 +31,11 @@ mod envelope;
 #[cfg(test)]
 mod exact;
 #[cfg(test)]
+mod ext_authz;
+#[cfg(test)]
 mod floods;
+#[cfg(test)]
+mod forward_auth;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]

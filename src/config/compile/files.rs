@@ -33,7 +33,7 @@ impl<'a> Files<'a> {
     /// Everything that was read.
     pub(crate) fn watched(&self) -> Vec<PathBuf> {
         let mut watched = self.watched.take();
-        watched.sort();
+        watched.sort_unstable();
         watched.dedup();
         watched
     }

@@ -277,7 +277,7 @@ fn subdirectories(directory: &Path) -> Vec<String> {
     let directories = entries.flatten().filter(|entry| entry.path().is_dir());
     let mut names: Vec<_> = directories.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.retain(|name| !name.starts_with('.'));
-    names.sort();
+    names.sort_unstable();
     names
 }
 

@@ -8,7 +8,7 @@ use super::super::raw::File;
 use super::super::raw::listeners as raw;
 use super::super::report::Spot;
 use super::super::values::{Of, Origin, Size};
-use super::{Scope, bounds, proxied};
+use super::{Scope, bounds, forward_auth, proxied};
 use crate::policy::limits::Connection;
 use crate::policy::lint::Code;
 use crate::policy::listen::{Address, Certificate, Clients, ListenAt, Listener, Tls};
@@ -86,6 +86,7 @@ fn listener(name: &str, raw: &raw::Listener, spot: Spot, scope: &Scope<'_>) -> O
             limits: limits(raw, scope),
             http2: raw.http2.or(true),
             signing_hosts: None,
+            forward_auth: forward_auth::compile(&raw.forward_auth, scope),
         },
         spot,
         signing_hosts: hosts,

@@ -10,6 +10,7 @@ mod certificates;
 mod challenge;
 pub(in crate::config) mod edits;
 mod files;
+mod forward_auth;
 mod guard;
 mod health;
 mod identity;
@@ -65,6 +66,7 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
     let pools = callers::pools(&mut routes, raw.routes.get().map(Vec::as_slice).unwrap_or_default(), &scope);
     signing::guard_listeners(&routes, &mut listeners, report);
     public_url::check(&routes, &listeners, report);
+    forward_auth::check(&routes, &listeners, report);
     schemes.check_unused();
     keyrings.check_unused();
     let limits = process::limits(raw, &scope);

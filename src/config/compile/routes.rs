@@ -7,7 +7,7 @@ use super::super::report::Spot;
 use super::super::suggest;
 use super::super::values::{Of, Origin, Size};
 use super::guard::{self, Verified};
-use super::{Scope, answers, bounds, callers, certificates, challenge, edits, identity, matches, replay};
+use super::{Scope, answers, bounds, callers, certificates, challenge, edits, forward_auth, identity, matches, replay};
 use crate::policy::limits::Request;
 use crate::policy::route::{BodyMode, ErrorShape, Forward, Guard, ReplayBy, Trailers};
 use crate::policy::routes::Match;
@@ -47,7 +47,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
     let matches = matches::compile(raw, spot, file, scope);
     let verified = guard::gate(&raw.verify, raw, &matches, scope);
     let seal = guard::seal(&raw.sign, raw, scope);
-    let upstream = upstream(raw, spot, upstreams, scope);
+    let upstream = upstream(raw, spot, file, (upstreams, scope));
     let replay = replay::compile(raw, spot, verified.as_ref(), scope);
     let limits = limits(raw, replay.by);
     let (request, response) = edits::both(raw, scope);
@@ -75,7 +75,7 @@ fn route(raw: &raw::Route, spot: Spot, file: &File, (upstreams, scope): (&[Upstr
             forward,
             limits,
             replay,
-            upstream: upstream?,
+            upstream: upstream.ok()?,
             connect_retries: raw.retry.get().map_or(0, |retry| retry.attempts.or(2).saturating_sub(1)),
             errors: errors(raw),
             statuses,
@@ -169,17 +169,29 @@ fn limits(raw: &raw::Route, replay: ReplayBy) -> Request {
     limits
 }
 
-fn upstream(raw: &raw::Route, spot: Spot, upstreams: &[Upstream], scope: &Scope<'_>) -> Option<usize> {
+/// What is wrong with an upstream was said.
+struct Unknown;
+
+/// Where it goes: nowhere, if another proxy forwards.
+fn upstream(
+    raw: &raw::Route,
+    spot: Spot,
+    file: &File,
+    (upstreams, scope): (&[Upstream], &Scope<'_>),
+) -> Result<Option<usize>, Unknown> {
+    if !raw.upstream.is_written() && forward_auth::is_only_asked(raw, file) {
+        return Ok(None);
+    }
     if !raw.upstream.is_written() {
         scope.report.error_in(spot, "upstream", "`upstream` is missing", Some("name one of `upstreams`"));
     }
-    let (name, at) = raw.upstream.found()?;
+    let (name, at) = raw.upstream.found().ok_or(Unknown)?;
     let place = upstreams.iter().position(|upstream| *upstream.name == **name);
     if place.is_none() {
         let fix = suggest::fix(name, upstreams.iter().map(|upstream| &*upstream.name));
         scope.report.error(at, &format!("unknown upstream {}", suggest::quoted(name)), fix.as_deref());
     }
-    place
+    place.map(Some).ok_or(Unknown)
 }
 
 /// A route is closed by a signature or by a restriction of its callers, or it says that it is open.

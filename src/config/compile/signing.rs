@@ -35,7 +35,8 @@ pub(crate) fn guard_listeners(routes: &[Route], listeners: &mut [Listener], repo
     }
 }
 
-fn is_guarded(listener: &Listener) -> bool {
+/// Whether strangers cannot connect.
+pub(super) fn is_guarded(listener: &Listener) -> bool {
     let required = |clients: &Clients| matches!(clients, Clients::Required { .. });
     let tls = listener.value.tls.as_ref();
     is_private(&listener.value.address)

@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use super::super::field::Field;
 use super::super::raw::File;
+use super::super::raw::routes::Route;
 use super::super::raw::upstreams as raw;
 use super::super::report::Spot;
 use super::super::url::Url;
 use super::super::values::Of;
 use super::edits::is_plain_path;
-use super::{Scope, bounds, health};
+use super::{Scope, bounds, forward_auth, health};
 use crate::policy::upstream::{Endpoint, Host, Protocol, Tls, Upstream};
 
 /// Every upstream; one that is wrong keeps its place and name, so that routes can be checked.
 pub(crate) fn compile(raw: &File, root: Spot, scope: &Scope<'_>) -> Vec<Upstream> {
     let named = raw.upstreams.get().map(|named| named.0.as_slice()).unwrap_or_default();
-    if named.is_empty() && (!raw.upstreams.is_written() || raw.upstreams.get().is_some()) {
+    let is_needed = !forward_auth::is_only_asked(&Route::default(), raw);
+    if is_needed && named.is_empty() && (!raw.upstreams.is_written() || raw.upstreams.get().is_some()) {
         let fix = "write `upstreams: {app: {url: \"http://127.0.0.1:8000\"}}`";
         scope.report.error_in(root, "upstreams", "there is no upstream", Some(fix));
     }

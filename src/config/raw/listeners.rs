@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::super::field::{Field, List, Many, Named};
+use super::super::field::{Field, HasShort, List, Many, Named, Short};
 use super::super::values::{Of, Origin, Size};
 use super::Lint;
 use crate::policy::listen::ListenAt;
@@ -22,7 +22,28 @@ pub(crate) struct Listener {
     pub(crate) timeouts: Field<Timeouts>,
     pub(crate) http2: Field<bool>,
     pub(crate) signing_hosts: Field<List<String>>,
+    pub(crate) forward_auth: Field<Short<ForwardAuth>>,
     pub(crate) lint: Field<Lint>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct ForwardAuth {
+    pub(crate) from: Field<Asker>,
+    pub(crate) body: Field<bool>,
+}
+
+impl HasShort for ForwardAuth {
+    const FORM: &'static str = "countersign::Short:from";
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Asker {
+    Nginx,
+    Traefik,
+    Caddy,
+    Envoy,
 }
 
 #[derive(Deserialize, Default)]

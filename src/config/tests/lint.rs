@@ -190,6 +190,8 @@ fn keys_and_places() -> Vec<(Code, Option<Level>, String)> {
         (Code::KeyFileExposed, warning, ring(&directory("long"), "github")),
         (Code::PlainListener, warning, bound("{address: \"0.0.0.0:0\"}")),
         (Code::PlainListener, None, one_route()),
+        (Code::ForwardAuthExposed, warning, bound("{address: \"0.0.0.0:0\", forward_auth: {from: envoy, body: true}}")),
+        (Code::ForwardAuthExposed, None, bound("{address: \"127.0.0.1:0\", forward_auth: {from: envoy, body: true}}")),
         (Code::PublicUrlMissing, warning, between(", public_url: \"https://a.example\"")),
         (Code::SigningHostsUnused, warning, bound("{address: \"127.0.0.1:0\", signing_hosts: [a]}")),
         (Code::UpstreamExposed, warning, at("203.0.113.1:80")),

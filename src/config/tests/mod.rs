@@ -12,6 +12,7 @@ mod deprecated;
 mod derived;
 mod examples;
 mod files;
+mod forward_auth;
 mod health;
 mod legacy;
 mod lint;

@@ -134,7 +134,7 @@ fn words(head: &Head) -> Vec<Option<String>> {
         plain.then(|| String::from_utf8_lossy(word).into_owned())
     };
     let mut all: Vec<_> = head.fields.iter().filter_map(|field| word(&field.value)).map(Some).collect();
-    all.sort();
+    all.sort_unstable();
     all.dedup();
     all.push(None);
     all

@@ -28,7 +28,7 @@ pub(super) fn key(source: &Source, id: &str) -> Result<Found, Refused> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(directory).map_err(unread)?.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| is_key_file(path) && !is_hidden(path));
-    files.sort();
+    files.sort_unstable();
     files.into_iter().find(|path| holds(path, id)).map(Found::InFile).ok_or_else(|| nowhere(id))
 }
 

@@ -101,7 +101,10 @@ fn weak_keys(gate: &Gate) -> Vec<Said> {
 
 /// Whether this route is what stands between strangers and the upstream.
 fn guards(route: &Route, upstream: usize) -> bool {
-    route.upstream == upstream && route.seal.is_none() && !route.observe && matches!(route.guard, Guard::Verify(_))
+    route.upstream == Some(upstream)
+        && route.seal.is_none()
+        && !route.observe
+        && matches!(route.guard, Guard::Verify(_))
 }
 
 /// A finding that does not know its place yet.

@@ -27,7 +27,7 @@ fn nobody(route: &Route, gate: &Gate) -> Vec<Said> {
     let keys = rules().flat_map(|rule| &rule.keys).filter(|id| !has_key(id)).map(|id| ("key", id));
     let principals = rules().flat_map(|rule| &rule.principals).filter(|name| !has_principal(name));
     let mut names: Vec<_> = keys.chain(principals.map(|name| ("principal", name))).collect();
-    names.sort();
+    names.sort_unstable();
     let said =
         |(kind, name)| Said::new(Code::AllowedNobody, format!("no keyring of the route has the {kind} `{name}`"));
     names.into_iter().map(said).collect()

@@ -93,6 +93,7 @@ codes! {
     KeyFileExposed "key_file_exposed" Warning "every user of this machine has access to a file with a secret", "chmod 0640, or `defaultMode: 0440` with `fsGroup` in Kubernetes";
     // The way in and the way around.
     PlainListener "plain_listener" Warning "requests can be read, and answers changed, by anybody on the way", "add `tls:`, or put it behind something that ends TLS on this machine";
+    ForwardAuthExposed "forward_auth_exposed" Warning "whoever connects to a `forward_auth` listener says which request was asked for, and can spend its signature", "let it listen on loopback or a unix socket, or demand client certificates";
     UpstreamExposed "upstream_exposed" Warning "the upstream can be reached without the gateway; a note where its name only looks public", "let it listen on loopback, a unix socket or a private network, demand a client certificate of ours (`tls: {certificate, key}`), or sign what it gets";
     PublicUrlMissing "public_url_missing" Warning "the scheme signs the public URL, which no setting says for one of the route's listeners: every signed request is refused there; where none of them has one, that is a mistake", "write `public_url: https://…` on that listener or on the route, or keep the route off that listener with `listeners`";
     SigningHostsUnused "signing_hosts_unused" Warning "`signing_hosts` has no effect on a listener where everything that is signed was verified", "remove it, or sign without verifying on a route of this listener";

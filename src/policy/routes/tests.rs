@@ -32,7 +32,7 @@ fn route(name: &str) -> Arc<Route> {
             release_on: Vec::new(),
             chosen: true,
         },
-        upstream: 0,
+        upstream: Some(0),
         connect_retries: 0,
         errors: ErrorShape::Problem,
         statuses: BTreeMap::new(),

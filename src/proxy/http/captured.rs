@@ -63,6 +63,7 @@ pub(in crate::proxy) fn nowhere(limits: limits::Connection) -> Connection {
         limits,
         http2: false,
         signing_hosts: None,
+        forward_auth: None,
     };
     Connection {
         listener: Arc::new(listener),

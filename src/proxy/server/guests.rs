@@ -127,7 +127,7 @@ impl Guests {
             each.map(move |(why, count)| (Arc::clone(name), why.name(), count.load(Ordering::Relaxed)))
         });
         let mut counts: Vec<_> = counts.collect();
-        counts.sort();
+        counts.sort_unstable();
         counts
     }
 
@@ -171,6 +171,7 @@ mod tests {
             limits: Connection { per_source, ..Connection::default() },
             http2: true,
             signing_hosts: None,
+            forward_auth: None,
         }
     }
 

@@ -201,7 +201,7 @@ pub(in crate::sig) fn known_headers(parts: &Parts) -> Vec<Bytes> {
         let listed = signed.require.iter().flatten().chain(&signed.sign).chain(&signed.default);
         all.extend(listed.filter(|name| !signed.special.iter().any(|(special, _)| special == *name)).cloned());
     }
-    all.sort();
+    all.sort_unstable();
     all.dedup();
     all
 }

@@ -107,6 +107,7 @@ fn listener_at(address: Address, limits: limits::Connection) -> Arc<Listener> {
         limits,
         http2: true,
         signing_hosts: None,
+        forward_auth: None,
     })
 }
 

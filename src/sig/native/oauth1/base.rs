@@ -31,7 +31,7 @@ fn origin(public_url: &str) -> String {
 /// Encoded pairs by name, then value, in byte order (§3.4.1.3.2).
 fn normalized<'a>(params: impl Iterator<Item = &'a Pair>) -> String {
     let mut all: Vec<_> = params.map(|(name, value)| (percent_encode(name), percent_encode(value))).collect();
-    all.sort();
+    all.sort_unstable();
     let all: Vec<String> = all.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     all.join("&")
 }

@@ -145,7 +145,7 @@ impl Native for Rfc9421 {
         let fields = require.iter().chain(components).filter_map(Component::field);
         let mut known: Vec<Bytes> = fields.map(|name| Bytes::copy_from_slice(name.as_bytes())).collect();
         known.extend(carriers.iter().cloned().chain([Bytes::from_static(digest::FIELD.as_bytes())]));
-        known.sort();
+        known.sort_unstable();
         known.dedup();
         let Options { bounds, .. } = self.options;
         Facts {
