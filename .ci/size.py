@@ -51,7 +51,104 @@ async def serve(reader, writer):
             writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
-async def speed(tally, binary, gate):
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 22)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+asyncio.run(main())
+"""
+
+
+class Gateway:
+    """One with a listener in plain and one with TLS, in front of an upstream that reads and says ok."""
+
+    def __init__(self, running, binary, here):
+        here.mkdir()
+        certificate(here)
+        upstream = subprocess.Popen([sys.executable, "-c", UPSTREAM], stdout=subprocess.PIPE)
+        running.children.append(upstream)
+        self.plain, self.tls, self.health = free_port(), free_port(), free_port()
+        names = {"plain": self.plain, "tls": self.tls, "health": self.health, "here": here, "secret": SECRET}
+        config = here / "countersign.yaml"
+        config.write_text(CONFIG.format(upstream=int(upstream.stdout.readline()), **names))
+        self.process = running.start(here.name + "-gateway", [binary, "run", "--config", config])
+        wait_until("the gateway", answers(self.health), self.process)
+        self.pid = self.process.pid
+
+    def cpu(self):
+        """Seconds on a core since the start, by the scheduler's clock."""
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+    def connect(self, tls=False):
+        connection = socket.create_connection(("127.0.0.1", self.tls if tls else self.plain), timeout=30)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+            connection = trust.wrap_socket(connection)
+        return connection
+
+
+def messages(count, size):
+    """Requests of which no two are alike."""
+    stamp = str(int(time.time()))
+    keyed = hmac.new(SECRET.encode(), stamp.encode() + b".", hashlib.sha256)
+    for number in itertools.islice(NUMBERS, count):
+        body, mac = b"%020d" % number + bytes(max(size - 20, 0)), keyed.copy()
+        mac.update(body)
+        yield (f"POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+               f"X-HMAC-Timestamp: {stamp}\r\nX-HMAC-Signature: {mac.hexdigest()}\r\n\r\n").encode() + body
+
+
+def load(gate, size, count, tls=False, connections=32):
+    """Every connection sends its requests one after the other, all connections at once. Microseconds of the gateway's CPU for a request."""
+    requests, waiting = list(messages(count, size)), selectors.DefaultSelector()
+    lines = [gate.connect(tls) for _ in range(connections)]
+    began = gate.cpu()
+    for first, line in enumerate(lines):
+        todo = iter(requests[first::connections])
+        line.sendall(next(todo))
+        waiting.register(line, selectors.EVENT_READ, todo)
+    while waiting.get_map():
+        for key, _ in waiting.select(30) or sys.exit("the gateway does not answer"):
+            answer = key.fileobj.recv(4096)
+            if not answer.startswith(b"HTTP/1.1 200 "):
+                sys.exit(f"not a 200: {answer[:300]}")
+            following = next(key.data, None)
+            if following is None:
+                waiting.unregister(key.fileobj)
+                key.fileobj.close()
+            else:
+                key.fileobj.sendall(following)
+    return (gate.cpu() - began) * 1e6 / count
+
+
+def handshakes(gate, count=300):
+    """Microseconds for a connection with a handshake and one request."""
+    began = gate.cpu()
+    for message in messages(count, 256):
+        with gate.connect(True) as line:
+            line.sendall(message)
+            line.recv(4096)
+    return (gate.cpu() - began) * 1e6 / count
+
+
+def settled(pid):
+    """Resident bytes once they have stopped to fall."""
+    before, now = None, memory(pid, "VmRSS")
+    while before is None or now < before:
+        time.sleep(3)
+        before, now = now, memory(pid, "VmRSS")
+    return now
+
+
+def said(binary, *arguments):
+    done = subprocess.run([binary, "size", "--output", "json", *arguments], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def speed(tally, binary, gate):
     """Microseconds for a request, and for a connection."""
     found = {}
     plain = [(256, 6000, False), (16 << 10, 2000, False), (256 << 10, 300, False), (1 << 20, 100, False)]
