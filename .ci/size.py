@@ -1,9 +1,9 @@
-"""What `countersign size` says, held against a gateway under load: CPU for a request, memory for connections, bodies and claims.
+"""What `countersign size` says, held against a gateway under load: memory for connections and claims, and CPU for a request.
 
-usage: size.py COUNTERSIGN     (a release build: what it says is of one)
+usage: size.py COUNTERSIGN [--speed]     (a release build: what it says is of one)
 
-Microseconds are a machine's own. The calculator's are held against the load's median here: all of them may be off by one factor, which is printed, and each
-by a quarter beside it. Memory has no such factor.
+Microseconds are a machine's own and say something on an idle one only, so they are asked for with `--speed`: all of them may be off by one factor, which is
+printed, and each by a quarter beside it. Memory has no such factor.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ MOST, CLAIMS = 0.25, 200_000
 NUMBERS = itertools.count()
 CONFIG = """version: 1
 listeners:
-  plain: {{address: "127.0.0.1:{plain}", limits: {{connections: 20000, connections_per_source: 20000}}, timeouts: {{idle: 10m}}}}
-  tls: {{address: "127.0.0.1:{tls}", limits: {{connections: 20000, connections_per_source: 20000}}, timeouts: {{idle: 10m}},
+  plain: {{address: "127.0.0.1:{plain}", limits: {{connections: 20000, connections_per_source: 20000}}, timeouts: {{idle: 10m, head: 10m}}}}
+  tls: {{address: "127.0.0.1:{tls}", limits: {{connections: 20000, connections_per_source: 20000}}, timeouts: {{idle: 10m, head: 10m}},
     tls: {{certificate: {here}/tls.crt, key: {here}/tls.key}}}}
 upstreams: {{app: {{url: "http://127.0.0.1:{upstream}"}}}}
 keyrings: {{k: {{keys: [{{id: k1, secret: "{secret}"}}]}}}}
@@ -124,11 +124,11 @@ def load(gate, size, count, tls=False, connections=32):
     return (gate.cpu() - began) * 1e6 / count
 
 
-def handshakes(gate, count=300):
-    """Microseconds for a connection with a handshake and one request."""
+def connections(gate, tls, count=300):
+    """Microseconds for a connection with one request."""
     began = gate.cpu()
     for message in messages(count, 256):
-        with gate.connect(True) as line:
+        with gate.connect(tls) as line:
             line.sendall(message)
             line.recv(4096)
     return (gate.cpu() - began) * 1e6 / count
@@ -153,11 +153,13 @@ def speed(tally, binary, gate):
     found = {}
     plain = [(256, 6000, False), (16 << 10, 2000, False), (256 << 10, 300, False), (1 << 20, 100, False)]
     for size, count, tls in [*plain, (256, 6000, True), (256 << 10, 200, True)]:
-        cost = statistics.median(load(gate, size, count, tls) for _ in range(3))
+        cost = statistics.median(load(gate, size, count, tls) for _ in range(5))
         told = said(binary, "--rps", "1", "--body", str(size), *["--tls"] * tls)["microseconds_per_request"]
         found[f"a request of {size} bytes{', TLS' * tls}"] = cost, told
-    told = [said(binary, "--tls", "--body", "256", "--rps", "1", "--connects", connects)["cores"]["busy"] * 1e6 for connects in ("0", "1")]
-    found["a TLS connection"] = statistics.median(handshakes(gate) for _ in range(3)) - found["a request of 256 bytes, TLS"][0], told[1] - told[0]
+    for name, tls in (("", False), (", TLS", True)):
+        told = said(binary, *["--tls"] * tls, "--rps", "0", "--connects", "1")["cores"]["busy"] * 1e6
+        cost = statistics.median(connections(gate, tls) for _ in range(5)) - found[f"a request of 256 bytes{name}"][0]
+        found[f"a connection{name}"] = cost, told
     factor = statistics.median(cost / told for cost, told in found.values())
     print(f"this machine takes {factor:.2f} of the time of the one that was measured")
     for name, (cost, told) in found.items():
@@ -194,7 +196,8 @@ def main():
 
         def start(place):
             return Gateway(running, binary, place)
-        speed(tally, binary, start(here / "load"))
+        if "--speed" in sys.argv[2:]:
+            speed(tally, binary, start(here / "load"))
         space(tally, binary, here, start)
     return tally.close()
 

@@ -6,17 +6,17 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-/// Microseconds of a core for a request without a body, on the machine of docs/performance.md.
-const REQUEST: f64 = 41.0;
+/// Microseconds of a core for a request without a body, on the machine of docs/scaling.md.
+const REQUEST: f64 = 25.0;
 /// For each KiB of a body: taken in, hashed with SHA-256, sent on.
 const KIB: f64 = 1.15;
 /// More where the client speaks TLS, for a request and for each KiB.
-const TLS_REQUEST: f64 = 8.0;
-const TLS_KIB: f64 = 0.75;
+const TLS_REQUEST: f64 = 1.5;
+const TLS_KIB: f64 = 0.5;
 /// For a new connection with a whole TLS 1.3 handshake (ECDSA P-256).
-const HANDSHAKE: f64 = 430.0;
+const HANDSHAKE: f64 = 340.0;
 /// For a new connection in plain.
-const CONNECTION: f64 = 45.0;
+const CONNECTION: f64 = 100.0;
 
 /// Bytes of a process that has nothing to do.
 const PROCESS: f64 = 10e6;
