@@ -80,13 +80,10 @@ fn a_client_that_reads_nothing_does_not_outlast_the_total_time() {
     for head in [head(&sized), head(chunked) + &format!("{LARGE:x}\r\n")] {
         world.upstream.answers_raw([head.into_bytes(), vec![b'x'; LARGE]].concat());
         let mut connection = world.connect();
-        connection.write(&get("/").bytes());
+        // The answer may begin too late on a busy machine: it is then the gateway's own, and as short.
+        connection.write(&get("/").header("Connection", "close").bytes());
         world.upstream.begun();
-        let over = |_| {
-            let metrics = world.ask("health", get("/metrics")).body;
-            String::from_utf8(metrics).unwrap().contains("countersign_in_flight_requests 0\n")
-        };
-        assert!((0..100_000).any(over), "it goes on");
+        world.told("/metrics", |told| told.contains("countersign_in_flight_requests 0\n"));
         assert!(connection.rest().is_ok_and(|read| read.len() < LARGE), "it was read after all");
     }
 }

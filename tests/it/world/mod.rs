@@ -131,6 +131,20 @@ impl World {
         self.connect_to(listener).exchange(&question.into())
     }
 
+    /// Asks the operations listener `health` until `is_right` likes the answer; not for ever.
+    pub(crate) fn told(&self, target: &str, is_right: impl Fn(&str) -> bool) {
+        let begun = std::time::Instant::now();
+        loop {
+            let told = String::from_utf8(self.ask("health", get(target)).body).unwrap();
+            if is_right(&told) {
+                return;
+            }
+            assert!(begun.elapsed() < 6 * client::PATIENCE, "{target} says {told}");
+            // Every question takes a port for a minute: asked without a pause, they run out for all tests.
+            std::thread::park_timeout(std::time::Duration::from_millis(5));
+        }
+    }
+
     /// A TLS connection for localhost behind bytes that come before TLS, by a client with or without an identity.
     pub(crate) fn connect_tls_after(&self, first: &[u8], who: Option<&Identity>) -> Connection {
         Connection::open_after(first, self.address(), self.directory(), who)
