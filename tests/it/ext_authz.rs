@@ -133,6 +133,8 @@ fn what_is_not_as_it_was_signed_is_denied_with_our_problem() {
         assert_eq!(why(&answer), code);
         assert!(!holds(&answer, "x-countersign-key"), "{answer:?}");
     }
+    let crowded = (0..1000).fold(good(), |told, _| told.and("x-a", "b"));
+    assert_eq!(why(&world.send_h2(crowded.call())), "head_too_large");
     let unsigned = world.send_h2(Told { lines: Vec::new(), ..good() }.call());
     assert!(why(&unsigned) == "signature_missing" && holds(&unsigned, "www-authenticate"), "{unsigned:?}");
 }
@@ -150,4 +152,17 @@ fn what_is_no_question_is_denied() {
     }
     let huge = vec![0; (4 << 20) + 1];
     assert_eq!(why(&world.send_h2(good.tampered(huge))), "body_too_large");
+}
+
+#[test]
+fn a_body_in_a_message_counts_as_a_held_body_does() {
+    static LARGE: [u8; 200 << 10] = [b'x'; 200 << 10];
+    let world = World::with(|config| {
+        // One source may hold an eighth of it.
+        let config = config.over_tls().public("forward_auth: {from: envoy, body: true}").route(ROUTE);
+        config.limits("memory: 1MiB")
+    });
+    assert_eq!(why(&world.send_h2(Told::signed(&LARGE).call())), "overloaded");
+    assert_eq!(why(&world.send_h2(Told::signed(&LARGE[..50 << 10]).call())), "");
+    assert_eq!(why(&world.send_h2(Told::signed(&LARGE[..60 << 10]).call())), "", "what was held was given back");
 }

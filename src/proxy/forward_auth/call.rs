@@ -10,7 +10,9 @@ use super::REMOVED;
 use super::asked::{self, Line, untold};
 use super::check::{self, Asked};
 use crate::policy::listen::{Asker, ForwardAuth};
+use crate::proxy::budget::Holder;
 use crate::proxy::exchange::{Answer, AnswerBody, Broken, Exchange, Piece, Receiving, Streaming};
+use crate::proxy::held::{Holding, Kept, Store};
 use crate::proxy::http1::{is_text, is_token};
 use crate::reject::{Code, Rejection};
 use crate::sig::message::Fields;
@@ -29,30 +31,41 @@ pub(super) fn is_one(auth: ForwardAuth, exchange: &Exchange) -> bool {
     auth.from == Asker::Envoy && exchange.http2 && exchange.head.target == PLACE
 }
 
-/// Turns the call into the request that it is about. What is wrong with it becomes the defect.
-pub(super) async fn recover(auth: ForwardAuth, exchange: &mut Exchange) {
-    let read = timeout(TIME, message(&mut exchange.body)).await.unwrap_or_else(|_late| Err(Code::BodyTimeout.into()));
+/// Turns the call into the request that it is about. What is wrong with it becomes the defect. What is returned is what its bytes occupy: they stay
+/// until the verdict.
+pub(super) async fn recover(auth: ForwardAuth, exchange: &mut Exchange, store: &Store) -> Option<Kept> {
+    let asker = Holder { source: exchange.connection.peer, known: false };
+    let most = exchange.connection.listener.limits.fields_max;
+    let reading = message(&mut exchange.body, Holding::new(store, asker, MOST));
+    let read = timeout(TIME, reading).await.unwrap_or_else(|_late| Err(Code::BodyTimeout.into()));
     exchange.body = Receiving::empty();
-    let told = read.and_then(|message| content(auth, message));
-    match told {
-        Ok((line, fields, body)) => {
+    match read.and_then(|(message, kept)| Ok((content(auth, message, most)?, kept))) {
+        Ok(((line, fields, body), kept)) => {
             asked::become_it(exchange, line, fields, auth.from);
             exchange.body = asked::given(body);
+            Some(kept)
         }
-        Err(rejection) => exchange.defect = Some(rejection),
+        Err(rejection) => {
+            exchange.defect = Some(rejection);
+            None
+        }
     }
 }
 
 /// The one message of a call, without the five bytes before it.
-async fn message(body: &mut Receiving) -> Result<Bytes, Rejection> {
-    let mut whole = BytesMut::new();
+///
+/// **Threat:** bodies in it come from strangers, however well known the proxy is: they count as held bodies do.
+async fn message(body: &mut Receiving, mut holding: Holding<'_>) -> Result<(Bytes, Kept), Rejection> {
+    let mut length = 0_usize;
     while let Some(chunk) = body.chunk().await.map_err(|_broken| Code::BodyIncomplete)? {
-        if whole.len().saturating_add(chunk.len()) > MOST {
+        length = length.saturating_add(chunk.len());
+        if length > MOST {
             return Err(Code::BodyTooLarge.into());
         }
-        whole.extend_from_slice(&chunk);
+        holding.add(chunk, body.is_end()).await?;
     }
-    let whole = whole.freeze();
+    let (mut held, kept) = holding.finish().await?;
+    let whole = held.whole().unwrap_or_default();
     let Some(([compressed, length @ ..], message)) = whole.split_first_chunk::<5>() else {
         return Err(untold("no gRPC message".to_owned()));
     };
@@ -60,14 +73,17 @@ async fn message(body: &mut Receiving) -> Result<Bytes, Rejection> {
     if *compressed != 0 || u32::try_from(message.len()) != Ok(length) {
         return Err(untold("not one plain gRPC message".to_owned()));
     }
-    Ok(whole.slice_ref(message))
+    Ok((whole.slice_ref(message), kept))
 }
 
 /// The line, the header lines and the body of the request.
-fn content(auth: ForwardAuth, message: Bytes) -> Result<(Line, Fields, Bytes), Rejection> {
-    let asked = check::read(message).map_err(|_| untold("not a CheckRequest".to_owned()))?;
+fn content(auth: ForwardAuth, message: Bytes, most: usize) -> Result<(Line, Fields, Bytes), Rejection> {
+    let asked = check::read(message, most.saturating_add(1)).map_err(|_| untold("not a CheckRequest".to_owned()))?;
     let Asked { method, path: target, host, scheme, body, lines } = asked;
     let lines = lines.ok_or_else(|| untold("no header_map: set encode_raw_headers".to_owned()))?;
+    if lines.len() > most {
+        return Err(Code::HeadTooLarge.into());
+    }
     let mut fields = Fields::with_capacity(lines.len());
     for (name, value) in lines.into_iter().filter(|(name, _)| !name.starts_with(b":")) {
         let is_lower = !name.iter().any(u8::is_ascii_uppercase);

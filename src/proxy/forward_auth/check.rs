@@ -26,14 +26,14 @@ pub(super) struct Asked {
     pub(super) lines: Option<Vec<(Bytes, Bytes)>>,
 }
 
-/// Reads a `CheckRequest`. **Threat:** a field that comes twice could be read in two ways; it is refused.
-pub(super) fn read(message: Bytes) -> Result<Asked, Malformed> {
+/// Reads a `CheckRequest`, and of its header lines at most `most`. **Threat:** a field that comes twice could be read in two ways; it is refused.
+pub(super) fn read(message: Bytes, most: usize) -> Result<Asked, Malformed> {
     let attributes = wire::one(message, 1)?;
     let request = wire::one(attributes, 4)?;
     let http = wire::one(request, 2)?;
     let [method, path, host, scheme, body, raw, lines] = wire::some(http, [2, 4, 5, 6, 11, 12, 13])?;
     let body = [raw, body].into_iter().flatten().find(|body| !body.is_empty()).unwrap_or_default();
-    let lines = lines.map(|lines| wire::all(lines, 1)?.into_iter().map(line).collect()).transpose()?;
+    let lines = lines.map(|lines| wire::first(most, lines, 1)?.into_iter().map(line).collect()).transpose()?;
     let [method, path, host, scheme] = [method, path, host, scheme].map(Option::unwrap_or_default);
     Ok(Asked { method, path, host, scheme, body, lines })
 }

@@ -29,12 +29,16 @@ const REMOVED: &str = "x-envoy-auth-headers-to-remove";
 /// Answers one question: the exchange becomes the request that is asked about, and goes on the journey.
 pub(super) async fn serve(auth: ForwardAuth, exchange: &mut Exchange, worker: &Rc<Worker>) -> Answer {
     let is_call = call::is_one(auth, exchange);
-    match &exchange.defect {
-        Some(_) => {}
-        None if is_call => call::recover(auth, exchange).await,
-        None => asked::recover(auth, exchange),
-    }
+    let occupied = if exchange.defect.is_some() {
+        None
+    } else if is_call {
+        call::recover(auth, exchange, &worker.process.bodies).await
+    } else {
+        asked::recover(auth, exchange);
+        None
+    };
     let verdict = journey::serve(exchange, worker).await;
+    drop(occupied);
     if is_call { call::answer(&verdict) } else { verdict }
 }
 

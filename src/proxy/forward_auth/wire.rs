@@ -12,9 +12,8 @@ const EIGHT: u64 = 1;
 const LENGTH: u64 = 2;
 const FOUR: u64 = 5;
 
-/// Every field with a length, by its number; others are skipped.
-fn fields(mut message: Bytes) -> Result<Vec<(u64, Bytes)>, Malformed> {
-    let mut found = Vec::new();
+/// Takes every field with a length, by its number; others are skipped. **Threat:** a field is two bytes at least, and a list of them twenty times its message.
+fn each(mut message: Bytes, mut take: impl FnMut(u64, Bytes) -> Result<(), Malformed>) -> Result<(), Malformed> {
     while message.has_remaining() {
         let key = varint(&mut message)?;
         let length = match key & 7 {
@@ -32,10 +31,10 @@ fn fields(mut message: Bytes) -> Result<Vec<(u64, Bytes)>, Malformed> {
         }
         let value = message.split_to(length);
         if key & 7 == LENGTH {
-            found.push((key >> 3, value));
+            take(key >> 3, value)?;
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Seven bits in each byte, the lowest first.
@@ -58,14 +57,11 @@ fn varint(message: &mut Bytes) -> Result<u64, Malformed> {
 /// The fields of these numbers, each at most once.
 pub(super) fn some<const N: usize>(message: Bytes, numbers: [u64; N]) -> Result<[Option<Bytes>; N], Malformed> {
     let mut found = [const { None }; N];
-    for (number, value) in fields(message)? {
+    each(message, |number, value| {
         let place = numbers.iter().position(|known| *known == number);
-        if let Some(slot) = place.and_then(|place| found.get_mut(place))
-            && slot.replace(value).is_some()
-        {
-            return Err(Malformed);
-        }
-    }
+        let twice = place.and_then(|place| found.get_mut(place)).and_then(|slot| slot.replace(value)).is_some();
+        if twice { Err(Malformed) } else { Ok(()) }
+    })?;
     Ok(found)
 }
 
@@ -75,10 +71,16 @@ pub(super) fn one(message: Bytes, number: u64) -> Result<Bytes, Malformed> {
     found.ok_or(Malformed)
 }
 
-/// Every field of this number, in order.
-pub(super) fn all(message: Bytes, number: u64) -> Result<Vec<Bytes>, Malformed> {
-    let found = fields(message)?.into_iter().filter(|(known, _)| *known == number);
-    Ok(found.map(|(_, value)| value).collect())
+/// The first fields of this number, in order, and at most so many.
+pub(super) fn first(most: usize, message: Bytes, number: u64) -> Result<Vec<Bytes>, Malformed> {
+    let mut found = Vec::new();
+    each(message, |known, value| {
+        if known == number && found.len() < most {
+            found.push(value);
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// Writes a field with a length.
@@ -118,7 +120,7 @@ mod tests {
         number(&mut out, 1, 150);
         bytes(&mut out, 2, b"testing");
         assert_eq!(&out[..], b"\x08\x96\x01\x12\x07testing");
-        assert_eq!(fields(out.freeze()), Ok(vec![(2, Bytes::from("testing"))]));
+        assert_eq!(one(out.freeze(), 2), Ok(Bytes::from("testing")));
     }
 
     #[test]
@@ -132,13 +134,14 @@ mod tests {
             b"\x08\x80",
             &[8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2],
         ] {
-            assert_eq!(fields(Bytes::copy_from_slice(bad)), Err(Malformed), "{bad:?}");
+            assert_eq!(some(Bytes::copy_from_slice(bad), []), Err(Malformed), "{bad:?}");
         }
-        assert!(fields(Bytes::from_static(&[8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1])).is_ok());
+        assert!(some(Bytes::from_static(&[8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]), []).is_ok());
         let twice = Bytes::from_static(b"\x0a\x01a\x0a\x01b");
         assert_eq!(one(twice.clone(), 1), Err(Malformed));
         assert_eq!(one(twice.clone(), 2), Err(Malformed));
-        assert_eq!(all(twice, 1), Ok(vec![Bytes::from("a"), Bytes::from("b")]));
+        assert_eq!(first(9, twice.clone(), 1), Ok(vec![Bytes::from("a"), Bytes::from("b")]));
+        assert_eq!(first(1, twice, 1), Ok(vec![Bytes::from("a")]));
     }
 
     proptest! {
@@ -154,7 +157,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_or_refused(text in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _read_or_refused = super::super::check::read(Bytes::from(text));
+            let _read_or_refused = super::super::check::read(Bytes::from(text), 9);
         }
     }
 }
