@@ -77,6 +77,24 @@ fn nginx_hears_who_asked_or_one_of_the_two_refusals_that_it_knows() {
 }
 
 #[test]
+fn a_body_that_a_proxy_sends_along_is_never_read_as_the_next_question() {
+    let world = world("nginx", ROUTE);
+    let good = nginx(("DELETE", "/orders/7"), "DELETE./orders/7");
+    let unsigned = nginx(("GET", "/orders/7"), "").without("X-Sig");
+    for (hidden, chunked) in [(good.clone(), false), (good, true)] {
+        let mut outer = unsigned.clone();
+        outer.body = hidden.bytes();
+        let outer = if chunked { outer.chunked() } else { outer };
+        let mut connection = world.connect_to("asked");
+        let last = unsigned.clone().header("Connection", "close");
+        connection.write(&[outer.bytes(), last.bytes()].concat());
+        assert_eq!(why(&connection.answer()), (401, "signature_missing".to_owned()));
+        assert_eq!(why(&connection.answer()), (401, "signature_missing".to_owned()));
+        assert_eq!(connection.rest().unwrap(), b"", "nothing else was asked");
+    }
+}
+
+#[test]
 fn what_a_client_says_of_its_request_beside_the_proxy_is_refused() {
     for by in ["nginx", "traefik", "caddy"] {
         let world = world(by, ROUTE);
