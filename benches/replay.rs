@@ -47,7 +47,7 @@ fn claims(bencher: Bencher<'_, '_>, held: usize) {
 }
 
 fn filled(held: usize) -> Store {
-    let (client, store) = (Client::new(), Store::Memory(Arc::new(Memory::new(4_000_000, None))));
+    let (client, store) = (Client::new(), Store::of(Memory::new(4_000_000, None)));
     for _ in 0..held {
         settle(claim(&store, &client.permit()).unwrap());
     }
@@ -63,10 +63,11 @@ fn claim(store: &Store, permit: &Permit) -> Result<Claim, Rejection> {
         beyond: Duration::ZERO,
         duplicate: None,
         release_on: Vec::new(),
+        open: false,
         chosen: true,
     };
     let minute = Duration::from_mins(1);
-    let attempt = Attempt { permit, method: &Method::POST, total: minute, future: minute };
+    let attempt = Attempt { permit, method: &Method::POST, total: minute, link: None, future: minute };
     let departed = Departed::default();
     let claim = pin!(store.claim(&attempt, &rule, NOW, &departed));
     match claim.poll(&mut Context::from_waker(Waker::noop())) {

@@ -107,7 +107,8 @@ reasons! {
     ReplayUnsettled "replay_unsettled" 409 Replay "Conflict", "This request was already received, and it is not known to have been processed", "Ask the service before sending it again, signed anew; list the upstream's statuses that may be retried in release_on.";
     ReplayPending "replay_pending" 503 Replay "Service unavailable", "The same request is still being processed", "Retry after the first one was answered.";
     ReplayFull "replay_full" 503 Gateway "Service unavailable", "The replay store is full", "Raise replay.capacity, shorten the window, or find the flood.";
-    ReplayGuard "replay_guard" 503 Gateway "Service unavailable", "The gateway has just started, or its clock was set back, and it cannot tell this request from a replay", "Sign anew and retry; or keep replay.persist so that restarts remember.";
+    ReplayGuard "replay_guard" 503 Gateway "Service unavailable", "The gateway has just started, its clock was set back, or a shared store has lost its memory, and it cannot tell this request from a replay", "Sign anew and retry; or keep replay.persist so that restarts remember.";
+    ReplayStoreAway "replay_store_away" 503 Gateway "Service unavailable", "It cannot be found out at the moment whether this request was already received", "Retry; the shared replay store does not answer: /readyz and the log say why, and outage: open of the route's replay lets requests pass meanwhile.";
     // The gateway.
     Overloaded "overloaded" 503 Gateway "Service unavailable", "The gateway holds as many request bodies as it may", "Raise memory or spool budgets, or slow the senders.";
     Draining "draining" 503 Gateway "Service unavailable", "The gateway is shutting down", "Retry on another instance.";

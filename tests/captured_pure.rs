@@ -49,7 +49,7 @@ fn gate_of<'a>(schemes: impl Iterator<Item = (&'a str, &'a str)>) -> Gate {
 }
 
 fn store() -> Store {
-    Store::Memory(Arc::new(Memory::new(100, None)))
+    Store::of(Memory::new(100, None))
 }
 
 fn mac(algorithm: Algorithm, id: &str, message: &str) -> String {
@@ -78,6 +78,7 @@ fn send_by(by: ReplayBy, gate: &Gate, store: &Store, (head, now): (&Head, i64)) 
     check.feed(b"{}");
     let permit = check.close(None).map_err(|rejection| rejection.code())?;
     let attempt = Attempt {
+        link: None,
         permit: &permit,
         method: &head.method,
         total: Duration::from_secs(10),
@@ -91,6 +92,7 @@ fn send_by(by: ReplayBy, gate: &Gate, store: &Store, (head, now): (&Head, i64)) 
         beyond: Duration::ZERO,
         duplicate: None,
         release_on: Vec::new(),
+        open: false,
         chosen: true,
     };
     let departed = Departed::default();

@@ -118,7 +118,11 @@ impl Question {
 }
 
 fn readyz(ops: &Ops) -> Answer {
-    let detail = ops.readiness.detail(&(ops.keyrings)(), &(ops.health)(), ops.clock.now());
+    let mut detail = ops.readiness.detail(&(ops.keyrings)(), &(ops.health)(), ops.clock.now());
+    if let Some(why) = (ops.store)() {
+        // Every replica sees it alike: nobody else would be better off.
+        detail.extend(["replay store away: ", why.as_str(), "\n"]);
+    }
     Answer::text(if ops.readiness.is_ready() { 200 } else { 503 }, detail)
 }
 

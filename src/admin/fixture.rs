@@ -48,6 +48,7 @@ pub(crate) fn ops(readiness: &Arc<Readiness>, drained: &Arc<AtomicU64>, reload: 
         readiness: Arc::clone(readiness),
         gauges: Box::new(|| Gauges { generation: 4, ..Gauges::default() }),
         health: Box::new(Vec::new),
+        store: Box::new(|| None),
         status: Box::new(|| Status { started: Moment::from_secs(40), ..Status::default() }),
         keyrings: Box::new(move || vec![Arc::clone(&ring)]),
         upkeep: Box::new(move || Arc::clone(&upkeep)),

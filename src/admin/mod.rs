@@ -50,6 +50,8 @@ pub struct Ops {
     pub gauges: Box<dyn Fn() -> Gauges + Send + Sync>,
     /// The upstreams with health checks.
     pub health: Box<dyn Fn() -> Vec<Health> + Send + Sync>,
+    /// Why the shared replay store cannot be asked, while it cannot.
+    pub store: Box<dyn Fn() -> Option<Arc<String>> + Send + Sync>,
     /// What `/status` tells beside them.
     pub status: Box<dyn Fn() -> Status + Send + Sync>,
     /// The keyrings in force.

@@ -111,6 +111,7 @@ pub(super) fn status(ops: &Ops) -> Value {
         "upstreams": upstreams.collect::<Vec<_>>(),
         "keyrings": keys::summary(ops),
         "replay": fill(gauges.replay.fill),
+        "replay_store": gauges.shared.as_ref().map(|store| json!({"up": store.trouble.is_none(), "reason": store.trouble})),
         "held_bodies": budgets.collect::<serde_json::Map<_, _>>(),
         "captured": status.captured.iter().map(|kept| captured(kept)).collect::<Vec<_>>(),
     })

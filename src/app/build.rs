@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::ClientConfig;
+
 use super::Generation;
 use crate::config::{Loaded, Problem};
 use crate::policy::Policy;
 use crate::policy::listen::Listener;
+use crate::policy::operations::Operations;
 use crate::proxy::server::Door;
 use crate::proxy::{tls, upstream};
 use crate::sig::time::Moment;
@@ -51,7 +54,16 @@ pub(super) fn doors(source: &Path, policy: &Policy, old: Option<&Generation>) ->
             problems.push(problem(source, format!("upstreams.{}.tls", upstream.name), message));
         }
     }
+    if let Err(message) = store_tls(&policy.operations) {
+        problems.push(problem(source, "replay.redis.tls".to_owned(), message));
+    }
     if problems.is_empty() { Ok(doors) } else { Err(problems) }
+}
+
+/// The settings for connections to a shared replay store.
+pub(crate) fn store_tls(operations: &Operations) -> Result<Option<Arc<ClientConfig>>, String> {
+    let trust = operations.replay.redis.as_ref().and_then(|redis| redis.tls.as_ref());
+    trust.map(upstream::tls::store_config).transpose()
 }
 
 fn door(listener: &Arc<Listener>, old: Option<&Generation>) -> Result<Door, String> {

@@ -211,6 +211,8 @@ impl App {
     }
 }
 
+pub(crate) use build::store_tls;
+
 /// Checks what `config` cannot see: whether certificates, keys and names fit together. Works offline.
 pub fn check(source: &Path, policy: &Policy) -> Result<(), Vec<Problem>> {
     build::doors(source, policy, None).map(drop)
@@ -226,7 +228,8 @@ impl Process {
     fn new(source: &Path, mut first: Generation, clock: Clock) -> Result<Arc<Self>, StartError> {
         let failed = |what| move |cause| StartError::Io { what, cause };
         let operations = &first.policy.operations;
-        let (replay, unread) = replay::Store::open(&operations.replay, clock.now());
+        let tls = store_tls(operations).map_err(std::io::Error::other).map_err(failed("replay store"))?;
+        let (replay, unread) = replay::Store::open(&operations.replay, tls, clock.now());
         if let Some(cause) = unread {
             tracing::warn!(%cause, "no replay claims were read back");
         }

@@ -13,9 +13,10 @@ use crate::policy::upstream::{Endpoint, Upstream};
 use crate::proxy::budget::Budget;
 use crate::proxy::server::Census;
 use crate::proxy::tls;
+use crate::replay::Remote;
 use crate::sig::time::Moment;
 use crate::telemetry::Gauges;
-use crate::telemetry::gauges::{Certificate, Fill, Replay};
+use crate::telemetry::gauges::{Certificate, Fill, Replay, SharedStore};
 
 /// Reads the counts of the accepting half.
 type Counts = Box<dyn Fn() -> Census + Send + Sync>;
@@ -23,9 +24,9 @@ type Counts = Box<dyn Fn() -> Census + Send + Sync>;
 impl Process {
     /// Everything that operators can ask or order. `addresses` are the listeners as bound.
     pub(super) fn ops(self: &Arc<Self>, addresses: &[(Arc<str>, Address)], counts: Counts) -> Ops {
-        let shared = || Arc::clone(self);
-        let (gauges, status, keyrings, reload, drain) = (shared(), shared(), shared(), shared(), shared());
-        let (explain, health, upkeep) = (shared(), shared(), shared());
+        let own = || Arc::clone(self);
+        let (gauges, status, keyrings, reload, drain) = (own(), own(), own(), own(), own());
+        let (explain, health, store, upkeep) = (own(), own(), own(), own());
         let addresses = addresses.to_vec();
         Ops {
             clock: self.clock.clone(),
@@ -34,6 +35,7 @@ impl Process {
             readiness: Arc::clone(&self.state.readiness),
             gauges: Box::new(move || gauges.gauges(&counts())),
             health: Box::new(move || health.health()),
+            store: Box::new(move || store.replay.remote().and_then(Remote::trouble)),
             status: Box::new(move || status.status(&addresses)),
             keyrings: Box::new(move || keyrings.generation.load().policy.keyrings.clone()),
             upkeep: Box::new(move || Arc::clone(&upkeep.generation.load().policy.upkeep)),
@@ -81,6 +83,7 @@ impl Process {
             connect_failures: with_idle(&generation.policy, self.upstreams.failures()),
             health: self.health(),
             replay,
+            shared: self.replay.remote().map(shared),
             rates: self.rates.sweep(self.clock.age()),
             turned_away: self.guests.turned_away(),
             cut_off: self.guests.cut_off(),
@@ -174,4 +177,15 @@ fn fill(budget: &Budget) -> Fill {
 
 fn wide(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+fn shared(store: &Remote) -> SharedStore {
+    let counters = store.counters();
+    SharedStore {
+        trouble: store.trouble(),
+        new: counters.new.load(Ordering::Relaxed),
+        seen: counters.seen.load(Ordering::Relaxed),
+        away: counters.away.load(Ordering::Relaxed),
+        unchecked: counters.unchecked.load(Ordering::Relaxed),
+    }
 }

@@ -1,9 +1,11 @@
 //! What operators see and set: operations listeners, logs, the replay store, workers.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::listen::Address;
+use super::upstream::Endpoint;
 
 /// Everything about running the process.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,16 +36,45 @@ pub struct Operations {
 
 /// Where replay claims are kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ReplayStore {
-    /// In this process.
-    Memory {
-        /// Most live entries; when full, requests are refused.
-        capacity: usize,
-        /// Refuse stamps from before the start (plus tolerance), unless the store was read back.
-        restart_guard: bool,
-        /// Written (mode 0600) on a clean stop and read back at start.
-        persist: Option<PathBuf>,
-    },
+pub struct ReplayStore {
+    /// Most live entries in this process; when full, requests are refused.
+    pub capacity: usize,
+    /// Refuse stamps from before the start (plus tolerance), unless the store was read back.
+    pub restart_guard: bool,
+    /// Written (mode 0600) on a clean stop and read back at start.
+    pub persist: Option<PathBuf>,
+    /// Asked, too, before a request is new; `None`: what this process knows is all.
+    pub redis: Option<Redis>,
+}
+
+/// A Redis or Valkey that several gateways share.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Redis {
+    /// Of the server, of nodes of a cluster, or of sentinels.
+    pub endpoints: Vec<Endpoint>,
+    /// What the sentinels call the primary; `None`: the endpoints are no sentinels.
+    pub sentinel: Option<String>,
+    /// `None`: plain text.
+    pub tls: Option<Trust>,
+    /// Name of the ACL user; `None`: the default one.
+    pub user: Option<String>,
+    /// File with the password, read for every connection.
+    pub password: Option<PathBuf>,
+    /// Number of the database.
+    pub database: u32,
+    /// In front of every name, and its hash tag.
+    pub namespace: String,
+    /// How long a request waits for the answer.
+    pub deadline: Duration,
+}
+
+/// Whom we believe to be the server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trust {
+    /// PEM of the accepted authorities; `None`: the system's.
+    pub ca: Option<Vec<u8>>,
+    /// Name to verify and to send as SNI instead of the endpoint's host.
+    pub server_name: Option<Arc<str>>,
 }
 
 /// What is written of requests, and where.

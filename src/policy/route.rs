@@ -164,6 +164,8 @@ pub struct Replay {
     pub duplicate: Option<u16>,
     /// Upstream statuses after which the same request may come again.
     pub release_on: Vec<u16>,
+    /// Whether a request passes when a shared store does not answer.
+    pub open: bool,
     /// Whether the configuration says by what, or leaves it to the default.
     pub chosen: bool,
 }

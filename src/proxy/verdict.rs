@@ -151,14 +151,17 @@ impl Visit {
         };
         self.allow(route, &permit)?;
         let process = &self.worker.process;
+        let link = self.worker.replay.as_deref();
         let attempt = Attempt {
             permit: &permit,
+            link,
             method: &self.told.record.method,
             total: route.limits.total.unwrap_or_default(),
             future: route.guard.window().map_or(Duration::ZERO, |(_, future)| future),
         };
         match process.replay.claim(&attempt, &route.replay, self.now, &self.departed).await {
             Ok(claim) => {
+                self.told.record.unchecked = !claim.is_checked(link);
                 // The same request may come again, also where it streams: then its end did not leave.
                 if let Err(rejection) = self.pace(route, Some(&permit)) {
                     claim.give_back();

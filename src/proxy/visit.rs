@@ -187,6 +187,7 @@ fn record(exchange: &Exchange, worker: &Worker, now: Moment) -> Record {
         master: None,
         verdict: Verdict::Refused,
         rejection: None,
+        unchecked: false,
         skew: None,
         received: 0,
         digest: None,

@@ -15,6 +15,7 @@ use super::server::{Door, Serve};
 use super::upstream::Upstreams;
 use super::{forward_auth, journey};
 use crate::app::{Generation, Process};
+use crate::replay::Link;
 use crate::sig::time::Moment;
 use crate::telemetry::Shard;
 
@@ -24,6 +25,8 @@ pub struct Worker {
     pub process: Arc<Process>,
     /// This worker's connections to every upstream.
     pub upstreams: Rc<Upstreams>,
+    /// This worker's way to the shared replay store, where there is one.
+    pub replay: Option<Rc<Link>>,
     /// This worker's counters.
     pub shard: Arc<Shard>,
     /// This worker's request ids.
@@ -39,7 +42,8 @@ impl Worker {
         let generation = RefCell::new(Latest::of(&process.generation));
         let upstreams = Upstreams::new(Arc::clone(&process.upstreams));
         let shard = process.telemetry.shard();
-        Rc::new(Self { process, upstreams, shard, ids: Ids::new(), rations: Rations::default(), generation })
+        let replay = process.replay.link(&process.clock);
+        Rc::new(Self { process, upstreams, replay, shard, ids: Ids::new(), rations: Rations::default(), generation })
     }
 
     /// The rules in force. Take it once per request: a request ends under the rules it began with.

@@ -4,6 +4,7 @@ mod digest;
 mod forgotten;
 mod memory;
 mod persist;
+mod redis;
 mod shard;
 
 use std::cell::Cell;
@@ -11,10 +12,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
+
 use self::digest::Digests;
 pub use self::memory::{Counters, Memory};
 pub use self::persist::ReadBackError;
+use self::redis::{Away, Grant};
+pub use self::redis::{Link, Remote};
 use self::shard::State;
+use crate::clock::Clock;
 use crate::policy::operations::ReplayStore;
 use crate::policy::route::{Replay, ReplayBy};
 use crate::reject::{Code, Rejection};
@@ -27,9 +33,11 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Where claims are kept. Survives reloads.
 #[derive(Clone)]
-pub enum Store {
-    /// In this process.
-    Memory(Arc<Memory>),
+pub struct Store {
+    /// Those of this process. Whatever else is asked, what is known here never leaves it.
+    memory: Arc<Memory>,
+    /// Where other gateways claim, too.
+    remote: Option<Arc<Remote>>,
 }
 
 /// An authentic request that asks to be the first of its kind.
@@ -41,6 +49,8 @@ pub struct Attempt<'a> {
     pub method: &'a Method,
     /// The route's deadline for the whole exchange: time is checked when the head is read, the claim comes after the body.
     pub total: Duration,
+    /// The worker's way to the shared store, where there is one.
+    pub link: Option<&'a Link>,
     /// How far in the future the scheme accepts stamps; bounds the guard after a restart.
     pub future: Duration,
 }
@@ -75,27 +85,38 @@ struct Held {
     digests: Digests,
     departed: Departed,
     release_on: Vec<u16>,
+    shared: Option<Grant>,
 }
 
 impl Store {
-    /// The store that the configuration asks for, with the claims of the last clean stop; and why there are none, if there should be.
-    pub fn open(settings: &ReplayStore, now: Moment) -> (Self, Option<ReadBackError>) {
-        let ReplayStore::Memory { capacity, restart_guard, persist } = settings;
-        let memory = Memory::new(*capacity, restart_guard.then_some(now));
-        let failure = persist.as_deref().and_then(|path| memory.read(path, now).err());
-        (Self::Memory(Arc::new(memory)), failure)
+    /// The store that the configuration asks for, with the claims of the last clean stop; and why there are none, if there should be. `tls` is for
+    /// connections to a shared one.
+    pub fn open(settings: &ReplayStore, tls: Option<Arc<ClientConfig>>, now: Moment) -> (Self, Option<ReadBackError>) {
+        let memory = Memory::new(settings.capacity, settings.restart_guard.then_some(now));
+        let failure = settings.persist.as_deref().and_then(|path| memory.read(path, now).err());
+        let memory = Arc::new(memory);
+        let remote = settings.redis.clone().map(|redis| Arc::new(Remote::new(redis, tls, Arc::clone(&memory))));
+        (Self { memory, remote }, failure)
+    }
+
+    /// A store of this process alone.
+    pub fn of(memory: Memory) -> Self {
+        Self { memory: Arc::new(memory), remote: None }
+    }
+
+    /// A worker's own way to the shared store, where there is one. Call it on the thread that will use it.
+    pub fn link(&self, clock: &Clock) -> Option<Rc<Link>> {
+        self.remote.as_ref().map(|remote| Link::new(Arc::clone(remote), clock.clone()))
     }
 
     /// Remembers the claims for the next start, where the configuration says so. Nothing may claim afterwards.
     pub fn close(&self, settings: &ReplayStore, now: Moment) -> std::io::Result<()> {
-        let ReplayStore::Memory { persist: Some(path), .. } = settings else { return Ok(()) };
-        let Self::Memory(memory) = self;
-        memory.write(path, now).map(|_| ())
+        let Some(path) = &settings.persist else { return Ok(()) };
+        self.memory.write(path, now).map(|_| ())
     }
 
-    /// Claims the request that `attempt` proves, or says why not: replayed, pending, full, guarded.
+    /// Claims the request that `attempt` proves, or says why not: replayed, pending, full, guarded, nobody to ask.
     /// With [`ReplayBy::Off`] or a method outside `rule.methods` the claim is empty and always succeeds.
-    #[expect(clippy::unused_async, reason = "a shared store answers over a network")]
     pub async fn claim(
         &self,
         attempt: &Attempt<'_>,
@@ -110,19 +131,28 @@ impl Store {
         let until = until(attempt, rule, now).filter(|_| !digests.is_empty()).ok_or_else(|| {
             Rejection::from(Code::Internal).because("nothing the signature covers tells this request from a replay")
         })?;
-        let Self::Memory(memory) = self;
-        if attempt.permit.stamp().is_some_and(|stamp| memory.guards(stamp, attempt.future)) {
-            return Err(Code::ReplayGuard.into());
+        self.guard(attempt, rule)?;
+        self.memory.claim(&digests, until, now)?;
+        let (memory, departed, release_on) = (Arc::clone(&self.memory), departed.clone(), rule.release_on.clone());
+        let mut claim = Claim(Some(Held { memory, digests, departed, release_on, shared: None }));
+        if let Some(link) = attempt.link {
+            claim.share(link, until.since(now), rule).await?;
+            // The connection may be a new one, with a primary that does not know what the last one knew.
+            self.guard(attempt, rule)?;
         }
-        memory.claim(&digests, until, now)?;
-        let (memory, departed, release_on) = (Arc::clone(memory), departed.clone(), rule.release_on.clone());
-        Ok(Claim(Some(Held { memory, digests, departed, release_on })))
+        Ok(claim)
+    }
+
+    /// Refuses what may have been seen by a predecessor that nobody can ask any more.
+    fn guard(&self, attempt: &Attempt<'_>, rule: &Replay) -> Result<(), Rejection> {
+        let open = self.remote.is_some() && rule.open;
+        let guarded = |stamp| self.memory.guards(stamp, attempt.future);
+        if !open && attempt.permit.stamp().is_some_and(guarded) { Err(Code::ReplayGuard.into()) } else { Ok(()) }
     }
 
     /// How many claims are held; those whose time is over count until they are swept.
     pub fn len(&self) -> usize {
-        let Self::Memory(memory) = self;
-        memory.len()
+        self.memory.len()
     }
 
     /// Whether no claim is held.
@@ -132,20 +162,22 @@ impl Store {
 
     /// How many claims fit.
     pub fn capacity(&self) -> usize {
-        let Self::Memory(memory) = self;
-        memory.capacity()
+        self.memory.capacity()
     }
 
     /// What has happened since the start.
     pub fn counters(&self) -> &Counters {
-        let Self::Memory(memory) = self;
-        memory.counters()
+        self.memory.counters()
+    }
+
+    /// The shared store.
+    pub fn remote(&self) -> Option<&Remote> {
+        self.remote.as_deref()
     }
 
     /// Forgets what is over; to be called now and then, so that an idle process does not hold on to memory.
     pub fn sweep(&self, now: Moment) {
-        let Self::Memory(memory) = self;
-        memory.sweep(now);
+        self.memory.sweep(now);
     }
 }
 
@@ -165,10 +197,32 @@ fn until(attempt: &Attempt<'_>, rule: &Replay, now: Moment) -> Option<Moment> {
 }
 
 impl Claim {
+    /// Asks whether another gateway has it. Refused, it is given back here, or as known as it is there.
+    async fn share(&mut self, link: &Link, life: Duration, rule: &Replay) -> Result<(), Rejection> {
+        let Some(held) = &mut self.0 else { return Ok(()) };
+        match link.share(&held.digests, life).await {
+            Ok(Ok(grant)) => held.shared = Some(grant),
+            Ok(Err(state)) => {
+                if let (State::Answered | State::Doubtful, Some(held)) = (state, self.0.take()) {
+                    held.memory.complete(&held.digests, state);
+                }
+                return Err(state.refusal().into());
+            }
+            Err(Away) if rule.open => link.passes_unchecked(),
+            Err(Away) => return Err(Code::ReplayStoreAway.into()),
+        }
+        Ok(())
+    }
+
+    /// Whether every gateway knows of it that shares a store with this one; without such a store, this process.
+    pub fn is_checked(&self, link: Option<&Link>) -> bool {
+        link.is_none() || self.0.as_ref().is_none_or(|held| held.shared.is_some())
+    }
+
     /// The request is refused after all, and whatever left of it was incomplete: it may come again.
     pub fn give_back(mut self) {
         if let Some(held) = self.0.take() {
-            held.memory.release(&held.digests);
+            held.release();
         }
     }
 
@@ -177,10 +231,23 @@ impl Claim {
     pub fn settle(mut self, status: u16) {
         if let Some(held) = self.0.take() {
             match status {
-                status if held.release_on.contains(&status) => held.memory.release(&held.digests),
-                ..400 => held.memory.complete(&held.digests, State::Answered),
-                _ => held.memory.complete(&held.digests, State::Doubtful),
+                status if held.release_on.contains(&status) => held.release(),
+                ..400 => held.keep(State::Answered),
+                _ => held.keep(State::Doubtful),
             }
+        }
+    }
+}
+
+impl Held {
+    fn release(self) {
+        self.memory.release(&self.digests);
+    }
+
+    fn keep(self, state: State) {
+        self.memory.complete(&self.digests, state);
+        if let Some(grant) = self.shared {
+            grant.settle(state);
         }
     }
 }
@@ -188,11 +255,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if let Some(held) = self.0.take() {
-            if held.departed.is_marked() {
-                held.memory.complete(&held.digests, State::Doubtful);
-            } else {
-                held.memory.release(&held.digests);
-            }
+            if held.departed.is_marked() { held.keep(State::Doubtful) } else { held.release() }
         }
     }
 }

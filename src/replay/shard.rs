@@ -9,8 +9,8 @@ use crate::sig::time::Moment;
 /// Below this many entries a sweep is not worth its while.
 const SMALL: usize = 1024;
 
-/// Where a claim stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Where a claim stands. Of several names the last of these counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum State {
     /// The upstream has not answered yet.
     Pending,

@@ -46,15 +46,15 @@ fn nonce(principal: &str, nonce: &'static str, stamp: i64) -> Permit {
 fn rule(by: ReplayBy) -> Replay {
     let (methods, release_on) = (Vec::new(), vec![502, 503]);
     let (keep, beyond, duplicate) = (None, Duration::ZERO, None);
-    Replay { by, methods, spares_head: false, keep, beyond, duplicate, release_on, chosen: true }
+    Replay { by, methods, spares_head: false, keep, beyond, duplicate, release_on, open: false, chosen: true }
 }
 
 fn store(capacity: usize) -> Store {
-    Store::Memory(Arc::new(Memory::new(capacity, None)))
+    Store::of(Memory::new(capacity, None))
 }
 
 fn claim(store: &Store, permit: &Permit, rule: &Replay, now: Moment, departed: &Departed) -> Result<Claim, Code> {
-    let attempt = Attempt { permit, method: &Method::POST, total: TOTAL, future: Duration::from_mins(1) };
+    let attempt = Attempt { permit, method: &Method::POST, total: TOTAL, link: None, future: Duration::from_mins(1) };
     let claim = std::pin::pin!(store.claim(&attempt, rule, now, departed));
     let mut waker = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(outcome) = claim.poll(&mut waker) else { panic!("the memory answers at once") };
@@ -198,7 +198,7 @@ fn a_full_store_refuses_and_forgets_nothing() {
 /// stamp + 60 s of freshness + 10 s of deadline + the tick of a stamp in whole seconds.
 #[test]
 fn stamps_up_to_the_start_and_the_future_of_the_scheme_are_refused_after_a_restart() {
-    let store = Store::Memory(Arc::new(Memory::new(10, Some(NOW))));
+    let store = Store::of(Memory::new(10, Some(NOW)));
     let rule = rule(ReplayBy::Signature);
     for (offset, outcome) in
         [(-100, Some(Code::ReplayGuard)), (0, Some(Code::ReplayGuard)), (60, Some(Code::ReplayGuard)), (61, None)]
@@ -265,19 +265,19 @@ fn threads_that_claim_and_release_never_pass_the_capacity() {
 fn a_store_that_is_closed_and_opened_again_knows_its_claims() {
     let directory = tempfile::tempdir().unwrap();
     let persist = Some(directory.path().join("replay"));
-    let settings = ReplayStore::Memory { capacity: 10, restart_guard: true, persist };
-    let (first, failure) = Store::open(&settings, NOW.minus(Duration::from_hours(1)));
+    let settings = ReplayStore { capacity: 10, restart_guard: true, persist, redis: None };
+    let (first, failure) = Store::open(&settings, None, NOW.minus(Duration::from_hours(1)));
     assert!(matches!(failure, Some(ReadBackError::Missing)));
     assert_eq!(by_signature(&first, &["a"]), None);
     first.close(&settings, NOW).unwrap();
-    let (second, failure) = Store::open(&settings, NOW);
+    let (second, failure) = Store::open(&settings, None, NOW);
     assert!(failure.is_none());
     assert_eq!(by_signature(&second, &["a"]), Some(Code::Replayed));
     assert_eq!(by_signature(&second, &["b"]), None, "no guard: nothing was forgotten");
-    let (third, _) = Store::open(&settings, NOW);
+    let (third, _) = Store::open(&settings, None, NOW);
     assert_eq!(by_signature(&third, &["c"]), Some(Code::ReplayGuard), "the second did not stop cleanly");
-    let forgetful = ReplayStore::Memory { capacity: 10, restart_guard: false, persist: None };
-    let (fourth, failure) = Store::open(&forgetful, NOW);
+    let forgetful = ReplayStore { capacity: 10, restart_guard: false, persist: None, redis: None };
+    let (fourth, failure) = Store::open(&forgetful, None, NOW);
     assert!(failure.is_none() && fourth.close(&forgetful, NOW).is_ok());
     assert_eq!(by_signature(&fourth, &["c"]), None);
 }

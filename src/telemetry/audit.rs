@@ -58,6 +58,9 @@ fn judgement(record: &Record, out: &mut Vec<u8>) {
             bytes(out, ",\"note\":", &cut(note.as_bytes(), NOTE_MAX));
         }
     }
+    if record.unchecked {
+        out.extend_from_slice(b",\"replay\":\"unchecked\"");
+    }
     number(out, ",\"skew_ms\":", record.skew);
 }
 

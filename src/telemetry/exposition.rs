@@ -172,7 +172,16 @@ impl Scrape {
         gauges(out, "countersign_replay_capacity", "Most entries of the replay store", rows)?;
         let results = [("new", replay.claimed), ("replayed", replay.replayed), ("released", replay.released)];
         let rows = results.map(|(result, count)| (vec![("result", result)], count));
-        counters(out, "countersign_replay_claims", "Claims of the replay store by result", rows)
+        counters(out, "countersign_replay_claims", "Claims of the replay store by result", rows)?;
+        let Some(store) = &self.gauges.shared else { return Ok(()) };
+        let rows = [(Vec::new(), u64::from(store.trouble.is_none()))];
+        gauges(out, "countersign_replay_store_up", "0 while the shared replay store cannot be asked", rows)?;
+        let results = [("new", store.new), ("seen", store.seen), ("away", store.away)];
+        let rows = results.map(|(result, count)| (vec![("result", result)], count));
+        counters(out, "countersign_replay_store_claims", "Claims of the shared replay store by result", rows)?;
+        let rows = [(Vec::new(), store.unchecked)];
+        let help = "Requests that passed while the shared replay store could not be asked";
+        counters(out, "countersign_replay_unchecked", help, rows)
     }
 
     fn rates(&self, out: &mut DescriptorEncoder) -> Result {

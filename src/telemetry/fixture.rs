@@ -34,6 +34,7 @@ pub(super) fn record() -> Record {
         master: None,
         verdict: Verdict::Verified,
         rejection: None,
+        unchecked: false,
         skew: None,
         received: 17,
         digest: None,
@@ -88,6 +89,7 @@ pub(super) fn route(name: &str) -> Arc<Route> {
         beyond: Duration::ZERO,
         duplicate: None,
         release_on: Vec::new(),
+        open: false,
         chosen: true,
     };
     Arc::new(Route {

@@ -27,6 +27,8 @@ pub struct Gauges {
     pub health: Vec<Health>,
     /// The replay store.
     pub replay: Replay,
+    /// The shared replay store, where there is one.
+    pub shared: Option<SharedStore>,
     /// The pools of token buckets.
     pub rates: Vec<crate::rate::Reading>,
     /// Connections that were closed before their first request: listener, reason, count since the start.
@@ -133,6 +135,21 @@ pub struct Replay {
     pub replayed: u64,
     /// Claims that were given back, since the start.
     pub released: u64,
+}
+
+/// How a replay store fares that several gateways share.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SharedStore {
+    /// Why it cannot be asked, while it cannot.
+    pub trouble: Option<Arc<String>>,
+    /// Claims that nobody had.
+    pub new: u64,
+    /// Claims that another gateway had.
+    pub seen: u64,
+    /// Claims without an answer in time.
+    pub away: u64,
+    /// Requests that passed all the same.
+    pub unchecked: u64,
 }
 
 /// How much of how much.

@@ -151,6 +151,7 @@ fn the_page_of_the_audit_line_names_every_field_in_order() {
     told.key = Some(key("k"));
     told.rejection = Some(Rejection::from(Code::Replayed).because("note"));
     told.skew = Some(1);
+    told.unchecked = true;
     (told.upstream, told.upstream_status) = (Some("app".into()), Some(200));
     (told.waited, told.digest) = (Some(Duration::ZERO), Some(Box::new([0; 32])));
     (told.judged, told.answered) = (Some(Duration::ZERO), Some(Duration::ZERO));

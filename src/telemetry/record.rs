@@ -71,6 +71,8 @@ pub struct Record {
     pub verdict: Verdict,
     /// Why it was refused or would have been.
     pub rejection: Option<Rejection>,
+    /// Whether it passed although the shared replay store could not be asked.
+    pub unchecked: bool,
     /// Our clock minus the covered stamp, in milliseconds.
     pub skew: Option<i64>,
     /// Request body bytes received.

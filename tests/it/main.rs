@@ -84,10 +84,11 @@ mod routing;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod shared_replay;
+#[cfg(test)]
 mod sign;
 #[cfg(test)]
 mod sigv4;
-#[cfg(test)]
 mod sources;
 #[cfg(test)]
 mod stream;

@@ -5,10 +5,13 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use super::Finding;
+use crate::app;
 use crate::policy::Policy;
 use crate::policy::listen::{Address, ListenAt};
-use crate::policy::operations::{AuditSink, ReplayStore};
+use crate::policy::operations::{AuditSink, Operations, ReplayStore};
 use crate::proxy::held::Store;
+use crate::replay;
+use crate::sig::time::Moment;
 
 pub(super) fn look(policy: &Policy) -> Vec<Finding> {
     let operations = &policy.operations;
@@ -30,12 +33,34 @@ pub(super) fn look(policy: &Policy) -> Vec<Finding> {
     if let AuditSink::File(path) = &operations.audit.sink {
         findings.push(file("audit lines", path));
     }
-    let ReplayStore::Memory { persist, capacity, .. } = &operations.replay;
+    let ReplayStore { persist, capacity, redis, .. } = &operations.replay;
+    findings.extend(redis.as_ref().map(|_| shared(operations)));
     findings.push(match persist {
         Some(path) => file("replay claims", path),
         None => Finding::good("storage", format!("replay claims: in memory, at most {capacity}")),
     });
     findings
+}
+
+/// Whether the shared replay store can be used.
+fn shared(operations: &Operations) -> Finding {
+    let hint = "requests of routes with replay protection end with 503 replay_store_away until it can";
+    let wrong = |why: String| Finding::wrong("storage", format!("shared replay store: {why}"), hint);
+    let tls = match app::store_tls(operations) {
+        Ok(tls) => tls,
+        Err(why) => return wrong(why),
+    };
+    let (store, _) =
+        replay::Store::open(&ReplayStore { persist: None, ..operations.replay.clone() }, tls, Moment::from_secs(0));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match (store.remote(), runtime) {
+        (Some(remote), Ok(runtime)) => match runtime.block_on(remote.probe()) {
+            Ok(at) => Finding::good("storage", format!("shared replay store: {at} takes claims")),
+            Err(why) => wrong(why),
+        },
+        (_, Err(cause)) => wrong(cause.to_string()),
+        (None, Ok(_)) => wrong("nothing is configured".to_owned()),
+    }
 }
 
 fn place(name: &str, address: &Address) -> Finding {

@@ -157,6 +157,9 @@ fn what_is_wrong_with_the_machine_is_found() {
     let with = |more: &str| Ward { more: more.to_owned(), ..Ward::sound() };
     with("spool: {directory: /nonexistent/spool}").suffers(State::Wrong, "storage", "/nonexistent/spool");
     with("audit: {sink: file, path: /nonexistent/audit.jsonl}").suffers(State::Wrong, "storage", "/nonexistent");
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = format!("replay: {{redis: {{urls: \"redis://{nobody}\"}}}}");
+    with(&away).suffers(State::Wrong, "storage", "refused");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     with(&format!("health: \"{}\"", taken.local_addr().unwrap())).suffers(State::Doubtful, "listeners", "taken");
     assert_eq!(machine::judge_descriptors(10_000, Some(1024)).state, State::Doubtful);

@@ -20,6 +20,7 @@ mod matches;
 mod process;
 mod proxied;
 mod public_url;
+mod redis;
 mod replay;
 mod routes;
 mod schemes;

@@ -4,7 +4,7 @@ use super::super::raw::File;
 use super::super::raw::process as raw;
 use super::super::values::Of;
 use super::listeners::is_local;
-use super::{Scope, audit, bounds};
+use super::{Scope, audit, bounds, redis};
 use crate::policy::limits::Process;
 use crate::policy::listen::{Address, ListenAt};
 use crate::policy::operations::{LogFormat, Operations, ReplayStore};
@@ -104,20 +104,17 @@ fn workers(raw: &File, scope: &Scope<'_>) -> Option<usize> {
 
 fn replay(raw: &File, scope: &Scope<'_>) -> ReplayStore {
     let settings = raw.replay.get().map(|short| &short.0);
-    if let Some((raw::Store::Redis, at)) =
-        settings.and_then(|settings| settings.store.found()).map(|(store, at)| (*store, at))
-    {
-        let fix = "write `store: memory`, or leave it out";
-        scope.report.error(at, "the redis store is not supported in this version", Some(fix));
-    }
     let capacity = settings.and_then(|settings| settings.capacity.found());
     if let Some((0, at)) = capacity.map(|(capacity, at)| (*capacity, at)) {
         scope.report.error(at, "a store without room refuses everything", Some("write at least 1"));
     }
     let capacity = capacity.map_or(REPLAY_CAPACITY, |(capacity, _)| *capacity);
-    ReplayStore::Memory {
+    let redis = settings.and_then(|settings| redis::compile(settings, scope));
+    ReplayStore {
         capacity: usize::try_from(capacity).unwrap_or(usize::MAX),
-        restart_guard: settings.is_none_or(|settings| settings.restart_guard.or(true)),
+        // A shared store remembers what came before the start.
+        restart_guard: settings.is_none_or(|settings| settings.restart_guard.or(redis.is_none())),
         persist: settings.and_then(|settings| settings.persist.found()).map(|(path, at)| scope.files.resolve(path, at)),
+        redis,
     }
 }

@@ -50,6 +50,7 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
         beyond: Duration::ZERO,
         duplicate: settings.and_then(|settings| settings.duplicate.get()).map(|Of(Status(status))| *status),
         release_on: release_on.map(|(Of(Status(status)), _)| *status).collect(),
+        open: settings.is_some_and(|settings| settings.outage.get() == Some(&raw::Outage::Open)),
         chosen: settings.is_some_and(|settings| once || settings.by.is_written()),
     }
 }

@@ -37,6 +37,27 @@ pub(crate) struct Replay {
     pub(crate) capacity: Field<u64>,
     pub(crate) restart_guard: Field<bool>,
     pub(crate) persist: Field<String>,
+    pub(crate) redis: Field<Redis>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Redis {
+    pub(crate) urls: Field<Many<String>>,
+    pub(crate) sentinel: Field<String>,
+    pub(crate) tls: Field<Trust>,
+    pub(crate) user: Field<String>,
+    pub(crate) password_file: Field<String>,
+    pub(crate) database: Field<u32>,
+    pub(crate) namespace: Field<String>,
+    pub(crate) deadline: Field<Of<Duration>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Trust {
+    pub(crate) ca: Field<String>,
+    pub(crate) server_name: Field<String>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]

@@ -141,6 +141,14 @@ pub(crate) struct Replay {
     pub(crate) keep: Field<Of<Duration>>,
     pub(crate) duplicate: Field<Of<Status>>,
     pub(crate) release_on: Field<Many<Of<Status>>>,
+    pub(crate) outage: Field<Outage>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Outage {
+    Closed,
+    Open,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]

@@ -130,7 +130,22 @@ fn mistakes_in_keyrings_and_schemes_are_told_with_their_place() {
 fn mistakes_about_the_process_are_told_with_their_place() {
     for (line, path, part) in [
         ("admin: \"0.0.0.0:1\"", "admin", "this machine only"),
-        ("replay: redis", "replay", "not supported in this version"),
+        ("replay: redis", "replay", "nothing says where"),
+        ("replay: {store: memory, redis: {urls: redis://r}}", "replay.store", "would not be used"),
+        ("replay: {redis: {namespace: a}}", "replay.redis.urls", "nothing says where"),
+        ("replay: {redis: {urls: \"http://r\"}}", "replay.redis.urls", "not the URL of a Redis"),
+        ("replay: {redis: {urls: \"redis://u:p@r\"}}", "replay.redis.urls", "not the URL of a Redis"),
+        ("replay: {redis: {urls: \"redis://r/1\"}}", "replay.redis.urls", "not the URL of a Redis"),
+        ("replay: {redis: {urls: [redis://r, rediss://s]}}", "replay.redis.urls[1]", "or none is"),
+        ("replay: {redis: {urls: redis://r, tls: {server_name: s}}}", "replay.redis.tls", "would not be used"),
+        ("replay: {redis: {urls: redis://r, user: u}}", "replay.redis.user", "password"),
+        ("replay: {redis: {urls: redis://r, deadline: 0s}}", "replay.redis.deadline", "0 would refuse"),
+        ("replay: {redis: {urls: redis://r, deadline: 6s}}", "replay.redis.deadline", "at most 5s"),
+        (
+            "replay: {redis: {urls: redis://r, namespace: \"a{b}\"}}",
+            "replay.redis.namespace",
+            "beginning of every name",
+        ),
         ("replay: {capacity: 0}", "replay.capacity", "at least 1"),
         ("workers: 0", "workers", "1 to 1024"),
         ("workers: 1025", "workers", "1 to 1024"),

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::policy::limits;
-use crate::policy::route::{
-    Answers, BodyMode, Edits, ErrorShape, Guard, Identity, Preflight, Replay, ReplayBy, Trailers,
-};
+use crate::policy::route::*;
 
 fn route(name: &str) -> Arc<Route> {
     Arc::new(Route {
@@ -20,7 +18,7 @@ fn route(name: &str) -> Arc<Route> {
         rewrite: None,
         identity: Identity { key: None, principal: None, verdict: Bytes::new(), strip_signature: false },
         body: BodyMode::Hold,
-        forward: crate::policy::route::Forward::Envelope,
+        forward: Forward::Envelope,
         limits: limits::Request::default(),
         replay: Replay {
             by: ReplayBy::Off,
@@ -30,6 +28,7 @@ fn route(name: &str) -> Arc<Route> {
             beyond: std::time::Duration::ZERO,
             duplicate: None,
             release_on: Vec::new(),
+            open: false,
             chosen: true,
         },
         upstream: Some(0),

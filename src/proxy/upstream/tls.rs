@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use crate::policy::listen::Certificate;
-use crate::policy::upstream::{Endpoint, Protocol, Tls, Upstream};
+use crate::policy::operations::Trust;
+use crate::policy::upstream::{Endpoint, Protocol, Upstream};
 
 /// The client settings of an upstream, `None` for a plain one. An error is for the operator: the settings are refused at load.
 pub fn client_config(upstream: &Upstream) -> Result<Option<Arc<ClientConfig>>, String> {
@@ -15,11 +17,7 @@ pub fn client_config(upstream: &Upstream) -> Result<Option<Arc<ClientConfig>>, S
     for endpoint in &upstream.endpoints {
         server_name(upstream, endpoint)?;
     }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots(tls)?);
+    let builder = believing(tls.ca.as_deref())?;
     let mut config = match &tls.client {
         None => builder.with_no_client_auth(),
         Some(certificate) => {
@@ -33,6 +31,17 @@ pub fn client_config(upstream: &Upstream) -> Result<Option<Arc<ClientConfig>>, S
         Protocol::Http2 => vec![b"h2".to_vec()],
     };
     Ok(Some(Arc::new(config)))
+}
+
+/// The client settings towards a shared replay store.
+pub fn store_config(trust: &Trust) -> Result<Arc<ClientConfig>, String> {
+    Ok(Arc::new(believing(trust.ca.as_deref())?.with_no_client_auth()))
+}
+
+fn believing(ca: Option<&[u8]>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(builder.map_err(|error| error.to_string())?.with_root_certificates(roots(ca)?))
 }
 
 /// The same settings for a connection that must speak HTTP/1.1.
@@ -53,9 +62,9 @@ pub fn server_name(upstream: &Upstream, endpoint: &Endpoint) -> Result<ServerNam
     ServerName::try_from(name.to_owned()).map_err(|_| format!("{name} is not a valid server name"))
 }
 
-fn roots(tls: &Tls) -> Result<RootCertStore, String> {
+fn roots(ca: Option<&[u8]>) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
-    match &tls.ca {
+    match ca {
         Some(pem) => {
             for certificate in CertificateDer::pem_slice_iter(pem) {
                 let certificate = certificate.map_err(|error| format!("tls.ca: {error}"))?;

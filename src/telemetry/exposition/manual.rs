@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::Telemetry;
 use super::super::fixture::{key, record};
-use super::super::gauges::{Certificate, Fill, Health, Replay};
+use super::super::gauges::{Certificate, Fill, Health, Replay, SharedStore};
 use super::*;
 use crate::clock::Clock;
 use crate::policy::operations::{Anomalies, Audit, AuditSink};
@@ -29,6 +29,7 @@ fn values() -> Gauges {
         connect_failures: vec![("app".into(), 1)],
         health: vec![Health { upstream: "app".into(), ..Health::default() }],
         replay: Replay { fill, claimed: 1, replayed: 1, released: 1 },
+        shared: Some(SharedStore::default()),
         rates: vec![Reading { per: Per::Key, pool: "/".into(), buckets: 1, capacity: 2, crowded: 3 }],
         turned_away: vec![("public".into(), "source", 1)],
         cut_off: vec![("public".into(), "frames", 1)],

@@ -1,0 +1,112 @@
+//! A worker's way to the store: a connection that is kept, and asked while there is one.
+
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::line::{Line, Names, Outcome};
+use super::{Away, Remote, dial, names};
+use crate::clock::Clock;
+use crate::replay::digest::Digest;
+
+/// Between two attempts to connect.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Between two looks at a connection, and the longest that one may take.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Belongs to one worker: its claims share a connection and wait for no other's answer.
+pub struct Link {
+    remote: Arc<Remote>,
+    state: RefCell<State>,
+    first: Notify,
+}
+
+enum State {
+    /// The first connection is being made: who comes now waits for it.
+    Fresh,
+    Up(Rc<Line>),
+    Down,
+}
+
+impl Link {
+    /// Connects, and again whenever the connection is lost, for as long as the worker lives.
+    pub(in crate::replay) fn new(remote: Arc<Remote>, clock: Clock) -> Rc<Self> {
+        let link = Rc::new(Self { remote, state: RefCell::new(State::Fresh), first: Notify::new() });
+        tokio::task::spawn_local(keep(Rc::downgrade(&link), Arc::clone(&link.remote), clock));
+        link
+    }
+
+    pub(super) fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// Asks the store for all of `digests`.
+    pub(super) async fn claim(&self, digests: &[Digest], lasting: Duration) -> Result<Outcome, Away> {
+        let deadline = self.remote.settings.deadline;
+        let line = match self.line() {
+            Ok(line) => line,
+            Err(State::Fresh) => {
+                let _late = tokio::time::timeout(deadline, self.first.notified()).await;
+                self.line().map_err(|_| Away)?
+            }
+            Err(_) => return Err(Away),
+        };
+        let namespace = &self.remote.settings.namespace;
+        let names: Names = digests.iter().map(|digest| names::claim(namespace, digest)).collect();
+        line.claim(names, lasting, deadline).await
+    }
+
+    fn line(&self) -> Result<Rc<Line>, State> {
+        match &*self.state.borrow() {
+            State::Up(line) => Ok(Rc::clone(line)),
+            State::Fresh => Err(State::Fresh),
+            State::Down => Err(State::Down),
+        }
+    }
+
+    fn is(&self, state: State) {
+        *self.state.borrow_mut() = state;
+        self.first.notify_waiters();
+    }
+}
+
+async fn keep(owner: Weak<Link>, remote: Arc<Remote>, clock: Clock) {
+    loop {
+        let dialed = dial::dial(&remote, clock.now()).await;
+        let Some(held) = owner.upgrade() else { return };
+        let why = match dialed {
+            Err(why) => why,
+            Ok(dialed) => {
+                remote.memory.guard_since(dialed.since);
+                let (line, running) = Line::over(dialed.wire);
+                held.is(State::Up(Rc::clone(&line)));
+                drop(held);
+                remote.found();
+                tokio::select! {
+                    why = running => why,
+                    why = watch(line, dialed.mark) => why,
+                }
+            }
+        };
+        let Some(held) = owner.upgrade() else { return };
+        held.is(State::Down);
+        drop(held);
+        remote.lost(why);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Looks whether the primary still answers, and still knows since when; says what is wrong when it does not.
+async fn watch(line: Rc<Line>, mark: Vec<u8>) -> String {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        match line.is_marked(&mark, LOOK).await {
+            Ok(true) => {}
+            Ok(false) => return "its memory was wiped".to_owned(),
+            Err(Away) => return "it does not answer in time".to_owned(),
+        }
+    }
+}

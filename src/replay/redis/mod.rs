@@ -1,0 +1,152 @@
+//! Claims on a Redis or Valkey that several gateways share.
+//!
+//! **Invariant:** only digests leave the process, and a claim that the store did not confirm in time is not a claim.
+
+mod dial;
+mod info;
+mod line;
+mod link;
+mod names;
+mod resp;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use rustls::ClientConfig;
+
+pub(super) use self::line::Grant;
+pub use self::link::Link;
+use super::digest::Digest;
+use super::memory::Memory;
+use super::shard::State;
+use crate::policy::operations::Redis;
+use crate::reject::Code;
+
+/// What the workers share of a store that others share with us.
+pub struct Remote {
+    settings: Redis,
+    tls: Option<Arc<ClientConfig>>,
+    memory: Arc<Memory>,
+    counters: Counters,
+    away: AtomicBool,
+    /// Why it is away.
+    reason: ArcSwapOption<String>,
+}
+
+/// What has happened since the start; for metrics.
+#[derive(Default)]
+pub struct Counters {
+    /// Claims that were new.
+    pub new: AtomicU64,
+    /// Claims that another gateway had.
+    pub seen: AtomicU64,
+    /// Claims that the store did not answer in time.
+    pub away: AtomicU64,
+    /// Requests that passed although it did not.
+    pub unchecked: AtomicU64,
+}
+
+/// The store did not answer in time, answered with an error, or cannot be reached. The claim may have been written all the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the shared replay store does not answer")]
+pub(super) struct Away;
+
+impl Remote {
+    /// The store of `settings`. Nothing is connected yet.
+    pub(super) fn new(settings: Redis, tls: Option<Arc<ClientConfig>>, memory: Arc<Memory>) -> Self {
+        Self {
+            settings,
+            tls,
+            memory,
+            counters: Counters::default(),
+            away: AtomicBool::new(false),
+            reason: ArcSwapOption::empty(),
+        }
+    }
+
+    /// Logs in once, and leaves no trace; says where, or why it cannot be used.
+    pub async fn probe(&self) -> Result<String, String> {
+        dial::probe(self).await
+    }
+
+    /// What has happened since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Why it cannot be asked, while it cannot.
+    pub fn trouble(&self) -> Option<Arc<String>> {
+        self.reason.load_full()
+    }
+
+    fn lost(&self, why: String) {
+        if !self.away.swap(true, Ordering::Relaxed) {
+            tracing::error!(cause = why, "the shared replay store is away");
+        }
+        self.reason.store(Some(Arc::new(why)));
+    }
+
+    fn found(&self) {
+        if self.away.swap(false, Ordering::Relaxed) {
+            tracing::info!("the shared replay store is back");
+        }
+        self.reason.store(None);
+    }
+}
+
+impl Link {
+    /// Counts a request that passes although nobody could check it.
+    pub(super) fn passes_unchecked(&self) {
+        self.remote().counters.unchecked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Claims what is already claimed here for everybody else, too. [`Ok`]`(`[`Err`]`(state))`: another gateway has it.
+    pub(super) async fn share(&self, digests: &[Digest], life: Duration) -> Result<Result<Grant, State>, Away> {
+        let counters = &self.remote().counters;
+        let outcome = self.claim(digests, life).await;
+        let counter = match &outcome {
+            Ok(line::Outcome::New(_)) => &counters.new,
+            Ok(line::Outcome::Seen(_)) => &counters.seen,
+            Err(Away) => &counters.away,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        outcome.map(|outcome| match outcome {
+            line::Outcome::New(grant) => Ok(grant),
+            line::Outcome::Seen(state) => Err(state),
+        })
+    }
+}
+
+impl State {
+    /// How it is written on the store.
+    fn letter(self) -> &'static [u8] {
+        match self {
+            Self::Pending => b"p",
+            Self::Answered => b"a",
+            Self::Doubtful => b"d",
+        }
+    }
+
+    /// As it was written; what nobody wrote leaves it open.
+    fn of(letter: &[u8]) -> Self {
+        match letter {
+            b"p" => Self::Pending,
+            b"a" => Self::Answered,
+            _ => Self::Doubtful,
+        }
+    }
+
+    /// What a copy is told.
+    pub(super) fn refusal(self) -> Code {
+        match self {
+            Self::Pending => Code::ReplayPending,
+            Self::Answered => Code::Replayed,
+            Self::Doubtful => Code::ReplayUnsettled,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

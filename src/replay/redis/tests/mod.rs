@@ -1,0 +1,194 @@
+//! A worker's link with a server on a real socket.
+
+use std::rc::Rc;
+
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
+
+use super::*;
+use crate::clock::Clock;
+use crate::policy::upstream::Endpoint;
+use crate::sig::time::Moment;
+
+mod stub;
+
+use stub::Stub;
+
+const LONG: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_millis(20);
+const LIFE: Duration = Duration::from_mins(5);
+const NOW: Moment = Moment::from_secs(1_000_000);
+const ONE: [Digest; 1] = [[1; 32]];
+
+fn run(test: impl Future<Output = ()>) {
+    LocalSet::new().block_on(&Builder::new_current_thread().enable_all().build().unwrap(), test);
+}
+
+/// A gateway's link, with its clock at [`NOW`].
+fn link(port: u16, deadline: Duration) -> Rc<Link> {
+    let settings = Redis {
+        endpoints: vec![Endpoint::Tcp { host: "127.0.0.1".into(), port }],
+        sentinel: None,
+        tls: None,
+        user: None,
+        password: None,
+        database: 0,
+        namespace: "shop".to_owned(),
+        deadline,
+    };
+    let memory = Arc::new(Memory::new(10, None));
+    Link::new(Arc::new(Remote::new(settings, None, memory)), Clock::manual(NOW))
+}
+
+/// What a claim found, without the claim: it is given back.
+async fn told(link: &Link, digests: &[Digest]) -> Result<Option<State>, Away> {
+    link.share(digests, LIFE).await.map(Result::err)
+}
+
+/// Yields until it holds, which the other tasks see to.
+async fn until(holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.expect("it comes true");
+}
+
+fn claims(stub: &Stub) -> usize {
+    stub.values.borrow().keys().filter(|name| !name.contains("since:")).count()
+}
+
+#[test]
+fn what_one_gateway_claims_another_finds_as_it_stands() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        let (one, other) = (link(port, LONG), link(port, LONG));
+        let claim = one.share(&ONE, LIFE).await.unwrap().unwrap();
+        assert_eq!(told(&other, &ONE).await, Ok(Some(State::Pending)));
+        claim.settle(State::Answered);
+        until(|| stub.asked("SET").iter().any(|set| set[3] == "XX")).await;
+        assert_eq!(told(&other, &ONE).await, Ok(Some(State::Answered)));
+        let claim = one.share(&[[2; 32]], LIFE).await.unwrap().unwrap();
+        claim.settle(State::Doubtful);
+        let mark = one.share(&[[3; 32]], LIFE).await.unwrap();
+        assert_eq!(told(&other, &[[2; 32]]).await, Ok(Some(State::Doubtful)));
+        drop(mark);
+        until(|| !stub.asked("DEL").is_empty()).await;
+        assert_eq!(told(&other, &[[3; 32]]).await, Ok(None), "it was given back");
+    });
+}
+
+#[test]
+fn a_claim_is_one_conditional_set_with_its_end() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        assert_eq!(told(&link(port, LONG), &[[0xff; 32]]).await, Ok(None));
+        let name = format!("{{shop}}:{}8", "_".repeat(42));
+        let set = stub.asked("SET").pop().unwrap();
+        assert_eq!(set, ["SET", &name, "p", "NX", "GET", "PX", "300000"]);
+    });
+}
+
+#[test]
+fn of_several_names_one_that_is_known_is_enough_and_the_others_are_given_back() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        let (one, other) = (link(port, LONG), link(port, LONG));
+        let claim = one.share(&[[1; 32], [2; 32]], LIFE).await.unwrap().unwrap();
+        assert_eq!(told(&other, &[[2; 32], [3; 32]]).await, Ok(Some(State::Pending)));
+        until(|| claims(&stub) == 2).await;
+        assert_eq!(told(&other, &[[3; 32]]).await, Ok(None));
+        drop(claim);
+        until(|| claims(&stub) == 0).await;
+    });
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_given_back() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        let link = link(port, SHORT);
+        while told(&link, &[[9; 32]]).await == Err(Away) {}
+        until(|| claims(&stub) == 0).await;
+        stub.silent.set(true);
+        assert_eq!(told(&link, &ONE).await, Err(Away));
+        // It is claimed, and nobody here knows.
+        until(|| claims(&stub) == 1).await;
+        stub.silent.set(false);
+        stub.speaks.notify_one();
+        until(|| claims(&stub) == 0).await;
+    });
+}
+
+#[test]
+fn a_connection_without_answers_is_given_up_and_made_anew() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        let link = link(port, SHORT);
+        while told(&link, &ONE).await == Err(Away) {}
+        stub.silent.set(true);
+        for _ in 0..5 {
+            assert_eq!(told(&link, &ONE).await, Err(Away));
+        }
+        until(|| link.remote().trouble().is_some()).await;
+        let asked = stub.asked("SET").len();
+        assert_eq!(told(&link, &ONE).await, Err(Away), "at once");
+        assert_eq!(stub.asked("SET").len(), asked, "nobody was asked");
+        stub.silent.set(false);
+        stub.values.borrow_mut().retain(|name, _| name.contains("since:"));
+        while told(&link, &ONE).await == Err(Away) {
+            tokio::task::yield_now().await;
+        }
+        assert!(link.remote().trouble().is_none());
+    });
+}
+
+#[test]
+fn a_primary_that_nobody_knows_guards_what_its_predecessor_may_have_known() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        let link = link(port, LONG);
+        assert_eq!(told(&link, &ONE).await, Ok(None));
+        let guards = |stamp| link.remote().memory.guards(stamp, Duration::ZERO);
+        assert!(guards(NOW) && !guards(NOW.plus(SHORT)), "the first start of all");
+        let known =
+            stub.values.borrow().iter().find(|(name, _)| name.contains("since:")).map(|(_, since)| since.clone());
+        assert_eq!(known, Some(NOW.millis().to_string()));
+
+        let later = self::link(port, LONG);
+        stub.values.borrow_mut().values_mut().for_each(|since| *since = "5".to_owned());
+        assert_eq!(told(&later, &ONE).await, Ok(None));
+        assert!(!later.remote().memory.guards(Moment::from_millis(6), Duration::ZERO), "it was known long before");
+
+        stub.run.set(1);
+        stub.hang_up();
+        until(|| later.remote().trouble().is_some()).await;
+        until(|| later.remote().trouble().is_none()).await;
+        assert!(later.remote().memory.guards(NOW, Duration::ZERO), "another one after it");
+    });
+}
+
+#[test]
+fn a_store_that_refuses_is_away_and_says_why() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        let link = link(port, LONG);
+        assert_eq!(told(&link, &ONE).await, Ok(None));
+        *stub.refusal.borrow_mut() = Some("OOM command not allowed".to_owned());
+        assert_eq!(told(&link, &ONE).await, Err(Away));
+        until(|| link.remote().trouble().is_some_and(|why| why.contains("OOM"))).await;
+    });
+}
+
+#[test]
+fn a_store_that_nobody_runs_is_away() {
+    run(async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let link = link(port, LONG);
+        until(|| link.remote().trouble().is_some()).await;
+        assert_eq!(told(&link, &ONE).await, Err(Away));
+    });
+}
