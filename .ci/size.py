@@ -1,4 +1,4 @@
-"""What `countersign size` says, held against a gateway under load: memory for connections and claims, and CPU for a request.
+"""What `countersign size` says, held against a gateway under load: memory for connections and claims, what a shared store takes, and CPU for a request.
 
 usage: size.py COUNTERSIGN [--speed]     (a release build: what it says is of one)
 
@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import re
 import selectors
 import socket
 import ssl
@@ -20,10 +21,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from redis_server import Redis
 from tools import Processes, Tally, certificate, free_port, memory, wait_until, answers
 
 SECRET = "0123456789abcdefghijklmnopqrstuv"
-MOST, CLAIMS = 0.25, 200_000
+MOST, CLAIMS, FUTURE = 0.25, 200_000, 1
 NUMBERS = itertools.count()
 CONFIG = """version: 1
 listeners:
@@ -32,8 +34,8 @@ listeners:
     tls: {{certificate: {here}/tls.crt, key: {here}/tls.key}}}}
 upstreams: {{app: {{url: "http://127.0.0.1:{upstream}"}}}}
 keyrings: {{k: {{keys: [{{id: k1, secret: "{secret}"}}]}}}}
-routes: [{{path: "/**", verify: {{scheme: timestamp-body, keys: k}}, replay: {{by: signature}}, body: {{memory: 2MiB, max: 4MiB}}, upstream: app}}]
-replay: {{restart_guard: false}}
+routes: [{{path: "/**", verify: {{scheme: timestamp-body, keys: k, override: {{past: 300s, future: 1s}}}}, replay: {{by: signature}}, body: {{memory: 2MiB, max: 4MiB}}, upstream: app}}]
+replay: {replay}
 limits: {{memory: 256MiB}}
 health: "127.0.0.1:{health}"
 audit: {{sink: file, path: {here}/audit.jsonl}}
@@ -62,7 +64,7 @@ asyncio.run(main())
 class Gateway:
     """One with a listener in plain and one with TLS, in front of an upstream that reads and says ok."""
 
-    def __init__(self, running, binary, here):
+    def __init__(self, running, binary, here, replay="{restart_guard: false}"):
         here.mkdir()
         certificate(here)
         upstream = subprocess.Popen([sys.executable, "-c", UPSTREAM], stdout=subprocess.PIPE)
@@ -70,7 +72,7 @@ class Gateway:
         self.plain, self.tls, self.health = free_port(), free_port(), free_port()
         names = {"plain": self.plain, "tls": self.tls, "health": self.health, "here": here, "secret": SECRET}
         config = here / "countersign.yaml"
-        config.write_text(CONFIG.format(upstream=int(upstream.stdout.readline()), **names))
+        config.write_text(CONFIG.format(replay=replay, upstream=int(upstream.stdout.readline()), **names))
         self.process = running.start(here.name + "-gateway", [binary, "run", "--config", config])
         wait_until("the gateway", answers(self.health), self.process)
         self.pid = self.process.pid
@@ -148,14 +150,17 @@ def said(binary, *arguments):
     return json.loads(done.stdout)
 
 
-def speed(tally, binary, gate):
-    """Microseconds for a request, and for a connection."""
+def speed(tally, binary, gate, sharing):
+    """Microseconds for a request, and for a connection. `sharing` has its claims on a Redis."""
     found = {}
     plain = [(256, 6000, False), (16 << 10, 2000, False), (256 << 10, 300, False), (1 << 20, 100, False)]
     for size, count, tls in [*plain, (256, 6000, True), (256 << 10, 200, True)]:
         cost = statistics.median(load(gate, size, count, tls) for _ in range(5))
         told = said(binary, "--rps", "1", "--body", str(size), *["--tls"] * tls)["microseconds_per_request"]
         found[f"a request of {size} bytes{', TLS' * tls}"] = cost, told
+    cost = statistics.median(load(sharing, 256, 6000) for _ in range(5))
+    told = said(binary, "--rps", "1", "--body", "256", "--shared")["microseconds_per_request"]
+    found["a request of 256 bytes, its claim shared"] = cost, told
     for name, tls in (("", False), (", TLS", True)):
         told = said(binary, *["--tls"] * tls, "--rps", "0", "--connects", "1")["cores"]["busy"] * 1e6
         cost = statistics.median(connections(gate, tls) for _ in range(5)) - found[f"a request of 256 bytes{name}"][0]
@@ -185,6 +190,28 @@ def space(tally, binary, here, start):
     held(tally, f"{CLAIMS} claims", settled(gate.pid) - base, told, "bytes")
 
 
+def sharing(running, place, start):
+    """A gateway whose claims are on a Redis."""
+    redis = Redis(running, f"{place.name}-redis")
+    gate = start(place, f"{{store: redis, redis: {{urls: {redis.url}, deadline: 1s}}}}")
+    wait_until("the store", lambda: ":since:" in redis.cli("KEYS", "*"))
+    time.sleep(1.1 + FUTURE)
+    return gate, redis
+
+
+def shared(tally, binary, gate, redis):
+    """Commands, traffic and memory of a Redis that holds the claims."""
+    number = lambda name: float(re.search(rf"^{name}:(\d+)", redis.cli("INFO"), re.M)[1])
+    names = "used_memory", "total_commands_processed", "total_net_input_bytes"
+    before = [number(name) for name in names]
+    load(gate, 20, CLAIMS)
+    found = [number(name) - now for name, now in zip(names, before)]
+    told = said(binary, "--rps", str(CLAIMS), "--window", "1s", "--shared")["redis"]
+    held(tally, f"{CLAIMS} claims on a Redis", found[0], told["memory_bytes"], "bytes")
+    held(tally, "its commands", found[1], told["commands_per_second"], "")
+    held(tally, "what it is sent", found[2], told["bytes_per_second"], "bytes")
+
+
 def held(tally, name, found, told, unit):
     tally.check(f"{name} takes what was said", abs(found / told - 1) <= MOST, f"{found:.0f} {unit}, {told:.0f} said")
 
@@ -194,11 +221,12 @@ def main():
     with tempfile.TemporaryDirectory() as directory, Processes(directory) as running:
         here = Path(directory)
 
-        def start(place):
-            return Gateway(running, binary, place)
+        def start(place, *replay):
+            return Gateway(running, binary, place, *replay)
         if "--speed" in sys.argv[2:]:
-            speed(tally, binary, start(here / "load"))
+            speed(tally, binary, start(here / "load"), sharing(running, here / "shared-load", start)[0])
         space(tally, binary, here, start)
+        shared(tally, binary, *sharing(running, here / "shared", start))
     return tally.close()
 
 

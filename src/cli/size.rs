@@ -27,6 +27,13 @@ const CLAIM: f64 = 49.0;
 const PARTS: f64 = 16.0;
 const FULL: f64 = 0.875;
 
+/// More for a request whose claim is shared: two commands, one of which is waited for.
+const SHARED: f64 = 6.0;
+const COMMANDS: f64 = 2.0;
+/// Bytes that a claim takes on the Redis, and of its commands on the way there.
+const STORED: f64 = 180.0;
+const SENT: f64 = 226.0;
+
 /// A worker that is busier than this answers late when traffic is uneven.
 const BUSY: f64 = 0.6;
 /// Tables that grow are there twice for a moment.
@@ -59,6 +66,9 @@ pub(super) struct Size {
     /// Processes that share the traffic evenly
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     replicas: u32,
+    /// Replicas share their replay claims on a Redis
+    #[arg(long)]
+    shared: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -79,6 +89,14 @@ struct Need {
     connections: f64,
     bodies: f64,
     claims: f64,
+    redis: Option<Redis>,
+}
+
+/// What a store that all replicas share takes: commands and bytes in a second, bytes.
+struct Redis {
+    commands: f64,
+    traffic: f64,
+    memory: f64,
 }
 
 impl Size {
@@ -96,7 +114,8 @@ impl Size {
         let share = |whole: f64| whole / f64::from(self.replicas);
         let (tls, tls_kib, connect, open) =
             if self.tls { (TLS_REQUEST, TLS_KIB, HANDSHAKE, OPEN[1]) } else { (0.0, 0.0, CONNECTION, OPEN[0]) };
-        let request = (KIB + tls_kib).mul_add(self.body, REQUEST + tls);
+        let shared = if self.shared { SHARED } else { 0.0 };
+        let request = (KIB + tls_kib).mul_add(self.body, REQUEST + tls + shared);
         let busy = share(request.mul_add(self.rps, connect * self.connects)) / 1e6;
         Need {
             request,
@@ -106,6 +125,11 @@ impl Size {
             connections: share(self.connections) * open,
             bodies: share(self.rps) * self.upload * self.body * 1024.0,
             claims: table(share(self.rps) * self.window),
+            redis: self.shared.then_some(Redis {
+                commands: self.rps * COMMANDS,
+                traffic: self.rps * SENT,
+                memory: self.rps * self.window * STORED,
+            }),
         }
     }
 }
@@ -123,11 +147,18 @@ impl Need {
 
     fn text(&self, replicas: u32) -> String {
         let mib = |bytes: f64| bytes / f64::from(1 << 20);
+        let redis = self.redis.as_ref().map_or_else(String::new, |redis| {
+            let (commands, traffic) = (redis.commands, redis.traffic / 1e6);
+            format!(
+                "redis   {:8.0} MiB  {commands:.0} commands in a second, {traffic:.1} MB\n",
+                mib(redis.memory * SPARE)
+            )
+        });
         let each = if replicas > 1 { format!(", for each of {replicas} replicas") } else { String::new() };
         format!(
             "cores   {:8.2}      {:.2} busy, {:.0} µs for each request{each}\n\
              memory  {:8.0} MiB  {:.0} used: {:.0} process, {:.0} connections, {:.0} bodies, {:.0} claims\n\
-             As measured on one machine (docs/scaling.md); yours may be half as fast or twice.\n",
+             {redis}As measured on one machine (docs/scaling.md); yours may be half as fast or twice.\n",
             self.cores,
             self.busy,
             self.request,
@@ -152,6 +183,11 @@ impl Need {
                 "used": self.memory().round(),
                 "recommended": (self.memory() * SPARE).round(),
             },
+            "redis": self.redis.as_ref().map(|redis| json!({
+                "commands_per_second": redis.commands.round(),
+                "bytes_per_second": redis.traffic.round(),
+                "memory_bytes": redis.memory.round(),
+            })),
         })
     }
 }
@@ -199,9 +235,13 @@ mod tests {
     #[test]
     fn every_part_of_the_traffic_adds_to_what_it_takes() {
         let least = need("--rps 1000");
-        for (more, costs) in
-            [("--tls", true), ("--connects 100", true), ("--connections 1000", false), ("--window 1h", false)]
-        {
+        for (more, costs) in [
+            ("--tls", true),
+            ("--shared", true),
+            ("--connects 100", true),
+            ("--connections 1000", false),
+            ("--window 1h", false),
+        ] {
             let need = need(&format!("--rps 1000 {more}"));
             let (cpu, memory) = (need.busy > least.busy, need.memory() > least.memory());
             assert!(if costs { cpu } else { memory && !cpu }, "{more}");

@@ -35,7 +35,7 @@ fn route(name: &str) -> Arc<Route> {
         connect_retries: 0,
         errors: ErrorShape::Problem,
         statuses: BTreeMap::new(),
-        callers: crate::policy::route::Callers::default(),
+        callers: Callers::default(),
         sources: Vec::new(),
         client_certificate: false,
         subject_header: None,

@@ -86,6 +86,7 @@ async fn keep(owner: Weak<Link>, remote: Arc<Remote>, clock: Clock) {
                 drop(held);
                 remote.found();
                 tokio::select! {
+                    biased;
                     why = running => why,
                     why = watch(line, dialed.mark) => why,
                 }
