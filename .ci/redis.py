@@ -231,7 +231,7 @@ async def secured(tally, house):
     """TLS, and a user who may do no more than is needed."""
     chain, key = certificate(house.directory)
     port, plain = free_port(), free_port()
-    rules = "on >s3cret-of-redis resetkeys ~{orders}:* resetchannels -@all +set +del +getex +info +multi +exec +select"
+    rules = "on >s3cret-of-redis resetkeys ~{orders}:* resetchannels -@all +set +del +getex +info +multi +exec +select +time"
     redis = Redis(house.running, "secured", "--tls-port", str(port), "--tls-cert-file", str(chain), "--tls-key-file", str(key),
                   "--tls-auth-clients", "no", "--user", "countersign", *rules.split(), port=plain)
     password = house.directory / "password"

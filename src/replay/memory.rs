@@ -124,11 +124,6 @@ impl Memory {
         guarded
     }
 
-    /// What was claimed elsewhere before `since` may be lost: stamps from before it are refused from now on.
-    pub(super) fn guard_since(&self, since: Moment) {
-        self.guard.fetch_max(since.millis(), Ordering::Relaxed);
-    }
-
     /// The upstream has, or may have, seen the request.
     pub(super) fn complete(&self, digests: &[Digest], state: State) {
         for digest in digests {

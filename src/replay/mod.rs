@@ -10,6 +10,7 @@ mod shard;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustls::ClientConfig;
@@ -95,7 +96,7 @@ impl Store {
         let memory = Memory::new(settings.capacity, settings.restart_guard.then_some(now));
         let failure = settings.persist.as_deref().and_then(|path| memory.read(path, now).err());
         let memory = Arc::new(memory);
-        let remote = settings.redis.clone().map(|redis| Arc::new(Remote::new(redis, tls, Arc::clone(&memory))));
+        let remote = settings.redis.clone().map(|redis| Arc::new(Remote::new(redis, tls)));
         (Self { memory, remote }, failure)
     }
 
@@ -131,23 +132,20 @@ impl Store {
         let until = until(attempt, rule, now).filter(|_| !digests.is_empty()).ok_or_else(|| {
             Rejection::from(Code::Internal).because("nothing the signature covers tells this request from a replay")
         })?;
-        self.guard(attempt, rule)?;
+        if attempt.permit.stamp().is_some_and(|stamp| self.memory.guards(stamp, attempt.future)) {
+            return Err(Code::ReplayGuard.into());
+        }
         self.memory.claim(&digests, until, now)?;
         let (memory, departed, release_on) = (Arc::clone(&self.memory), departed.clone(), rule.release_on.clone());
         let mut claim = Claim(Some(Held { memory, digests, departed, release_on, shared: None }));
         if let Some(link) = attempt.link {
-            claim.share(link, until.since(now), rule).await?;
-            // The connection may be a new one, with a primary that does not know what the last one knew.
-            self.guard(attempt, rule)?;
+            claim.share(link, lasting(attempt, until, now), rule).await?;
+            if !rule.open && claim.may_be_forgotten(attempt) {
+                self.memory.counters().guarded.fetch_add(1, Ordering::Relaxed);
+                return Err(Code::ReplayGuard.into());
+            }
         }
         Ok(claim)
-    }
-
-    /// Refuses what may have been seen by a predecessor that nobody can ask any more.
-    fn guard(&self, attempt: &Attempt<'_>, rule: &Replay) -> Result<(), Rejection> {
-        let open = self.remote.is_some() && rule.open;
-        let guarded = |stamp| self.memory.guards(stamp, attempt.future);
-        if !open && attempt.permit.stamp().is_some_and(guarded) { Err(Code::ReplayGuard.into()) } else { Ok(()) }
     }
 
     /// How many claims are held; those whose time is over count until they are swept.
@@ -196,7 +194,20 @@ fn until(attempt: &Attempt<'_>, rule: &Replay, now: Moment) -> Option<Moment> {
     Some(fresh.plus(attempt.total).plus(rule.beyond).plus(TICK))
 }
 
+/// How long a shared store keeps it. What fresh is, is judged there by other clocks, which may be as far behind ours as stamps may be ahead: so our own
+/// clock has no part in it.
+fn lasting(attempt: &Attempt<'_>, until: Moment, now: Moment) -> Duration {
+    let window = attempt.permit.stamp().map(|stamp| until.since(stamp).saturating_add(attempt.future));
+    window.unwrap_or_default().max(until.since(now))
+}
+
 impl Claim {
+    /// Whether the primary that granted it may lack an earlier claim of the same request.
+    fn may_be_forgotten(&self, attempt: &Attempt<'_>) -> bool {
+        let grant = self.0.as_ref().and_then(|held| held.shared.as_ref());
+        grant.zip(attempt.permit.stamp()).is_some_and(|(grant, stamp)| grant.guards(stamp, attempt.future))
+    }
+
     /// Asks whether another gateway has it. Refused, it is given back here, or as known as it is there.
     async fn share(&mut self, link: &Link, life: Duration, rule: &Replay) -> Result<(), Rejection> {
         let Some(held) = &mut self.0 else { return Ok(()) };

@@ -16,7 +16,6 @@ use super::resp::{self, Reply};
 use super::{Remote, names};
 use crate::keys::read;
 use crate::policy::upstream::Endpoint;
-use crate::sig::time::Moment;
 
 /// For everything that comes before the first claim.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,9 +26,6 @@ const PASSWORD: u64 = 4 << 10;
 /// How long the mark of a primary stays that nobody asks for any more.
 pub(super) const MARKED: Duration = Duration::from_hours(30 * 24);
 
-/// Another gateway's clock may be ahead of ours, and its mark counts. Further ahead it is wrong, and would refuse everything until then.
-const AHEAD: Duration = Duration::from_hours(1);
-
 /// Bytes in both directions.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Wire for T {}
@@ -39,8 +35,8 @@ pub(super) struct Dialed {
     pub(super) wire: Box<dyn Wire>,
     /// What says since when this primary is known.
     pub(super) mark: Vec<u8>,
-    /// Since when it is: what was claimed before may be lost.
-    pub(super) since: Moment,
+    /// For how long it is: what was claimed before may be lost.
+    pub(super) age: Duration,
 }
 
 /// Why there is no connection.
@@ -58,10 +54,10 @@ impl From<String> for Refusal {
 }
 
 /// Tries every address, those first that the configuration names first.
-pub(super) async fn dial(remote: &Remote, now: Moment) -> Result<Dialed, String> {
+pub(super) async fn dial(remote: &Remote) -> Result<Dialed, String> {
     let mut why = "no address".to_owned();
     for candidate in candidates(remote).await? {
-        match reach(remote, candidate, now).await {
+        match reach(remote, candidate).await {
             Ok(dialed) => return Ok(dialed),
             Err(reason) => why = reason,
         }
@@ -90,9 +86,9 @@ async fn candidates(remote: &Remote) -> Result<Vec<Endpoint>, String> {
 }
 
 /// The primary behind one address, which may be another node of a cluster.
-async fn reach(remote: &Remote, mut place: Endpoint, now: Moment) -> Result<Dialed, String> {
+async fn reach(remote: &Remote, mut place: Endpoint) -> Result<Dialed, String> {
     for _ in 0..REDIRECTS {
-        let greeted = tokio::time::timeout(PATIENCE, greet(remote, &place, now)).await;
+        let greeted = tokio::time::timeout(PATIENCE, greet(remote, &place)).await;
         match greeted.unwrap_or_else(|_late| Err("it does not answer".to_owned().into())) {
             Ok(dialed) => return Ok(dialed),
             Err(Refusal::Moved(next)) => place = next,
@@ -110,11 +106,11 @@ fn shown(place: &Endpoint) -> String {
 }
 
 /// Makes a connection on which claims can be made.
-async fn greet(remote: &Remote, place: &Endpoint, now: Moment) -> Result<Dialed, Refusal> {
+async fn greet(remote: &Remote, place: &Endpoint) -> Result<Dialed, Refusal> {
     let (mut talk, info) = meet(remote, place).await?;
     let mark = names::mark(&remote.settings.namespace, &info.identity);
-    let since = since(&mut talk, &mark, now).await?;
-    Ok(Dialed { wire: talk.wire, mark, since })
+    let age = age(&mut talk, &mark).await?;
+    Ok(Dialed { wire: talk.wire, mark, age })
 }
 
 /// Logs in, and makes sure that claims can be trusted to this server.
@@ -137,18 +133,14 @@ async fn meet(remote: &Remote, place: &Endpoint) -> Result<(Talk, Info), String>
     Ok((talk, Info::of(&info)?))
 }
 
-/// When the first gateway met this primary: now, if that is us.
-async fn since(talk: &mut Talk, mark: &[u8], now: Moment) -> Result<Moment, Refusal> {
-    let (moment, life) = (now.millis().to_string(), MARKED.as_millis().to_string());
+/// How long ago the first gateway met this primary: now, if that is us. By the clock of the server alone, as those of gateways differ.
+async fn age(talk: &mut Talk, mark: &[u8]) -> Result<Duration, Refusal> {
+    let now = resp::time(&talk.ask(&[b"TIME"]).await?).ok_or_else(|| "TIME has no answer".to_owned())?;
+    let (moment, life) = (now.to_string(), MARKED.as_millis().to_string());
     let set: [&[u8]; 7] = [b"SET", mark, moment.as_bytes(), b"NX", b"GET", b"PX", life.as_bytes()];
     match talk.exchange(&set).await? {
-        Reply::Nothing => Ok(now),
-        Reply::Text(told) => {
-            let millis = std::str::from_utf8(&told).ok().and_then(|told| told.parse().ok());
-            let latest = now.plus(AHEAD);
-            let told = millis.map(|millis| Moment::from_millis(millis).min(latest));
-            told.ok_or_else(|| "its mark is damaged".to_owned().into())
-        }
+        Reply::Nothing => Ok(Duration::ZERO),
+        Reply::Text(told) => resp::since(&told, now).ok_or_else(|| "its mark is damaged".to_owned().into()),
         Reply::Error(error) => Err(moved(&error).map_or_else(|| said(&error).into(), Refusal::Moved)),
         Reply::Status(_) | Reply::Number(_) | Reply::List(_) => Err("SET has no answer".to_owned().into()),
     }

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::dial::{MARKED, Wire, said};
 use super::resp::{self, Reply};
 use super::{Away, State};
+use crate::sig::time::Moment;
 
 /// Most commands without an answer; who comes then is told that the store is away.
 const MOST: usize = 4096;
@@ -28,6 +29,8 @@ pub(super) struct Line {
     unanswered: Cell<usize>,
     failures: Cell<u32>,
     end: Notify,
+    /// Since when the primary is known, by our clock.
+    since: Cell<Moment>,
 }
 
 /// What a claim found out.
@@ -55,7 +58,7 @@ struct Job {
 enum Then {
     Nobody,
     Claim(Names, oneshot::Sender<Result<Outcome, Away>>),
-    Mark(oneshot::Sender<bool>),
+    Mark(oneshot::Sender<Option<Duration>>),
 }
 
 /// What was sent and is not answered yet.
@@ -67,9 +70,10 @@ struct Open {
 
 impl Line {
     /// A connection and what keeps it going; when that ends it says why, and the connection is over.
-    pub(super) fn over(wire: Box<dyn Wire>) -> (Rc<Self>, impl Future<Output = String>) {
+    pub(super) fn over(wire: Box<dyn Wire>, since: Moment) -> (Rc<Self>, impl Future<Output = String>) {
         let (jobs, queue) = mpsc::unbounded_channel();
-        let line = Rc::new(Self { jobs, unanswered: Cell::new(0), failures: Cell::new(0), end: Notify::new() });
+        let (unanswered, failures, end, since) = (Cell::new(0), Cell::new(0), Notify::new(), Cell::new(since));
+        let line = Rc::new(Self { jobs, unanswered, failures, end, since });
         let kept = Rc::clone(&line);
         (line, async move { kept.run(wire, queue).await })
     }
@@ -102,13 +106,19 @@ impl Line {
         }
     }
 
-    /// Whether the primary still knows its mark: without it, its memory was wiped.
-    pub(super) async fn is_marked(&self, mark: &[u8], patience: Duration) -> Result<bool, Away> {
+    /// For how long the primary is known, if it still knows: without its mark, its memory was wiped.
+    pub(super) async fn age(&self, mark: &[u8], patience: Duration) -> Result<Option<Duration>, Away> {
         let (told, heard) = oneshot::channel();
         let mut bytes = Vec::new();
+        resp::command(&mut bytes, &[b"TIME"]);
         resp::command(&mut bytes, &[b"GETEX", mark, b"PX", MARKED.as_millis().to_string().as_bytes()]);
-        self.send(Job { bytes, answers: 1, then: Then::Mark(told) })?;
+        self.send(Job { bytes, answers: 2, then: Then::Mark(told) })?;
         tokio::time::timeout(patience, heard).await.ok().and_then(Result::ok).ok_or(Away)
+    }
+
+    /// The primary is known since then.
+    pub(super) fn is_known_since(&self, since: Moment) {
+        self.since.set(since);
     }
 
     fn send(&self, job: Job) -> Result<(), Away> {
@@ -167,7 +177,11 @@ impl Line {
         match done.then {
             Then::Nobody => {}
             Then::Mark(told) => {
-                let _nobody_waits = told.send(matches!(done.got.as_slice(), [Reply::Text(_)]));
+                let age = match done.got.as_slice() {
+                    [time, Reply::Text(mark)] => resp::time(time).and_then(|now| resp::since(mark, now)),
+                    _ => None,
+                };
+                let _nobody_waits = told.send(age);
             }
             Then::Claim(names, told) => {
                 let outcome = self.judge(names, done.got.last());
@@ -253,6 +267,11 @@ async fn write(
 }
 
 impl Grant {
+    /// Whether a request with this stamp may have been claimed where the primary does not know of it. `future`: how far ahead stamps are accepted.
+    pub(in crate::replay) fn guards(&self, stamp: Moment, future: Duration) -> bool {
+        stamp <= self.line.since.get().plus(future)
+    }
+
     /// The claim stays; other gateways learn how it stands.
     pub(in crate::replay) fn settle(mut self, state: State) {
         let mut bytes = Vec::new();

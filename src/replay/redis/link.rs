@@ -75,20 +75,19 @@ impl Link {
 
 async fn keep(owner: Weak<Link>, remote: Arc<Remote>, clock: Clock) {
     loop {
-        let dialed = dial::dial(&remote, clock.now()).await;
+        let dialed = dial::dial(&remote).await;
         let Some(held) = owner.upgrade() else { return };
         let why = match dialed {
             Err(why) => why,
             Ok(dialed) => {
-                remote.memory.guard_since(dialed.since);
-                let (line, running) = Line::over(dialed.wire);
+                let (line, running) = Line::over(dialed.wire, clock.now().minus(dialed.age));
                 held.is(State::Up(Rc::clone(&line)));
                 drop(held);
                 remote.found();
                 tokio::select! {
                     biased;
                     why = running => why,
-                    why = watch(line, dialed.mark) => why,
+                    why = watch(line, dialed.mark, &clock) => why,
                 }
             }
         };
@@ -100,13 +99,13 @@ async fn keep(owner: Weak<Link>, remote: Arc<Remote>, clock: Clock) {
     }
 }
 
-/// Looks whether the primary still answers, and still knows since when; says what is wrong when it does not.
-async fn watch(line: Rc<Line>, mark: Vec<u8>) -> String {
+/// Looks whether the primary still answers, and still knows since when; says what is wrong when it does not. Our clock may have been set meanwhile.
+async fn watch(line: Rc<Line>, mark: Vec<u8>, clock: &Clock) -> String {
     loop {
         tokio::time::sleep(LOOK).await;
-        match line.is_marked(&mark, LOOK).await {
-            Ok(true) => {}
-            Ok(false) => return "its memory was wiped".to_owned(),
+        match line.age(&mark, LOOK).await {
+            Ok(Some(age)) => line.is_known_since(clock.now().minus(age)),
+            Ok(None) => return "its memory was wiped".to_owned(),
             Err(Away) => return "it does not answer in time".to_owned(),
         }
     }

@@ -19,7 +19,6 @@ use rustls::ClientConfig;
 pub(super) use self::line::Grant;
 pub use self::link::Link;
 use super::digest::Digest;
-use super::memory::Memory;
 use super::shard::State;
 use crate::policy::operations::Redis;
 use crate::reject::Code;
@@ -28,7 +27,6 @@ use crate::reject::Code;
 pub struct Remote {
     settings: Redis,
     tls: Option<Arc<ClientConfig>>,
-    memory: Arc<Memory>,
     counters: Counters,
     away: AtomicBool,
     /// Why it is away.
@@ -55,11 +53,10 @@ pub(super) struct Away;
 
 impl Remote {
     /// The store of `settings`. Nothing is connected yet.
-    pub(super) fn new(settings: Redis, tls: Option<Arc<ClientConfig>>, memory: Arc<Memory>) -> Self {
+    pub(super) fn new(settings: Redis, tls: Option<Arc<ClientConfig>>) -> Self {
         Self {
             settings,
             tls,
-            memory,
             counters: Counters::default(),
             away: AtomicBool::new(false),
             reason: ArcSwapOption::empty(),

@@ -2,6 +2,8 @@
 //!
 //! **Threat:** whoever sits between may answer anything: a reply is bounded in size, in length and in depth before it is believed.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 
 /// More bytes than any reply has that was asked for.
@@ -142,6 +144,20 @@ impl Cursor<'_> {
     }
 }
 
+/// What `TIME` answers, in milliseconds.
+pub(super) fn time(reply: &Reply) -> Option<u64> {
+    let Reply::List(parts) = reply else { return None };
+    let [Reply::Text(seconds), Reply::Text(micros)] = parts.as_slice() else { return None };
+    let number = |text: &[u8]| number(text).ok().and_then(|number| u64::try_from(number).ok());
+    number(seconds)?.checked_mul(1000)?.checked_add(number(micros)?.div_euclid(1000))
+}
+
+/// How long ago a moment in milliseconds was that was written down.
+pub(super) fn since(written: &[u8], now: u64) -> Option<Duration> {
+    let written = u64::try_from(number(written).ok()?).ok()?;
+    Some(Duration::from_millis(now.saturating_sub(written)))
+}
+
 fn number(digits: &[u8]) -> Result<i64, Malformed> {
     std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or(Malformed)
 }
@@ -201,6 +217,14 @@ mod tests {
         }
         let endless = vec![b'+'; REPLY + 1];
         assert_eq!(next(&mut BytesMut::from(&endless[..])), Err(Malformed));
+    }
+
+    #[test]
+    fn times_are_read_in_milliseconds() {
+        let reply = next(&mut BytesMut::from(&b"*2\r\n$2\r\n17\r\n$6\r\n250999\r\n"[..])).unwrap().unwrap();
+        assert_eq!((time(&reply), time(&Reply::Number(17))), (Some(17_250), None));
+        assert_eq!(since(b"17000", 17_250), Some(Duration::from_millis(250)));
+        assert_eq!((since(b"18000", 17_250), since(b"x", 17_250)), (Some(Duration::ZERO), None));
     }
 
     #[test]

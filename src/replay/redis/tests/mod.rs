@@ -36,8 +36,7 @@ fn link(port: u16, deadline: Duration) -> Rc<Link> {
         namespace: "shop".to_owned(),
         deadline,
     };
-    let memory = Arc::new(Memory::new(10, None));
-    Link::new(Arc::new(Remote::new(settings, None, memory)), Clock::manual(NOW))
+    Link::new(Arc::new(Remote::new(settings, None)), Clock::manual(NOW))
 }
 
 /// What a claim found, without the claim: it is given back.
@@ -148,24 +147,24 @@ fn a_connection_without_answers_is_given_up_and_made_anew() {
 fn a_primary_that_nobody_knows_guards_what_its_predecessor_may_have_known() {
     run(async {
         let (stub, port) = stub::start().await;
-        let link = link(port, LONG);
-        assert_eq!(told(&link, &ONE).await, Ok(None));
-        let guards = |stamp| link.remote().memory.guards(stamp, Duration::ZERO);
-        assert!(guards(NOW) && !guards(NOW.plus(SHORT)), "the first start of all");
-        let known =
-            stub.values.borrow().iter().find(|(name, _)| name.contains("since:")).map(|(_, since)| since.clone());
-        assert_eq!(known, Some(NOW.millis().to_string()));
+        let (first, hour) = (link(port, LONG), Duration::from_hours(1));
+        let grant = first.share(&ONE, LIFE).await.unwrap().unwrap();
+        assert!(grant.guards(NOW, Duration::ZERO), "the first start of all");
+        assert!(grant.guards(NOW.plus(SHORT), SHORT) && !grant.guards(NOW.plus(SHORT), Duration::ZERO));
 
-        let later = self::link(port, LONG);
-        stub.values.borrow_mut().values_mut().for_each(|since| *since = "5".to_owned());
-        assert_eq!(told(&later, &ONE).await, Ok(None));
-        assert!(!later.remote().memory.guards(Moment::from_millis(6), Duration::ZERO), "it was known long before");
+        // By the clock of the server, which is not ours.
+        stub.millis.set(stub.millis.get() + 3_600_000);
+        let later = link(port, LONG);
+        let grant = later.share(&[[2; 32]], LIFE).await.unwrap().unwrap();
+        assert!(grant.guards(NOW.minus(hour), Duration::ZERO), "it was known for an hour");
+        assert!(!grant.guards(NOW.minus(hour).plus(SHORT), Duration::ZERO));
 
         stub.run.set(1);
         stub.hang_up();
         until(|| later.remote().trouble().is_some()).await;
         until(|| later.remote().trouble().is_none()).await;
-        assert!(later.remote().memory.guards(NOW, Duration::ZERO), "another one after it");
+        let grant = later.share(&[[3; 32]], LIFE).await.unwrap().unwrap();
+        assert!(grant.guards(NOW, Duration::ZERO), "another one after it");
     });
 }
 

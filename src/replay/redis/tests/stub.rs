@@ -20,6 +20,8 @@ pub(super) struct Stub {
     pub(super) speaks: Notify,
     /// Another one after every start.
     pub(super) run: Cell<u8>,
+    /// Its clock.
+    pub(super) millis: Cell<u64>,
     /// What it says to every SET, where it is not well.
     pub(super) refusal: RefCell<Option<String>>,
     connections: RefCell<Vec<AbortHandle>>,
@@ -70,6 +72,10 @@ impl Stub {
                 let old = bulk(values.get(&command[1]));
                 values.entry(command[1].clone()).or_insert_with(|| command[2].clone());
                 old
+            }
+            "TIME" => {
+                let (seconds, micros) = (self.millis.get() / 1000, (self.millis.get() % 1000).saturating_mul(1000));
+                format!("*2\r\n{}{}", bulk(Some(&seconds.to_string())), bulk(Some(&micros.to_string())))
             }
             "GETEX" => bulk(values.get(&command[1])),
             "DEL" => format!(":{}\r\n", command[1..].iter().filter(|name| values.remove(*name).is_some()).count()),
