@@ -1,8 +1,8 @@
-"""Signed load at half of what gets through while upstream, keys, certificates, configuration, clock and operations listeners are disturbed at random.
+"""Signed load at half of what gets through while upstream, keys, certificates, configuration, shared store, clock and operations listeners are disturbed at random.
 
 Nothing unauthorised reaches the upstream, nothing authorised is refused for a wrong reason, nothing is lost, kept or betrayed.
 
-usage: chaos.py [--seconds 600] [--seed NUMBER] [--planted] COUNTERSIGN        (needs openssl, and libfaketime for the clock)
+usage: chaos.py [--seconds 600] [--seed NUMBER] [--planted] COUNTERSIGN        (needs openssl, redis-server, and libfaketime for the clock)
 """
 
 import argparse
@@ -21,6 +21,7 @@ from disturbed.faults import Clock, Flood
 from disturbed.house_faults import House
 from disturbed.planted import DEFECTS
 from disturbed.stage import FAKETIME, PATIENCE, Stage, load_total
+from disturbed.store import SERVER
 
 CALIBRATION = 8
 CALM = 5
@@ -46,6 +47,7 @@ def staged(binary, directory, running, chance, defect=None):
     ports = {name: free_port() for name in names}
     if not defect:
         ports["inner"] = ports["plain"]
+        ports |= {"store": free_port()} if SERVER else {}
     return Stage(binary, directory, running, ports, chance, defect)
 
 
@@ -59,11 +61,13 @@ def chaos(tally, binary, seconds, seed):
         rate = capacity / 2
         stage.loaded(seed + 1, 1, rate)
         disturbances = [stage.upstream, House(stage, random.Random(seed + 2)), Flood(stage, random.Random(seed + 3))]
+        disturbances += [stage.store.disturbing(stage, random.Random(seed + 5))] if SERVER else []
         disturbances += [Clock(stage, random.Random(seed + 4))] if FAKETIME else []
         sizes = disturbed(stage, disturbances, seconds)
         calm = calmed(stage)
         after = stage.settled(PATIENCE)
         tally.check("the clock can be disturbed (libfaketime)", FAKETIME is not None)
+        tally.check("so can the store (redis-server)", SERVER is not None)
         tally.check("it all serves again afterwards", calm and set(calm) == {"200"}, dict(calm))
         for disturbance in disturbances:
             name = type(disturbance).__name__.lower()

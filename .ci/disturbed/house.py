@@ -26,7 +26,7 @@ keyrings:
   mount: {{directory: {here}/mount}}
   file: {{file: {here}/keys.yaml}}
   inline: {{keys: [{{id: written-down, secret: "{inline}"}}]}}
-replay: {{restart_guard: false}}
+replay: {replay}
 schemes:
   stamped:
     algorithm: sha256
@@ -140,7 +140,9 @@ class House:
     def configure(self, spoil=None):
         """Writes the configuration of the present generation, or a spoilt one."""
         ports = {**self.ports, "plain": self.ports["inner"]}
-        text = CONFIG.format(here=self.here, inline=self.inline, token=self.mark, generation=self.generation, **ports)
+        shared = f'{{store: redis, redis: {{urls: "redis://127.0.0.1:{ports.get("store")}", deadline: 1s}}}}'
+        replay = shared if "store" in ports else "{restart_guard: false}"
+        text = CONFIG.format(replay=replay, here=self.here, inline=self.inline, token=self.mark, generation=self.generation, **ports)
         self.replace(self.config, (spoil(text) if spoil else text).encode())
 
     def certificate(self, number):

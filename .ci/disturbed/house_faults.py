@@ -7,6 +7,7 @@ import ssl
 import time
 
 from .faults import NOTICED, Disturbance, metric, spoil
+from .store import FORGOTTEN
 from .wire import Line, ask
 
 SETTLED = 10
@@ -54,7 +55,9 @@ class House(Disturbance):
         self.house.generation += 1
         self.house.configure()
         self.nudge()
-        self.until("the new configuration is in force", lambda: self.stage.load.generation == str(self.house.generation))
+        # Answers of the upstream tell, and there are none while the store has lost its memory.
+        patience = NOTICED + (FORGOTTEN if self.stage.store else 0)
+        self.until("the new configuration is in force", lambda: self.stage.load.generation == str(self.house.generation), patience)
 
     # What is wrong: the last good state serves on, and it is said that something is wrong.
 
@@ -130,11 +133,11 @@ class House(Disturbance):
         elif choice == 2:
             ask(self.house.ports["admin"], "POST", "/reload")
 
-    def until(self, what, holds):
-        deadline = time.monotonic() + NOTICED
+    def until(self, what, holds, patience=NOTICED):
+        deadline = time.monotonic() + patience
         while not holds():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not within {NOTICED} s: {what}")
+                raise TimeoutError(f"not within {patience} s: {what}")
             time.sleep(0.05)
 
     def good(self):

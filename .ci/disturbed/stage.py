@@ -15,6 +15,7 @@ from .faults import HERE, Upstreams, metric
 from .house import FUTURE, PAST, TOTAL, House
 from .judge import Seen
 from .load import Load, Stalls, Timeline
+from .store import Store
 from .wire import ask
 
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
@@ -31,6 +32,7 @@ class Stage:
         self.over, self.findings, self.load = threading.Event(), [], None
         self.planted = sorted(self.house.planted())
         self.upstream = Upstreams(self, chance)
+        self.store = Store(running, ports["store"], self.here) if "store" in ports else None
         self.clock = self.here / "clock"
         self.set_clock(0)
         self.gateway = self.start_gateway()
@@ -38,6 +40,9 @@ class Stage:
         if defect:
             self.processes.append(self.start_defect(defect))
         self.loads = []
+        if self.store:
+            # What is stamped before the first gateway met the store is refused.
+            time.sleep(FUTURE + 2)
 
     def start_gateway(self):
         env = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_CACHE_DURATION": "1",
