@@ -1,35 +1,35 @@
 //! Who may do what, and how often, as written in a route.
 
 use ipnet::IpNet;
-use serde::Deserialize;
 
 use super::super::field::{Field, HasShort, Many, Short};
 use super::super::values::{Frequency, MethodName, Of};
+use super::mapping::mapping;
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Rates {
-    pub(crate) source: Field<Short<Rate>>,
-    pub(crate) key: Field<Short<Rate>>,
-    pub(crate) principal: Field<Short<Rate>>,
-    pub(crate) route: Field<Short<Rate>>,
+mapping! {
+    pub(crate) struct Rates {
+        pub(crate) source: Field<Short<Rate>>,
+        pub(crate) key: Field<Short<Rate>>,
+        pub(crate) principal: Field<Short<Rate>>,
+        pub(crate) route: Field<Short<Rate>>,
+    }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Rate {
-    pub(crate) limit: Field<Of<Frequency>>,
-    pub(crate) burst: Field<u32>,
-    pub(crate) pool: Field<String>,
+mapping! {
+    pub(crate) struct Rate {
+        pub(crate) limit: Field<Of<Frequency>>,
+        pub(crate) burst: Field<u32>,
+        pub(crate) pool: Field<String>,
+    }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Rule {
-    pub(crate) keys: Field<Many<String>>,
-    pub(crate) principals: Field<Many<String>>,
-    pub(crate) methods: Field<Many<Of<MethodName>>>,
-    pub(crate) sources: Field<Many<Of<IpNet>>>,
+mapping! {
+    pub(crate) struct Rule {
+        pub(crate) keys: Field<Many<String>>,
+        pub(crate) principals: Field<Many<String>>,
+        pub(crate) methods: Field<Many<Of<MethodName>>>,
+        pub(crate) sources: Field<Many<Of<IpNet>>>,
+    }
 }
 
 impl HasShort for Rate {

@@ -9,53 +9,54 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use super::super::field::{Field, HasShort, List, Many, Named, Short};
 use super::super::values::{MethodName, Of, Status};
 use super::Lint;
+use super::mapping::mapping;
 use crate::keys::Declared;
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Upstream {
-    pub(crate) url: Field<String>,
-    pub(crate) urls: Field<List<String>>,
-    pub(crate) host: Field<Host>,
-    pub(crate) tls: Field<Tls>,
-    pub(crate) protocol: Field<Protocol>,
-    pub(crate) max_connections: Field<u32>,
-    pub(crate) timeouts: Field<Timeouts>,
-    pub(crate) resolve: Field<Of<Duration>>,
-    pub(crate) health: Field<Health>,
-    pub(crate) lint: Field<Lint>,
+mapping! {
+    pub(crate) struct Upstream {
+        pub(crate) url: Field<String>,
+        pub(crate) urls: Field<List<String>>,
+        pub(crate) host: Field<Host>,
+        pub(crate) tls: Field<Tls>,
+        pub(crate) protocol: Field<Protocol>,
+        pub(crate) max_connections: Field<u32>,
+        pub(crate) timeouts: Field<Timeouts>,
+        pub(crate) resolve: Field<Of<Duration>>,
+        pub(crate) health: Field<Health>,
+        pub(crate) lint: Field<Lint>,
+    }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Health {
-    pub(crate) active: Field<Short<Active>>,
-    pub(crate) passive: Field<Passive>,
-    pub(crate) none_healthy: Field<NoneHealthy>,
+mapping! {
+    pub(crate) struct Health {
+        pub(crate) active: Field<Short<Active>>,
+        pub(crate) passive: Field<Passive>,
+        pub(crate) none_healthy: Field<NoneHealthy>,
+    }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Active {
-    pub(crate) path: Field<String>,
-    pub(crate) method: Field<Of<MethodName>>,
-    pub(crate) host: Field<String>,
-    pub(crate) status: Field<Many<Of<Status>>>,
-    pub(crate) interval: Field<Of<Duration>>,
-    pub(crate) timeout: Field<Of<Duration>>,
-    pub(crate) passes: Field<u32>,
-    pub(crate) fails: Field<u32>,
+mapping! {
+    pub(crate) struct Active {
+        pub(crate) path: Field<String>,
+        pub(crate) method: Field<Of<MethodName>>,
+        pub(crate) host: Field<String>,
+        pub(crate) status: Field<Many<Of<Status>>>,
+        pub(crate) interval: Field<Of<Duration>>,
+        pub(crate) timeout: Field<Of<Duration>>,
+        pub(crate) passes: Field<u32>,
+        pub(crate) fails: Field<u32>,
+    }
 }
 
 impl HasShort for Active {
     const FORM: &'static str = "countersign::Short:path";
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Passive {
-    pub(crate) fails: Field<u32>,
-    pub(crate) pause: Field<Of<Duration>>,
+mapping! {
+    pub(crate) struct Passive {
+        pub(crate) fails: Field<u32>,
+        pub(crate) pause: Field<Of<Duration>>,
+    }
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,21 +81,21 @@ pub(crate) enum Protocol {
     Http2,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Tls {
-    pub(crate) ca: Field<String>,
-    pub(crate) certificate: Field<String>,
-    pub(crate) key: Field<String>,
-    pub(crate) server_name: Field<String>,
+mapping! {
+    pub(crate) struct Tls {
+        pub(crate) ca: Field<String>,
+        pub(crate) certificate: Field<String>,
+        pub(crate) key: Field<String>,
+        pub(crate) server_name: Field<String>,
+    }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Timeouts {
-    pub(crate) connect: Field<Of<Duration>>,
-    pub(crate) queue: Field<Of<Duration>>,
-    pub(crate) idle: Field<Of<Duration>>,
+mapping! {
+    pub(crate) struct Timeouts {
+        pub(crate) connect: Field<Of<Duration>>,
+        pub(crate) queue: Field<Of<Duration>>,
+        pub(crate) idle: Field<Of<Duration>>,
+    }
 }
 
 /// Rings by name; `directory` is not a ring but where rings without an entry are found.
@@ -104,28 +105,28 @@ pub(crate) struct Keyrings {
     pub(crate) rings: Vec<(String, Field<Ring>)>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Ring {
-    pub(crate) file: Field<String>,
-    pub(crate) directory: Field<String>,
-    pub(crate) env: Field<Named<String>>,
-    pub(crate) keys: Field<List<Declared>>,
-    pub(crate) derive: Field<Derive>,
-    pub(crate) max_age: Field<Of<Duration>>,
-    pub(crate) quiet: Field<Of<Duration>>,
-    pub(crate) lint: Field<Lint>,
+mapping! {
+    pub(crate) struct Ring {
+        pub(crate) file: Field<String>,
+        pub(crate) directory: Field<String>,
+        pub(crate) env: Field<Named<String>>,
+        pub(crate) keys: Field<List<Declared>>,
+        pub(crate) derive: Field<Derive>,
+        pub(crate) max_age: Field<Of<Duration>>,
+        pub(crate) quiet: Field<Of<Duration>>,
+        pub(crate) lint: Field<Lint>,
+    }
 }
 
-/// Masters, and what becomes of them.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Derive {
-    pub(crate) file: Field<String>,
-    pub(crate) directory: Field<String>,
-    pub(crate) env: Field<Named<String>>,
-    pub(crate) revoked: Field<String>,
-    pub(crate) format: Field<Format>,
+mapping! {
+    /// Masters, and what becomes of them.
+    pub(crate) struct Derive {
+        pub(crate) file: Field<String>,
+        pub(crate) directory: Field<String>,
+        pub(crate) env: Field<Named<String>>,
+        pub(crate) revoked: Field<String>,
+        pub(crate) format: Field<Format>,
+    }
 }
 
 /// How derived bytes become a secret.

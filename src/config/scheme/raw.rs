@@ -6,50 +6,52 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Spanned;
 
+use super::super::raw::mapping::read;
 use super::{Overrides, natives};
 
 /// Text with its place in the file.
 pub(super) type Text = Spanned<String>;
 
 /// The value under `schemes.<name>`.
-#[derive(Clone, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Default)]
 pub struct Declaration {
     pub(super) algorithm: Option<Text>,
     pub(super) mac: Option<Text>,
     pub(super) key: Option<RawKey>,
-    #[serde(default)]
     pub(super) settings: Ordered<String>,
     pub(super) params: Option<Spanned<RawParams>>,
     pub(super) signature: Option<Spanned<RawSignature>>,
-    #[serde(default)]
     pub(super) signatures: Vec<Spanned<RawSignature>>,
     pub(super) timestamp: Option<Spanned<RawTimestamp>>,
     pub(super) nonce: Option<Spanned<RawNonce>>,
     pub(super) key_id: Option<Spanned<RawKeyId>>,
     pub(super) digest: Option<Spanned<RawDigest>>,
     pub(super) signed_headers: Option<Spanned<RawSignedHeaders>>,
-    #[serde(default, rename = "let")]
     pub(super) lets: Ordered<Text>,
-    #[serde(default)]
     pub(super) require: Vec<Spanned<RawRequire>>,
-    #[serde(default)]
     pub(super) when: Vec<Text>,
     pub(super) message: Option<Spanned<OneOrMany>>,
     pub(super) jwt: Option<natives::RawJwt>,
     pub(super) oauth1: Option<natives::RawOauth1>,
     pub(super) challenge: Option<Spanned<RawChallenge>>,
-    #[serde(default)]
     pub(super) any_of: Vec<Declaration>,
     pub(super) rfc9421: Option<natives::rfc9421::RawRfc9421>,
     pub(super) aws_sigv4: Option<natives::aws_sigv4::RawAwsSigV4>,
-    #[serde(default)]
     pub(super) legacy: Ordered<RawLegacy>,
-    #[serde(skip)]
     pub(super) overrides: Overrides,
     /// The doors of `legacy` that are open in this copy.
-    #[serde(skip)]
     pub(super) opened: Vec<String>,
+}
+
+read! {
+    Declaration {
+        "algorithm" => algorithm, "mac" => mac, "key" => key, "settings" => settings, "params" => params,
+        "signature" => signature, "signatures" => signatures, "timestamp" => timestamp, "nonce" => nonce,
+        "key_id" => key_id, "digest" => digest, "signed_headers" => signed_headers, "let" => lets,
+        "require" => require, "when" => when, "message" => message, "jwt" => jwt, "oauth1" => oauth1,
+        "challenge" => challenge, "any_of" => any_of, "rfc9421" => rfc9421, "aws_sigv4" => aws_sigv4,
+        "legacy" => legacy,
+    }
 }
 
 impl Declaration {
