@@ -60,7 +60,7 @@ impl Registry {
             crowded: meter.crowded(),
         };
         let mut readings: Vec<_> = known.iter().map(read).collect();
-        readings.sort_by(|a, b| (a.per.name(), &a.pool).cmp(&(b.per.name(), &b.pool)));
+        readings.sort_unstable_by(|a, b| (a.per.name(), &a.pool).cmp(&(b.per.name(), &b.pool)));
         readings
     }
 }

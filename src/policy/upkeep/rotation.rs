@@ -121,7 +121,7 @@ impl View<'_> {
     }
 
     fn plan(&self, principal: Arc<str>, mut members: Vec<&Member>, (overlap, begin): (Duration, bool)) -> Plan {
-        members.sort_by_key(|member| (member.key.created, member.key.sign.from, member.place));
+        members.sort_unstable_by_key(|member| (member.key.created, member.key.sign.from, member.place));
         let (open, ended): (Vec<&Member>, Vec<&Member>) =
             members.iter().partition(|member| is_open(&member.key, self.now));
         let (new, old) = match open.split_last() {
