@@ -99,10 +99,9 @@ pub(super) trait Placed {
 }
 
 macro_rules! placed {
-    ($(#[$doc:meta])* $name:ident { $($(#[$attr:meta])* $field:ident: $type:ty,)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty,)* }) => {
         $(#[$doc])*
-        #[derive(Clone, serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
+        #[derive(Clone, Default)]
         pub(super) struct $name {
             header: Option<String>,
             query: Option<String>,
@@ -111,8 +110,13 @@ macro_rules! placed {
             form: Option<String>,
             json: Option<String>,
             from: Option<String>,
-            $($(#[$attr])* pub(super) $field: $type,)*
+            $(pub(super) $field: $type,)*
         }
+
+        read! { $name {
+            "header" => header, "query" => query, "cookie" => cookie, "param" => param, "form" => form, "json" => json,
+            "from" => from, $(stringify!($field) => $field,)*
+        } }
 
         impl Placed for $name {
             fn places(&self) -> [(&'static str, Option<&str>); 7] {
@@ -133,20 +137,20 @@ macro_rules! placed {
 placed! { RawParams {
     scheme: Option<String>,
     separator: Option<String>,
-    #[serde(default)] quoted: bool,
-    #[serde(default)] trim: bool,
-    #[serde(default)] repeat: Vec<String>,
-    #[serde(default)] names: Vec<String>,
-    #[serde(default)] order: Vec<String>,
-    #[serde(default)] fixed: Ordered<String>,
+    quoted: bool,
+    trim: bool,
+    repeat: Vec<String>,
+    names: Vec<String>,
+    order: Vec<String>,
+    fixed: Ordered<String>,
 } }
 
 placed! { RawSignature {
     list: Option<String>,
-    #[serde(default)] trim: bool,
+    trim: bool,
     prefix: Option<String>,
     encoding: Option<Text>,
-    #[serde(default)] any_case: bool,
+    any_case: bool,
     key: Option<String>,
 } }
 
@@ -154,7 +158,7 @@ placed! { RawTimestamp {
     format: Option<Text>,
     past: Option<Text>,
     future: Option<Text>,
-    #[serde(default)] expiry: bool,
+    expiry: bool,
 } }
 
 placed! { RawNonce {
@@ -163,7 +167,7 @@ placed! { RawNonce {
 } }
 
 placed! { RawKeyId {
-    #[serde(default)] optional: bool,
+    optional: bool,
 } }
 
 placed! { RawDigest {
@@ -175,13 +179,13 @@ placed! { RawDigest {
 
 placed! { RawSignedHeaders {
     separator: Option<String>,
-    #[serde(default)] default: Vec<String>,
-    #[serde(default)] sign: Vec<String>,
-    #[serde(default)] require: Vec<String>,
+    default: Vec<String>,
+    sign: Vec<String>,
+    require: Vec<String>,
     line: Option<Text>,
     join: Option<String>,
     end: Option<String>,
-    #[serde(default)] special: Ordered<Text>,
+    special: Ordered<Text>,
     absent: Option<RawAbsent>,
 } }
 
