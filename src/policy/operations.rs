@@ -66,6 +66,15 @@ pub struct Redis {
     pub namespace: String,
     /// How long a request waits for the answer.
     pub deadline: Duration,
+    /// Refuse stamps from before a primary was known: it may have forgotten them.
+    pub guard: bool,
+}
+
+impl Redis {
+    /// Whether several addresses have to be nodes of one cluster: else each of them could be asked, and none knows of the other.
+    pub fn wants_cluster(&self) -> bool {
+        self.sentinel.is_none() && self.endpoints.len() > 1
+    }
 }
 
 /// Whom we believe to be the server.

@@ -136,14 +136,18 @@ impl Store {
             return Err(Code::ReplayGuard.into());
         }
         self.memory.claim(&digests, until, now)?;
-        let (memory, departed, release_on) = (Arc::clone(&self.memory), departed.clone(), rule.release_on.clone());
-        let mut claim = Claim(Some(Held { memory, digests, departed, release_on, shared: None }));
+        let (memory, release_on) = (Arc::clone(&self.memory), rule.release_on.clone());
+        // What streams has departed, but its end has not: until it is claimed everywhere it is given back.
+        let mut claim = Claim(Some(Held { memory, digests, departed: Departed::default(), release_on, shared: None }));
         if let Some(link) = attempt.link {
             claim.share(link, lasting(attempt, until, now), rule).await?;
-            if !rule.open && claim.may_be_forgotten(attempt) {
+            if link.guards() && !rule.open && claim.may_be_forgotten(attempt) {
                 self.memory.counters().guarded.fetch_add(1, Ordering::Relaxed);
                 return Err(Code::ReplayGuard.into());
             }
+        }
+        if let Some(held) = &mut claim.0 {
+            held.departed = departed.clone();
         }
         Ok(claim)
     }
@@ -194,10 +198,10 @@ fn until(attempt: &Attempt<'_>, rule: &Replay, now: Moment) -> Option<Moment> {
     Some(fresh.plus(attempt.total).plus(rule.beyond).plus(TICK))
 }
 
-/// How long a shared store keeps it. What fresh is, is judged there by other clocks, which may be as far behind ours as stamps may be ahead: so our own
-/// clock has no part in it.
+/// How long a shared store keeps it. What fresh is, is judged by other clocks, too, which may be as far behind ours as stamps may be ahead.
 fn lasting(attempt: &Attempt<'_>, until: Moment, now: Moment) -> Duration {
-    let window = attempt.permit.stamp().map(|stamp| until.since(stamp).saturating_add(attempt.future));
+    let window =
+        attempt.permit.stamp().map(|stamp| until.since(stamp).saturating_add(attempt.future.saturating_mul(2)));
     window.unwrap_or_default().max(until.since(now))
 }
 
@@ -205,13 +209,15 @@ impl Claim {
     /// Whether the primary that granted it may lack an earlier claim of the same request.
     fn may_be_forgotten(&self, attempt: &Attempt<'_>) -> bool {
         let grant = self.0.as_ref().and_then(|held| held.shared.as_ref());
-        grant.zip(attempt.permit.stamp()).is_some_and(|(grant, stamp)| grant.guards(stamp, attempt.future))
+        grant
+            .zip(attempt.permit.stamp())
+            .is_some_and(|(grant, stamp)| grant.guards(stamp, attempt.future.saturating_mul(2)))
     }
 
     /// Asks whether another gateway has it. Refused, it is given back here, or as known as it is there.
     async fn share(&mut self, link: &Link, life: Duration, rule: &Replay) -> Result<(), Rejection> {
         let Some(held) = &mut self.0 else { return Ok(()) };
-        match link.share(&held.digests, life).await {
+        match link.share(&held.digests, life, rule.open).await {
             Ok(Ok(grant)) => held.shared = Some(grant),
             Ok(Err(state)) => {
                 if let (State::Answered | State::Doubtful, Some(held)) = (state, self.0.take()) {

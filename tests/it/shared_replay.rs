@@ -6,11 +6,13 @@ const CLOSED: &str =
     "path: /closed, verify: {scheme: timestamp-body, keys: partners}, replay: {by: signature}, upstream: app";
 const OPEN: &str = "path: /open, verify: {scheme: timestamp-body, keys: partners}, replay: {by: signature, outage: open}, upstream: app";
 
+const STREAM: &str = "path: /stream, verify: {scheme: timestamp-body, keys: partners}, body: stream, replay: {by: signature}, upstream: app";
+
 fn away(nobody: &Nobody) -> World {
     World::with(|config| {
         let store = format!("store: redis, redis: {{urls: \"redis://{}\", deadline: 5s}}", nobody.address());
         let public = "path: /public, public: true, upstream: app";
-        config.replay(&store).route(CLOSED).route(OPEN).route(public)
+        config.replay(&store).route(CLOSED).route(STREAM).route(OPEN).route(public)
     })
 }
 
@@ -25,8 +27,12 @@ fn nothing_passes_while_nobody_can_say_whether_it_came_before() {
     assert_eq!(world.send(get("/public")).status, 200, "other routes do not ask");
     world.told("/readyz", |ready| ready.starts_with("ready\n") && ready.contains("replay store away: 127.0.0.1:"));
     world.told("/metrics", |told| told.contains("countersign_replay_store_up 0\n"));
-    let again = world.send(post("/closed", "{}").signed());
-    assert_eq!(again.refusal().1, "replay_store_away", "it is not told that it was received");
+    for path in ["/closed", "/stream"] {
+        for _ in 0..2 {
+            let again = world.send(post(path, "{}").signed());
+            assert_eq!(again.refusal().1, "replay_store_away", "{path}: it is not told that it was received");
+        }
+    }
 }
 
 #[test]

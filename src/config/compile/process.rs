@@ -112,8 +112,8 @@ fn replay(raw: &File, scope: &Scope<'_>) -> ReplayStore {
     let redis = settings.and_then(|settings| redis::compile(settings, scope));
     ReplayStore {
         capacity: usize::try_from(capacity).unwrap_or(usize::MAX),
-        // A shared store remembers what came before the start.
-        restart_guard: settings.is_none_or(|settings| settings.restart_guard.or(redis.is_none())),
+        // A shared store remembers what came before the start, and has a guard of its own.
+        restart_guard: redis.is_none() && settings.is_none_or(|settings| settings.restart_guard.or(true)),
         persist: settings.and_then(|settings| settings.persist.found()).map(|(path, at)| scope.files.resolve(path, at)),
         redis,
     }

@@ -49,6 +49,7 @@ pub(crate) fn compile(replay: &raw::Replay, scope: &Scope<'_>) -> Option<Redis> 
         database: settings.database.get().copied().unwrap_or_default(),
         namespace: namespace(settings, scope),
         deadline: settings.deadline.get().map_or(DEADLINE, |Of(deadline)| *deadline),
+        guard: replay.restart_guard.or(true),
     })
 }
 

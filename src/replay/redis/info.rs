@@ -8,19 +8,23 @@ pub(super) struct Info {
 }
 
 impl Info {
-    /// Reads the answer to `INFO server replication memory`.
-    pub(super) fn of(text: &[u8]) -> Result<Self, String> {
+    /// Reads the answer to `INFO server replication memory`. Several primaries that know nothing of each other are no store.
+    pub(super) fn of(text: &[u8], wants_cluster: bool) -> Result<Self, String> {
         let text = String::from_utf8_lossy(text);
         let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         if value("role") != Some("master") {
             return Err("it is a replica".to_owned());
         }
+        if wants_cluster && value("redis_mode") != Some("cluster") {
+            return Err("it is no node of a cluster: write one URL, or `sentinel`".to_owned());
+        }
         // **Threat:** a claim that is evicted is a replay that passes.
-        if let (Some(most), Some(policy)) = (value("maxmemory"), value("maxmemory_policy"))
-            && most != "0"
-            && policy != "noeviction"
-        {
-            return Err(format!("its maxmemory-policy `{policy}` would forget claims: set noeviction"));
+        match (value("maxmemory"), value("maxmemory_policy")) {
+            (Some("0"), _) | (Some(_), Some("noeviction")) => {}
+            (_, policy) => {
+                let policy = policy.unwrap_or("unknown");
+                return Err(format!("its maxmemory-policy `{policy}` would forget claims: set noeviction"));
+            }
         }
         let (Some(run), Some(history)) = (value("run_id"), value("master_replid")) else {
             return Err("it does not say who it is".to_owned());
@@ -43,7 +47,7 @@ mod tests {
             "# Server\r\nrun_id:{run}\r\n# Memory\r\nmaxmemory:{most}\r\nmaxmemory_policy:{policy}\r\n\
              # Replication\r\nrole:{role}\r\nmaster_replid:{history}\r\nmaster_replid2:{history}\r\n"
         );
-        Info::of(text.as_bytes())
+        Info::of(text.as_bytes(), false)
     }
 
     #[test]
@@ -55,6 +59,9 @@ mod tests {
         for policy in ["allkeys-lru", "volatile-ttl"] {
             assert!(info("master", "1000", policy).is_err_and(|why| why.contains("noeviction")), "{policy}");
         }
-        assert!(Info::of(b"role:master\r\nrun_id:x\r\nmaster_replid:y\r\n").is_err());
+        for short in ["role:master\r\nmaxmemory:0\r\nrun_id:x\r\nmaster_replid:y\r\n", "role:master\r\n"] {
+            assert!(Info::of(short.as_bytes(), false).is_err(), "{short}");
+        }
+        assert!(Info::of(b"role:master\r\nredis_mode:standalone\r\n", true).is_err_and(|why| why.contains("cluster")));
     }
 }

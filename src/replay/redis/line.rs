@@ -9,16 +9,21 @@ use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::Instant;
 
-use super::dial::{MARKED, Wire, said};
+use super::dial::{INFO, MARKED};
+use super::grant::Grant;
 use super::resp::{self, Reply};
+use super::talk::{Wire, said};
 use super::{Away, State};
 use crate::sig::time::Moment;
 
 /// Most commands without an answer; who comes then is told that the store is away.
 const MOST: usize = 4096;
-/// Failures in a row after which a connection is given up.
-const FAILURES: u32 = 5;
+/// A connection on which nothing is heard for so long is given up: so many deadlines, and at least so long. A hiccup is no reason, since what was sent
+/// on it could never be given back.
+const SILENT: u32 = 4;
+const LEAST: Duration = Duration::from_millis(500);
 
 /// The names of a claim on the store.
 pub(super) type Names = SmallVec<[Vec<u8>; 1]>;
@@ -27,7 +32,8 @@ pub(super) type Names = SmallVec<[Vec<u8>; 1]>;
 pub(super) struct Line {
     jobs: mpsc::UnboundedSender<Job>,
     unanswered: Cell<usize>,
-    failures: Cell<u32>,
+    /// When something was heard last, or first waited for.
+    heard: Cell<Instant>,
     end: Notify,
     /// Since when the primary is known, by our clock.
     since: Cell<Moment>,
@@ -41,12 +47,6 @@ pub(super) enum Outcome {
     Seen(State),
 }
 
-/// A claim that the store confirmed. Dropped, it is given back, on the connection where it was made: elsewhere it could be somebody else's.
-pub(in crate::replay) struct Grant {
-    line: Rc<Line>,
-    names: Names,
-}
-
 struct Job {
     bytes: Vec<u8>,
     /// How many answers belong to it.
@@ -57,8 +57,18 @@ struct Job {
 /// Who waits for the answers.
 enum Then {
     Nobody,
-    Claim(Names, oneshot::Sender<Result<Outcome, Away>>),
-    Mark(oneshot::Sender<Option<Duration>>),
+    /// And whether the request has passed meanwhile.
+    Claim(Names, oneshot::Sender<Result<Outcome, Away>>, Rc<Cell<bool>>),
+    Look(oneshot::Sender<Look>),
+}
+
+/// What a primary says of itself.
+pub(super) struct Look {
+    /// Its clock, since the epoch.
+    pub(super) now: Duration,
+    /// For how long it is known, if it knows.
+    pub(super) age: Option<Duration>,
+    pub(super) info: Bytes,
 }
 
 /// What was sent and is not answered yet.
@@ -72,33 +82,32 @@ impl Line {
     /// A connection and what keeps it going; when that ends it says why, and the connection is over.
     pub(super) fn over(wire: Box<dyn Wire>, since: Moment) -> (Rc<Self>, impl Future<Output = String>) {
         let (jobs, queue) = mpsc::unbounded_channel();
-        let (unanswered, failures, end, since) = (Cell::new(0), Cell::new(0), Notify::new(), Cell::new(since));
-        let line = Rc::new(Self { jobs, unanswered, failures, end, since });
+        let (unanswered, heard, since) = (Cell::new(0), Cell::new(Instant::now()), Cell::new(since));
+        let line = Rc::new(Self { jobs, unanswered, heard, end: Notify::new(), since });
         let kept = Rc::clone(&line);
         (line, async move { kept.run(wire, queue).await })
     }
 
-    /// Claims all of `names` for `life` in one step, and waits no longer than `deadline`.
+    /// Claims all of `names` for `life` in one step, and waits no longer than `deadline`. Where the request is `open` and passes without an answer, what is
+    /// answered too late stays.
     pub(super) async fn claim(
         self: &Rc<Self>,
         names: Names,
         life: Duration,
-        deadline: Duration,
+        (deadline, open): (Duration, bool),
     ) -> Result<Outcome, Away> {
         let (told, heard) = oneshot::channel();
         let bytes = claiming(&names, life);
         let answers = if names.len() == 1 { 1 } else { names.len().saturating_add(2) };
-        self.send(Job { bytes, answers, then: Then::Claim(names, told) })?;
+        let passed = Rc::new(Cell::new(false));
+        self.send(Job { bytes, answers, then: Then::Claim(names, told, Rc::clone(&passed)) })?;
         match tokio::time::timeout(deadline, heard).await {
-            Ok(Ok(outcome)) => {
-                self.failures.set(0);
-                outcome
-            }
+            Ok(Ok(outcome)) => outcome,
             Ok(Err(_ended)) => Err(Away),
             // What it says too late is dropped where it arrives, and so given back.
             Err(_late) => {
-                self.failures.set(self.failures.get().saturating_add(1));
-                if self.failures.get() >= FAILURES {
+                passed.set(open);
+                if self.heard.get().elapsed() >= deadline.saturating_mul(SILENT).max(LEAST) {
                     self.end.notify_one();
                 }
                 Err(Away)
@@ -106,14 +115,28 @@ impl Line {
         }
     }
 
-    /// For how long the primary is known, if it still knows: without its mark, its memory was wiped.
-    pub(super) async fn age(&self, mark: &[u8], patience: Duration) -> Result<Option<Duration>, Away> {
+    /// Looks at the primary. Without its mark its memory was wiped.
+    pub(super) async fn look(&self, mark: &[u8], patience: Duration) -> Result<Look, Away> {
         let (told, heard) = oneshot::channel();
         let mut bytes = Vec::new();
         resp::command(&mut bytes, &[b"TIME"]);
         resp::command(&mut bytes, &[b"GETEX", mark, b"PX", MARKED.as_millis().to_string().as_bytes()]);
-        self.send(Job { bytes, answers: 2, then: Then::Mark(told) })?;
+        resp::command(&mut bytes, &INFO);
+        self.send(Job { bytes, answers: 3, then: Then::Look(told) })?;
         tokio::time::timeout(patience, heard).await.ok().and_then(Result::ok).ok_or(Away)
+    }
+
+    /// From now on it counts as known since `now`, for every gateway.
+    pub(super) fn mark_again(&self, mark: &[u8], now: Duration) {
+        let (now, life) = (now.as_millis().to_string(), MARKED.as_millis().to_string());
+        let mut bytes = Vec::new();
+        resp::command(&mut bytes, &[b"SET", mark, now.as_bytes(), b"XX", b"PX", life.as_bytes()]);
+        self.tell(bytes, 1);
+    }
+
+    /// Since when the primary is known, by our clock.
+    pub(super) fn since(&self) -> Moment {
+        self.since.get()
     }
 
     /// The primary is known since then.
@@ -122,16 +145,20 @@ impl Line {
     }
 
     fn send(&self, job: Job) -> Result<(), Away> {
-        if self.unanswered.get() >= MOST {
-            return Err(Away);
+        if self.unanswered.get() >= MOST { Err(Away) } else { self.push(job) }
+    }
+
+    fn push(&self, job: Job) -> Result<(), Away> {
+        if self.unanswered.get() == 0 {
+            self.heard.set(Instant::now());
         }
         self.unanswered.set(self.unanswered.get().saturating_add(1));
         self.jobs.send(job).map_err(|_ended| Away)
     }
 
     /// For what nobody waits for.
-    fn tell(&self, bytes: Vec<u8>, answers: usize) {
-        let _ended = self.send(Job { bytes, answers, then: Then::Nobody });
+    pub(super) fn tell(&self, bytes: Vec<u8>, answers: usize) {
+        let _ended = self.push(Job { bytes, answers, then: Then::Nobody });
     }
 
     async fn run(self: Rc<Self>, wire: Box<dyn Wire>, mut queue: mpsc::UnboundedReceiver<Job>) -> String {
@@ -172,21 +199,27 @@ impl Line {
             return Ok(());
         }
         let Some(done) = open.pop_front() else { return Ok(()) };
+        self.heard.set(Instant::now());
         self.unanswered.set(self.unanswered.get().saturating_sub(1));
         let refused = done.got.iter().find_map(refusal).map(|error| said(&error));
         match done.then {
             Then::Nobody => {}
-            Then::Mark(told) => {
-                let age = match done.got.as_slice() {
-                    [time, Reply::Text(mark)] => resp::time(time).and_then(|now| resp::since(mark, now)),
-                    _ => None,
-                };
-                let _nobody_waits = told.send(age);
+            Then::Look(told) => {
+                if let [time, mark, Reply::Text(info)] = done.got.as_slice()
+                    && let Some(now) = resp::time(time)
+                {
+                    let age = if let Reply::Text(mark) = mark { resp::since(mark, now) } else { None };
+                    let _nobody_waits = told.send(Look { now: Duration::from_millis(now), age, info: info.clone() });
+                }
             }
-            Then::Claim(names, told) => {
+            Then::Claim(names, told, passed) => {
                 let outcome = self.judge(names, done.got.last());
                 // Where nobody waits any more, the claim comes back, and drops.
-                let _late = told.send(outcome);
+                if let Err(Ok(Outcome::New(grant))) = told.send(outcome)
+                    && passed.get()
+                {
+                    grant.settle(State::Doubtful);
+                }
             }
         }
         refused.map_or(Ok(()), Err)
@@ -210,7 +243,7 @@ impl Line {
                 Reply::Status(_) | Reply::Error(_) | Reply::Number(_) | Reply::List(_) => return Err(Away),
             }
         }
-        let grant = Grant { line: Rc::clone(self), names: made };
+        let grant = Grant::new(Rc::clone(self), made);
         Ok(match seen {
             None => Outcome::New(grant),
             // What was free of it is given back.
@@ -263,33 +296,5 @@ async fn write(
             return;
         }
         bytes.clear();
-    }
-}
-
-impl Grant {
-    /// Whether a request with this stamp may have been claimed where the primary does not know of it. `future`: how far ahead stamps are accepted.
-    pub(in crate::replay) fn guards(&self, stamp: Moment, future: Duration) -> bool {
-        stamp <= self.line.since.get().plus(future)
-    }
-
-    /// The claim stays; other gateways learn how it stands.
-    pub(in crate::replay) fn settle(mut self, state: State) {
-        let mut bytes = Vec::new();
-        let names = std::mem::take(&mut self.names);
-        for name in &names {
-            resp::command(&mut bytes, &[b"SET", name, state.letter(), b"XX", b"KEEPTTL"]);
-        }
-        self.line.tell(bytes, names.len());
-    }
-}
-
-impl Drop for Grant {
-    fn drop(&mut self) {
-        if !self.names.is_empty() {
-            let mut bytes = Vec::new();
-            let parts: Vec<&[u8]> = std::iter::once(&b"DEL"[..]).chain(self.names.iter().map(Vec::as_slice)).collect();
-            resp::command(&mut bytes, &parts);
-            self.line.tell(bytes, 1);
-        }
     }
 }

@@ -3,11 +3,13 @@
 //! **Invariant:** only digests leave the process, and a claim that the store did not confirm in time is not a claim.
 
 mod dial;
+mod grant;
 mod info;
 mod line;
 mod link;
 mod names;
 mod resp;
+mod talk;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +18,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use rustls::ClientConfig;
 
-pub(super) use self::line::Grant;
+pub(super) use self::grant::Grant;
 pub use self::link::Link;
 use super::digest::Digest;
 use super::shard::State;
@@ -100,9 +102,15 @@ impl Link {
     }
 
     /// Claims what is already claimed here for everybody else, too. [`Ok`]`(`[`Err`]`(state))`: another gateway has it.
-    pub(super) async fn share(&self, digests: &[Digest], life: Duration) -> Result<Result<Grant, State>, Away> {
+    /// `open`: without an answer in time the request passes all the same.
+    pub(super) async fn share(
+        &self,
+        digests: &[Digest],
+        life: Duration,
+        open: bool,
+    ) -> Result<Result<Grant, State>, Away> {
         let counters = &self.remote().counters;
-        let outcome = self.claim(digests, life).await;
+        let outcome = self.claim(digests, life, open).await;
         let counter = match &outcome {
             Ok(line::Outcome::New(_)) => &counters.new,
             Ok(line::Outcome::Seen(_)) => &counters.seen,

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 /// More bytes than any reply has that was asked for.
 const REPLY: usize = 64 << 10;
 /// Most members of a list.
-const MEMBERS: usize = 64;
+const MEMBERS: usize = 1024;
 
 /// What was answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -202,7 +202,7 @@ mod tests {
         let deep = b"*1\r\n".repeat(10_000);
         for bad in [
             &deep[..],
-            b"*65\r\n",
+            b"*1025\r\n",
             b"$65537\r\n",
             b"$-2\r\n",
             b":x\r\n",

@@ -35,13 +35,14 @@ fn link(port: u16, deadline: Duration) -> Rc<Link> {
         database: 0,
         namespace: "shop".to_owned(),
         deadline,
+        guard: true,
     };
     Link::new(Arc::new(Remote::new(settings, None)), Clock::manual(NOW))
 }
 
 /// What a claim found, without the claim: it is given back.
 async fn told(link: &Link, digests: &[Digest]) -> Result<Option<State>, Away> {
-    link.share(digests, LIFE).await.map(Result::err)
+    link.share(digests, LIFE, false).await.map(Result::err)
 }
 
 /// Yields until it holds, which the other tasks see to.
@@ -63,14 +64,14 @@ fn what_one_gateway_claims_another_finds_as_it_stands() {
     run(async {
         let (stub, port) = stub::start().await;
         let (one, other) = (link(port, LONG), link(port, LONG));
-        let claim = one.share(&ONE, LIFE).await.unwrap().unwrap();
+        let claim = one.share(&ONE, LIFE, false).await.unwrap().unwrap();
         assert_eq!(told(&other, &ONE).await, Ok(Some(State::Pending)));
         claim.settle(State::Answered);
         until(|| stub.asked("SET").iter().any(|set| set[3] == "XX")).await;
         assert_eq!(told(&other, &ONE).await, Ok(Some(State::Answered)));
-        let claim = one.share(&[[2; 32]], LIFE).await.unwrap().unwrap();
+        let claim = one.share(&[[2; 32]], LIFE, false).await.unwrap().unwrap();
         claim.settle(State::Doubtful);
-        let mark = one.share(&[[3; 32]], LIFE).await.unwrap();
+        let mark = one.share(&[[3; 32]], LIFE, false).await.unwrap();
         assert_eq!(told(&other, &[[2; 32]]).await, Ok(Some(State::Doubtful)));
         drop(mark);
         until(|| !stub.asked("DEL").is_empty()).await;
@@ -94,7 +95,7 @@ fn of_several_names_one_that_is_known_is_enough_and_the_others_are_given_back() 
     run(async {
         let (stub, port) = stub::start().await;
         let (one, other) = (link(port, LONG), link(port, LONG));
-        let claim = one.share(&[[1; 32], [2; 32]], LIFE).await.unwrap().unwrap();
+        let claim = one.share(&[[1; 32], [2; 32]], LIFE, false).await.unwrap().unwrap();
         assert_eq!(told(&other, &[[2; 32], [3; 32]]).await, Ok(Some(State::Pending)));
         until(|| claims(&stub) == 2).await;
         assert_eq!(told(&other, &[[3; 32]]).await, Ok(None));
@@ -121,16 +122,37 @@ fn an_answer_that_comes_too_late_is_given_back() {
 }
 
 #[test]
+fn a_late_answer_to_a_request_that_passed_stays() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        let link = link(port, SHORT);
+        while told(&link, &[[9; 32]]).await == Err(Away) {}
+        until(|| claims(&stub) == 0).await;
+        stub.silent.set(true);
+        assert!(link.share(&ONE, LIFE, true).await.is_err());
+        until(|| claims(&stub) == 1).await;
+        stub.silent.set(false);
+        stub.speaks.notify_one();
+        until(|| stub.asked("SET").iter().any(|set| set[3] == "XX" && set[2] == "d")).await;
+        assert_eq!(claims(&stub), 1);
+    });
+}
+
+#[test]
 fn a_connection_without_answers_is_given_up_and_made_anew() {
     run(async {
         let (stub, port) = stub::start().await;
         let link = link(port, SHORT);
         while told(&link, &ONE).await == Err(Away) {}
+        until(|| claims(&stub) == 0).await;
         stub.silent.set(true);
-        for _ in 0..5 {
+        for _ in 0..10 {
             assert_eq!(told(&link, &ONE).await, Err(Away));
         }
-        until(|| link.remote().trouble().is_some()).await;
+        assert!(link.remote().trouble().is_none(), "a hiccup is no reason");
+        while link.remote().trouble().is_none() {
+            assert_eq!(told(&link, &ONE).await, Err(Away));
+        }
         let asked = stub.asked("SET").len();
         assert_eq!(told(&link, &ONE).await, Err(Away), "at once");
         assert_eq!(stub.asked("SET").len(), asked, "nobody was asked");
@@ -148,14 +170,14 @@ fn a_primary_that_nobody_knows_guards_what_its_predecessor_may_have_known() {
     run(async {
         let (stub, port) = stub::start().await;
         let (first, hour) = (link(port, LONG), Duration::from_hours(1));
-        let grant = first.share(&ONE, LIFE).await.unwrap().unwrap();
+        let grant = first.share(&ONE, LIFE, false).await.unwrap().unwrap();
         assert!(grant.guards(NOW, Duration::ZERO), "the first start of all");
         assert!(grant.guards(NOW.plus(SHORT), SHORT) && !grant.guards(NOW.plus(SHORT), Duration::ZERO));
 
         // By the clock of the server, which is not ours.
         stub.millis.set(stub.millis.get() + 3_600_000);
         let later = link(port, LONG);
-        let grant = later.share(&[[2; 32]], LIFE).await.unwrap().unwrap();
+        let grant = later.share(&[[2; 32]], LIFE, false).await.unwrap().unwrap();
         assert!(grant.guards(NOW.minus(hour), Duration::ZERO), "it was known for an hour");
         assert!(!grant.guards(NOW.minus(hour).plus(SHORT), Duration::ZERO));
 
@@ -163,8 +185,33 @@ fn a_primary_that_nobody_knows_guards_what_its_predecessor_may_have_known() {
         stub.hang_up();
         until(|| later.remote().trouble().is_some()).await;
         until(|| later.remote().trouble().is_none()).await;
-        let grant = later.share(&[[3; 32]], LIFE).await.unwrap().unwrap();
+        let grant = later.share(&[[3; 32]], LIFE, false).await.unwrap().unwrap();
         assert!(grant.guards(NOW, Duration::ZERO), "another one after it");
+    });
+}
+
+#[test]
+fn a_clock_of_the_server_that_is_set_forward_may_have_ended_claims() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        let link = link(port, LONG);
+        stub.millis.set(1000);
+        until(|| stub.asked("TIME").len() >= 2).await;
+        stub.millis.set(600_000);
+        until(|| stub.values.borrow().values().any(|since| since == "600000")).await;
+        let grant = link.share(&ONE, LIFE, false).await.unwrap().unwrap();
+        assert!(grant.guards(NOW, Duration::ZERO));
+    });
+}
+
+#[test]
+fn another_server_behind_the_same_connection_is_noticed() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        let link = link(port, LONG);
+        assert_eq!(told(&link, &ONE).await, Ok(None));
+        stub.run.set(1);
+        until(|| link.remote().trouble().is_some_and(|why| why.contains("another one"))).await;
     });
 }
 
