@@ -195,7 +195,7 @@ def sharing(running, place, start):
     redis = Redis(running, f"{place.name}-redis")
     gate = start(place, f"{{store: redis, redis: {{urls: {redis.url}, deadline: 1s}}}}")
     wait_until("the store", lambda: ":since:" in redis.cli("KEYS", "*"))
-    time.sleep(1.1 + FUTURE)
+    time.sleep(1.1 + 2 * FUTURE)
     return gate, redis
 
 

@@ -42,7 +42,7 @@ class Stage:
         self.loads = []
         if self.store:
             # What is stamped before the first gateway met the store is refused.
-            time.sleep(FUTURE + 2)
+            time.sleep(2 * FUTURE + 2)
 
     def start_gateway(self):
         env = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_CACHE_DURATION": "1",

@@ -11,7 +11,7 @@ from .house import FUTURE
 SERVER = shutil.which("redis-server")
 AWAY = {"replay_store_away"}
 # Until nothing that was stamped before can be fresh any more, by a clock that may be wrong.
-FORGOTTEN = 2 * FUTURE
+FORGOTTEN = 3 * FUTURE
 
 
 class Store(Disturbance):
