@@ -146,6 +146,8 @@ class Pod:
     def probe(self, container, kind):
         """Asks from the node, as the kubelet does."""
         probe = container[kind]
+        if "grpc" in probe:
+            return self.is_serving(probe["grpc"]["port"])
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
         how = probe.get("httpGet") or probe["tcpSocket"]
         port = ports.get(how["port"], how["port"])
@@ -158,6 +160,13 @@ class Pod:
             return 200 <= connection.getresponse().status < 400
         except OSError:
             return False
+
+    def is_serving(self, port):
+        """What a gRPC probe asks: grpc.health.v1.Health/Check, for no service by name."""
+        ask = ["curl", "-sS", "--max-time", "1", "--http2-prior-knowledge", "-H", "content-type: application/grpc", "-H", "te: trailers",
+               "--data-binary", "@-", f"http://{self.address}:{port}/grpc.health.v1.Health/Check"]
+        done = subprocess.run(ask, input=b"\0\0\0\0\0", capture_output=True)
+        return done.stdout == b"\0\0\0\0\2\x08\1"
 
     def end(self):
         """Ends the pod: hooks of all containers at once, SIGTERM to the app, then to each sidecar in turn. What each of ours ended with."""

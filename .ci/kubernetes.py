@@ -59,13 +59,13 @@ SHAPED = {"spec": {"template": {"spec": {
     "containers": [{"name": "orders", "lifecycle": {"postStart": {"exec": {"command": ["/warm"]}}}}]}}}}
 
 
-def shaped(second):
-    """The Component on an app with an init container and a hook of its own; with `second`, on two Deployments, which is refused."""
+def shaped(patch, second=False):
+    """The Component on the example with this patch; with `second`, on two Deployments, which is refused."""
     with tempfile.TemporaryDirectory() as directory:
         here = os.path.relpath(HERE, os.path.realpath(directory))
         deployment = yaml.safe_load((HERE / "examples" / BEFORE / "deployment.yaml").read_text())
         base = {"resources": [f"../{here}/examples/{BEFORE}", *(["second.yaml"] if second else [])],
-                "patches": [{"target": {"kind": "Deployment"}, "patch": yaml.safe_dump(deployment | SHAPED)}]}
+                "patches": [{"target": {"kind": "Deployment"}, "patch": yaml.safe_dump(deployment | patch)}]}
         Path(directory, "base").mkdir()
         Path(directory, "base", "second.yaml").write_text(yaml.safe_dump(deployment | {"metadata": {"name": "second"}}))
         Path(directory, "base", "kustomization.yaml").write_text(yaml.safe_dump(base))
@@ -75,7 +75,7 @@ def shaped(second):
 
 def shapes(tally, binary):
     """Apps that are not the example."""
-    objects = shaped(second=False)
+    objects = shaped(SHAPED)
     names = [one["name"] for one in pod(objects)["initContainers"]]
     tally.check("the gateway starts before the app's own init containers", names == ["countersign", "migrate"], names)
     hooks = pod(objects)["containers"][0]["lifecycle"]
@@ -83,7 +83,7 @@ def shapes(tally, binary):
     wrong = list(problems(objects, binary))
     tally.check("the facts hold with an app of another shape", not wrong, "\n".join(wrong))
     try:
-        told = f"{len(shaped(second=True))} objects"
+        told = f"{len(shaped(SHAPED, second=True))} objects"
     except RuntimeError as error:
         told = str(error)
     tally.check("two Deployments in one kustomization are refused", "multiple matches" in told, told[-120:].strip())

@@ -14,11 +14,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from kubelet import Pod, Podman
-from kubernetes import HERE, rendered
+from kubernetes import HERE, of, rendered, shaped
 from manifests import IMAGE
-from tools import Tally, signed, wait_until
+from tools import ROOT, Tally, signed, wait_until
 
-PUBLIC, HEALTH, PROBES, SIGNER, APP, METRICS = 18080, 18081, 18083, 18090, 8000, 9000
+PUBLIC, HEALTH, PROBES, SIGNER, APP, METRICS, GRPC = 18080, 18081, 18083, 18090, 8000, 9000, 9090
 KEY, LATER = secrets.token_hex(32), secrets.token_hex(32)
 KNOCK = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)"
 CALL = "import sys, urllib.request; print(urllib.request.urlopen(f'http://127.0.0.1:{sys.argv[1]}/calls', b'unsigned').read().decode())"
@@ -150,6 +150,36 @@ def protected(tally, podman):
         pod.remove()
 
 
+def with_grpc():
+    """A second container of the app that has no probes but those over gRPC."""
+    serve = ["python3", "-c", (ROOT / ".ci" / "grpc_health.py").read_text(), str(GRPC)]
+    probes = {kind: {"grpc": {"port": GRPC}} for kind in ("startupProbe", "readinessProbe", "livenessProbe")}
+    second = {"name": "prices", "image": "python:3.13-alpine", "command": serve, "ports": [{"name": "grpc", "containerPort": GRPC}]}
+    return {"spec": {"template": {"spec": {"containers": [second | probes]}}}}
+
+
+def grpc(tally, podman):
+    """An app with gRPC probes of its own: they work as before, and their port is closed to others."""
+    before = with_grpc()["spec"]["template"]["spec"]["containers"][0]
+    objects = shaped(with_grpc())
+    applied = next(one for one in of(objects, "Deployment")["spec"]["template"]["spec"]["containers"] if one["name"] == "prices")
+    tally.check("gRPC probes of the app are as they were", applied == before)
+    pod = Pod(podman, "grpc", objects, {"orders-keys": {"key-1": KEY}})
+    try:
+        pod.start()
+        pod.close()
+        for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+            tally.check(f"grpc: {kind} over gRPC", patient(lambda: pod.probe(applied, kind)))
+        tally.check("grpc: another pod does not reach their port", not opens(podman, pod.address, GRPC))
+        tally.check("grpc: unsigned is 401", ask(pod.address, PUBLIC)[0] == 401)
+        podman("kill", "--signal=STOP", "grpc-prices")
+        tally.check("grpc: an app that hangs is noticed", not pod.probe(applied, "livenessProbe"))
+    except RuntimeError as error:
+        tally.check("grpc", False, f"{error}\n{pod.logs()}")
+    finally:
+        pod.remove()
+
+
 def loopback(tally, podman):
     """The app on 127.0.0.1, and no policy at all."""
     pod = Pod(podman, "loopback", rendered(HERE / "examples" / "loopback"), {"orders-keys": {"key-1": KEY}})
@@ -218,6 +248,7 @@ def main():
         podman("tag", loaded, f"localhost/{IMAGE}")
         podman.python("python:3.13-alpine")
         protected(tally, podman)
+        grpc(tally, podman)
         loopback(tally, podman)
         signing(tally, podman)
         standalone(tally, podman)

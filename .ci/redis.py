@@ -2,8 +2,8 @@
 
 usage: redis.py COUNTERSIGN [--planted]
 
-Of copies that arrive at several gateways at once exactly one passes; nothing passes while the store is away, unless the route says so, and then it is
-counted. Ends within four minutes. `--planted`: gateways that do not share have to be found out.
+Of copies that arrive at several gateways at once exactly one passes, and together they let through as much as one. Nothing passes while the store is
+away, unless the route says so, and then it is counted. Ends within five minutes. `--planted`: gateways that do not share have to be found out.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from redis_rates import alone_while_away, rates
 from redis_server import SECRET, Gateway, Redis, shared, until
 from tools import Processes, Tally, certificate, free_port, signed
 
@@ -87,6 +88,11 @@ async def once(gateway, sent):
         return await client.send(sent)
     finally:
         client.close()
+
+
+async def limited(gateway):
+    """What a fresh request is told where its key's rate is shared."""
+    return await once(gateway, fresh("/limited")[0])
 
 
 async def race(gateways, count, path="/closed"):
@@ -189,17 +195,20 @@ async def sentinels(tally, house):
     for number in range(3):
         file = house.directory / f"sentinel-{number}.conf"
         file.write_text(f"sentinel monitor main 127.0.0.1 {primary.port} 2\nsentinel down-after-milliseconds main 1000\n"
-                        "sentinel failover-timeout main 5000\n")
+                        "sentinel failover-timeout main 5000\nrequirepass s3cret-of-sentinels\n")
         sentinel = Redis.__new__(Redis)
         sentinel.running, sentinel.name, sentinel.port, sentinel.options = house.running, f"sentinel-{number}", free_port(), ()
         command = ["redis-server", str(file), "--sentinel", "--port", str(sentinel.port), "--bind", "127.0.0.1"]
         sentinel.child = house.running.start(sentinel.name, command)
-        sentinel.wait()
+        until(lambda: "NOAUTH" in sentinel.cli("SENTINEL", "masters"), 5)
         ports.append(sentinel.port)
-    known = lambda: all("num-slaves\n2" in primary.cli("SENTINEL", "master", "main", port=port)
-                        and "num-other-sentinels\n2" in primary.cli("SENTINEL", "master", "main", port=port) for port in ports)
+    told = lambda port: primary.cli("--pass", "s3cret-of-sentinels", "--no-auth-warning", "SENTINEL", "master", "main", port=port)
+    known = lambda: all("num-slaves\n2" in told(port) and "num-other-sentinels\n2" in told(port) for port in ports)
     tally.check("three sentinels know each other and two replicas", until(known, 20) is not None)
-    store = shared(*(f"redis://127.0.0.1:{port}" for port in ports), more=", sentinel: main")
+    password = house.directory / "sentinels"
+    password.write_text("s3cret-of-sentinels\n")
+    more = f", sentinel: main, sentinel_password_file: {password}"
+    store = shared(*(f"redis://127.0.0.1:{port}" for port in ports), more=more)
     gateways = [house.gateway(f"watched-{number}", store) for number in range(2)]
     tally.check("gateways find the primary", until(lambda: all(one.is_up() for one in gateways), 5) is not None)
     await asyncio.sleep(1.1)
@@ -231,7 +240,7 @@ async def secured(tally, house):
     """TLS, and a user who may do no more than is needed."""
     chain, key = certificate(house.directory)
     port, plain = free_port(), free_port()
-    rules = "on >s3cret-of-redis resetkeys ~{orders}:* resetchannels -@all +set +del +getex +info +multi +exec +select +time"
+    rules = "on >s3cret-of-redis resetkeys ~{orders}:* resetchannels -@all +set +del +getex +info +multi +exec +select +time +eval"
     redis = Redis(house.running, "secured", "--tls-port", str(port), "--tls-cert-file", str(chain), "--tls-key-file", str(key),
                   "--tls-auth-clients", "no", "--user", "countersign", *rules.split(), port=plain)
     password = house.directory / "password"
@@ -242,6 +251,9 @@ async def secured(tally, house):
     await settled(gateways)
     passed, told = await race(gateways, 200)
     tally.check("over TLS, by a user of few rights, each race has one winner", passed == {1: 200}, (passed, told))
+    through = [(await limited(gateway))[0] for gateway in gateways for _ in range(2)]
+    counted = sum(gateway.metric("countersign_rate_unshared_total") for gateway in gateways)
+    tally.check("and rates are shared by that user, too", (set(through), counted) == ({200}, 0), (through, counted))
     password.write_text("another\n")
     redis.cli("CLIENT", "KILL", "TYPE", "normal")
     away = until(lambda: "WRONGPASS" in gateways[0].readyz(), 5)
@@ -291,6 +303,9 @@ async def planted(tally, house):
     redis = Redis(house.running, "forgets")
     gateways = [house.gateway(f"forgets-{number}", shared(redis.url)) for number in range(2)]
     await asyncio.sleep(1.1)
+    alone = [house.gateway(f"counts-{number}", "{restart_guard: false}") for number in range(2)]
+    through = sum([(await limited(gateway))[0] == 200 for gateway in alone for _ in range(60)])
+    tally.check("gateways that share no rate are found out", through >= 80, through)
     twice = 0
     for _ in range(20):
         sent, _body = fresh()
@@ -317,7 +332,9 @@ async def main(binary, wants_planted):
             await planted(tally, house)
             return tally.close()
         redis, gateways = await races(tally, house)
+        await rates(tally, redis, gateways, limited)
         await outages(tally, house, redis, gateways)
+        await alone_while_away(tally, redis, gateways[:4], limited)
         await secured(tally, house)
         await cluster(tally, house)
         await forgetful(tally, house)

@@ -24,6 +24,7 @@ routes:
   - {{path: /closed, verify: {verify}, replay: {{by: signature}}}}
   - {{path: /open, verify: {verify}, replay: {{by: signature, outage: open}}}}
   - {{path: /webhook, verify: {verify}, replay: {{by: signature, duplicate: 200, release_on: [500]}}}}
+  - {{path: /limited, verify: {verify}, replay: {{by: signature, outage: open}}, rate: {{key: {{limit: 60/m, burst: 40, shared: {rates}}}}}}}
 """
 VERIFY = "{scheme: timestamp-body, keys: app, override: {past: 300s, future: 0s}}"
 
@@ -72,7 +73,8 @@ class Gateway:
         self.running, self.name, self.port, self.health = running, name, free_port(), free_port()
         config = Path(running.directory) / f"{name}.yaml"
         replay = f"replay: {store}"
-        places = {"health": self.health, "port": self.port, "upstream": upstream, "workers": workers}
+        rates = "true" if "redis" in store else "false"
+        places = {"rates": rates, "health": self.health, "port": self.port, "upstream": upstream, "workers": workers}
         config.write_text(CONFIG.format(**places, secret=SECRET, replay=replay, verify=VERIFY, audit=audit))
         self.child = running.start(name, [binary, "run", "--config", str(config)])
         try:

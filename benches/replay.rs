@@ -61,13 +61,14 @@ fn claim(store: &Store, permit: &Permit) -> Result<Claim, Rejection> {
         spares_head: false,
         keep: None,
         beyond: Duration::ZERO,
+        ahead: Duration::from_mins(1),
         duplicate: None,
         release_on: Vec::new(),
         open: false,
         chosen: true,
     };
     let minute = Duration::from_mins(1);
-    let attempt = Attempt { permit, method: &Method::POST, total: minute, link: None, future: minute };
+    let attempt = Attempt { permit, method: &Method::POST, total: minute, link: None };
     let departed = Departed::default();
     let claim = pin!(store.claim(&attempt, &rule, NOW, &departed));
     match claim.poll(&mut Context::from_waker(Waker::noop())) {

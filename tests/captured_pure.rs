@@ -77,19 +77,14 @@ fn send_by(by: ReplayBy, gate: &Gate, store: &Store, (head, now): (&Head, i64)) 
     let mut check = gate.open(head, SITE, now, 8).map_err(|rejection| rejection.code())?;
     check.feed(b"{}");
     let permit = check.close(None).map_err(|rejection| rejection.code())?;
-    let attempt = Attempt {
-        link: None,
-        permit: &permit,
-        method: &head.method,
-        total: Duration::from_secs(10),
-        future: Duration::from_mins(5),
-    };
+    let attempt = Attempt { link: None, permit: &permit, method: &head.method, total: Duration::from_secs(10) };
     let rule = Replay {
         by,
         methods: Vec::new(),
         spares_head: false,
         keep: Some(Duration::from_hours(1)),
         beyond: Duration::ZERO,
+        ahead: Duration::from_mins(5),
         duplicate: None,
         release_on: Vec::new(),
         open: false,

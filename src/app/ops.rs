@@ -187,5 +187,6 @@ fn shared(store: &Remote) -> SharedStore {
         seen: counters.seen.load(Ordering::Relaxed),
         away: counters.away.load(Ordering::Relaxed),
         unchecked: counters.unchecked.load(Ordering::Relaxed),
+        alone: counters.alone.load(Ordering::Relaxed),
     }
 }

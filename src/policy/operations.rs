@@ -52,14 +52,12 @@ pub struct ReplayStore {
 pub struct Redis {
     /// Of the server, of nodes of a cluster, or of sentinels.
     pub endpoints: Vec<Endpoint>,
-    /// What the sentinels call the primary; `None`: the endpoints are no sentinels.
-    pub sentinel: Option<String>,
+    /// `None`: the endpoints are no sentinels.
+    pub sentinel: Option<Sentinel>,
     /// `None`: plain text.
     pub tls: Option<Trust>,
-    /// Name of the ACL user; `None`: the default one.
-    pub user: Option<String>,
-    /// File with the password, read for every connection.
-    pub password: Option<PathBuf>,
+    /// Who we are there.
+    pub account: Account,
     /// Number of the database.
     pub database: u32,
     /// In front of every name, and its hash tag.
@@ -68,6 +66,24 @@ pub struct Redis {
     pub deadline: Duration,
     /// Refuse stamps from before a primary was known: it may have forgotten them.
     pub guard: bool,
+}
+
+/// Sentinels that know the primary.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sentinel {
+    /// What they call it.
+    pub name: String,
+    /// Who we are to them.
+    pub account: Account,
+}
+
+/// How to log in.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Account {
+    /// Name of the ACL user; `None`: the default one.
+    pub user: Option<String>,
+    /// File with the password, read for every connection; `None`: nobody asks for one.
+    pub password: Option<PathBuf>,
 }
 
 impl Redis {

@@ -55,6 +55,8 @@ pub struct Pool {
     pub name: Arc<str>,
     /// What each bucket holds.
     pub limit: Limit,
+    /// Whether other gateways take from the same buckets.
+    pub shared: bool,
 }
 
 /// The pools that a route takes tokens from, by their places in [`super::Policy::pools`].

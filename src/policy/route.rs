@@ -160,6 +160,8 @@ pub struct Replay {
     pub keep: Option<Duration>,
     /// How much longer than here a copy may be fresh on another route, with a wider window and one of the same keyrings.
     pub beyond: Duration,
+    /// How far ahead of us stamps may be, here and on other routes with one of the same keyrings; bounds what a restart may have forgotten.
+    pub ahead: Duration,
     /// Status that answers the duplicate of a completed request, instead of the refusal.
     pub duplicate: Option<u16>,
     /// Upstream statuses after which the same request may come again.

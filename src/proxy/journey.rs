@@ -55,7 +55,7 @@ async fn travel(visit: &mut Visit, entered: Entered, exchange: &mut Exchange) ->
     let route = &*entered.matched.route;
     let asked = Asked::of(exchange, route);
     guard::admit(route, exchange, &entered)?;
-    visit.pace_source(&entered)?;
+    visit.pace_source(&entered).await?;
     hop::strip_request(&mut exchange.head.fields, |name| guard::is_protected(route, name))?;
     guard::refuse_twins(route, &exchange.head.fields)?;
     if exchange.connection.listener.forward_auth.is_some() {

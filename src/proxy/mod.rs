@@ -9,7 +9,7 @@ pub mod challenge;
 pub mod client;
 pub mod exchange;
 pub mod forward;
-mod forward_auth;
+pub mod forward_auth;
 pub mod guard;
 pub mod held;
 pub mod hop;

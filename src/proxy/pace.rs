@@ -3,20 +3,23 @@
 //! **Invariant:** a token of a key, a principal or a route is taken only by a request that nothing else refuses; whoever cannot sign, or
 //! repeats what somebody else signed where that is claimed, spends nobody's tokens but those of his own address.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::visit::{Entered, Visit};
 use crate::policy::access::{self, Caller};
+use crate::policy::rate::Pool;
 use crate::policy::route::Route;
-use crate::rate::Id;
+use crate::rate::{Id, Meter};
 use crate::reject::{Code, Rejection};
+use crate::replay::Link;
 use crate::sig::permit::Permit;
 
 impl Visit {
     /// Takes a token of the client's address, before anything is read or verified.
-    pub fn pace_source(&self, entered: &Entered) -> Result<(), Rejection> {
+    pub async fn pace_source(&self, entered: &Entered) -> Result<(), Rejection> {
         let place = entered.matched.route.callers.rates.source;
-        self.take(place, Id::Source(entered.client), Code::SourceRateExceeded)
+        self.take(place, Id::Source(entered.client), Code::SourceRateExceeded).await
     }
 
     /// Whether the route's rules let the verified caller do this.
@@ -27,21 +30,33 @@ impl Visit {
     }
 
     /// Takes a token of the key, of its principal and of the route, in this order: who is refused spends none of those that follow.
-    pub(super) fn pace(&self, route: &Route, permit: Option<&Permit>) -> Result<(), Rejection> {
+    pub(super) async fn pace(&self, route: &Route, permit: Option<&Permit>) -> Result<(), Rejection> {
         let rates = &route.callers.rates;
         if let Some(key) = permit.filter(|_| rates.ask_who()).map(Permit::key) {
             let ring = self.ring.as_deref().unwrap_or_default();
-            self.take(rates.key, Id::Caller(ring, &key.id), Code::KeyRateExceeded)?;
-            self.take(rates.principal, Id::Caller(ring, &key.principal), Code::PrincipalRateExceeded)?;
+            self.take(rates.key, Id::Caller(ring, &key.id), Code::KeyRateExceeded).await?;
+            self.take(rates.principal, Id::Caller(ring, &key.principal), Code::PrincipalRateExceeded).await?;
         }
-        self.take(rates.route, Id::All, Code::RouteRateExceeded)
+        self.take(rates.route, Id::All, Code::RouteRateExceeded).await
     }
 
-    fn take(&self, place: Option<usize>, id: Id<'_>, code: Code) -> Result<(), Rejection> {
+    /// Here first: what this process alone has given away is reason enough to refuse.
+    async fn take(&self, place: Option<usize>, id: Id<'_>, code: Code) -> Result<(), Rejection> {
         let Some(place) = place else { return Ok(()) };
         let meter = self.generation.meters.get(place).ok_or(Code::Internal)?;
-        let taken = meter.take(id, self.worker.process.clock.age());
-        taken.map_err(|seconds| Rejection::from(code).for_seconds(seconds))
+        let refused = |seconds| Rejection::from(code).for_seconds(seconds);
+        meter.take(id, self.worker.process.clock.age()).map_err(refused)?;
+        match self.generation.policy.pools.get(place).filter(|pool| pool.shared).zip(self.worker.replay.as_deref()) {
+            None => Ok(()),
+            Some((pool, link)) => Box::pin(self.share(link, pool, meter, id)).await.map_err(refused),
+        }
+    }
+
+    /// Asks the store that other gateways ask, too. While it is away this process counts alone.
+    async fn share(&self, link: &Link, pool: &Pool, meter: &Meter, id: Id<'_>) -> Result<(), NonZeroU32> {
+        let Some(told) = link.take(pool, id).await else { return Ok(()) };
+        meter.follow(id, told.missing, self.worker.process.clock.age());
+        if told.taken { Ok(()) } else { Err(meter.wait(told.missing)) }
     }
 
     /// Notes whose ring is asked, where that matters later.

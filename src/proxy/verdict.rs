@@ -4,7 +4,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::body::{self, Intake, Received};
 use super::budget::Holder;
@@ -144,7 +143,7 @@ impl Visit {
             // A preflight that passes a route which verifies is anybody's: it spends nothing that callers need.
             let is_preflight = matches!((&admission, &route.guard), (Admission::Public, Guard::Verify(_)));
             if !is_preflight {
-                self.pace(route, None)?;
+                self.pace(route, None).await?;
             }
             self.note(&admission);
             return Ok((admission, None));
@@ -157,13 +156,12 @@ impl Visit {
             link,
             method: &self.told.record.method,
             total: route.limits.total.unwrap_or_default(),
-            future: route.guard.window().map_or(Duration::ZERO, |(_, future)| future),
         };
         match process.replay.claim(&attempt, &route.replay, self.now, &self.departed).await {
             Ok(claim) => {
                 self.told.record.unchecked = !claim.is_checked(link);
                 // The same request may come again, also where it streams: then its end did not leave.
-                if let Err(rejection) = self.pace(route, Some(&permit)) {
+                if let Err(rejection) = self.pace(route, Some(&permit)).await {
                     claim.give_back();
                     return Err(rejection);
                 }
@@ -172,7 +170,7 @@ impl Visit {
                 Ok((admission, Some(claim)))
             }
             Err(rejection) if forgives(route, || permit.key().observe) => {
-                self.pace(route, None)?;
+                self.pace(route, None).await?;
                 let admission = Admission::Observed(rejection);
                 self.note(&admission);
                 Ok((admission, None))

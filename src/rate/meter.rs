@@ -39,6 +39,20 @@ pub struct Meter {
     crowded: AtomicU64,
 }
 
+impl Id<'_> {
+    /// It as bytes that no other has, for `read`.
+    pub fn with_parts<T>(self, read: impl FnOnce(&[&[u8]]) -> T) -> T {
+        match self {
+            Self::All => read(&[]),
+            Self::Caller(ring, name) => read(&[ring.as_bytes(), name.as_bytes()]),
+            Self::Source(address) => {
+                let [high, low] = halves(address).map(u64::to_be_bytes);
+                read(&[&[high, low].concat()])
+            }
+        }
+    }
+}
+
 impl Default for Meter {
     fn default() -> Self {
         Self {
@@ -63,6 +77,20 @@ impl Meter {
             self.crowded.fetch_add(1, Ordering::Relaxed);
         }
         taken.map_err(|wait| seconds(wait.div_ceil(SECOND)))
+    }
+
+    /// Goes by what a bucket that others share lacks at `now`, of which this one is a picture: what it refuses, nobody has to be asked for.
+    pub fn follow(&self, id: Id<'_>, missing: Duration, now: Duration) {
+        let name = self.name(id);
+        if let Some(shard) = self.shards.get(self.place(name).0) {
+            lock(shard).follow(name, nanos(now.saturating_add(missing)));
+        }
+    }
+
+    /// After how many whole seconds a bucket that lacks `missing` has a token again.
+    pub fn wait(&self, missing: Duration) -> NonZeroU32 {
+        let Measure { every, fill } = self.measure();
+        seconds(nanos(missing).saturating_add(every).saturating_sub(fill).div_ceil(SECOND).max(1))
     }
 
     /// Most buckets that are remembered.

@@ -69,6 +69,13 @@ impl Shard {
         (false, taken)
     }
 
+    /// The bucket of `name`, if it is remembered, is full again at this moment.
+    pub(super) fn follow(&mut self, name: Name, full_at: u64) {
+        if let Some(bucket) = self.buckets.get_mut(&name) {
+            bucket.0 = full_at;
+        }
+    }
+
     /// Forgets full buckets; how many are left.
     pub(super) fn sweep(&mut self, now: u64) -> usize {
         self.buckets.retain(|_, bucket| !bucket.is_full(now));

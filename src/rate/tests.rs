@@ -9,7 +9,12 @@ use crate::policy::rate::Limit;
 const FIVE: Id<'static> = Id::Caller("ring", "five");
 
 fn pool(name: &str, every: u64, burst: u32) -> Pool {
-    Pool { per: Per::Key, name: name.into(), limit: Limit { every: every.saturating_mul(1_000_000), burst } }
+    Pool {
+        per: Per::Key,
+        name: name.into(),
+        limit: Limit { every: every.saturating_mul(1_000_000), burst },
+        shared: false,
+    }
 }
 
 /// A meter of `burst` tokens, one of which comes every `every` milliseconds.
@@ -167,4 +172,19 @@ fn what_is_counted_is_told() {
         .map(|one| (one.per, one.pool.to_string(), one.buckets, one.capacity))
         .collect();
     assert_eq!(told, [(Per::Key, "b".to_owned(), 0, 100), (Per::Source, "a".to_owned(), 1, 100)]);
+}
+
+#[test]
+fn a_bucket_that_is_shared_elsewhere_is_followed() {
+    let meter = meter(1_000, 3, 100);
+    assert_eq!(wait(&meter, FIVE, at(0)), 0);
+    meter.follow(FIVE, at(3_000), at(0));
+    assert_eq!(wait(&meter, FIVE, at(0)), 1, "others have taken the rest");
+    meter.follow(FIVE, at(1_000), at(0));
+    assert_eq!([(); 3].map(|()| wait(&meter, FIVE, at(0))), [0, 0, 1], "one is missing there");
+    meter.follow(Id::Caller("ring", "six"), at(3_000), at(0));
+    assert_eq!(wait(&meter, Id::Caller("ring", "six"), at(0)), 0, "who was not asked for is not remembered");
+    let waits = [3_000, 2_001, 2_000, 0].map(|missing| meter.wait(at(missing)).get());
+    assert_eq!(waits, [1, 1, 1, 1], "at least a second, and enough");
+    assert_eq!(meter.wait(at(9_500)).get(), 8);
 }

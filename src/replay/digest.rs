@@ -45,6 +45,11 @@ fn signatures(permit: &Permit) -> Digests {
 
 /// Each part with its length, so that no two lists of parts run together to the same bytes.
 fn digest(parts: &[&[u8]]) -> Digest {
+    of_parts(parts.iter().copied())
+}
+
+/// [`digest`] of parts that are nowhere together.
+pub(super) fn of_parts<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Digest {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

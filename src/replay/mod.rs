@@ -4,7 +4,7 @@ mod digest;
 mod forgotten;
 mod memory;
 mod persist;
-mod redis;
+pub mod redis;
 mod shard;
 
 use std::cell::Cell;
@@ -19,7 +19,7 @@ use self::digest::Digests;
 pub use self::memory::{Counters, Memory};
 pub use self::persist::ReadBackError;
 use self::redis::{Away, Grant};
-pub use self::redis::{Link, Remote};
+pub use self::redis::{Link, Remote, Taken};
 use self::shard::State;
 use crate::clock::Clock;
 use crate::policy::operations::ReplayStore;
@@ -52,8 +52,6 @@ pub struct Attempt<'a> {
     pub total: Duration,
     /// The worker's way to the shared store, where there is one.
     pub link: Option<&'a Link>,
-    /// How far in the future the scheme accepts stamps; bounds the guard after a restart.
-    pub future: Duration,
 }
 
 /// Set by the upstream layer right before the first byte of a request may leave. Until then a claim can be given back.
@@ -132,7 +130,7 @@ impl Store {
         let until = until(attempt, rule, now).filter(|_| !digests.is_empty()).ok_or_else(|| {
             Rejection::from(Code::Internal).because("nothing the signature covers tells this request from a replay")
         })?;
-        if attempt.permit.stamp().is_some_and(|stamp| self.memory.guards(stamp, attempt.future)) {
+        if attempt.permit.stamp().is_some_and(|stamp| self.memory.guards(stamp, rule.ahead)) {
             return Err(Code::ReplayGuard.into());
         }
         self.memory.claim(&digests, until, now)?;
@@ -140,8 +138,8 @@ impl Store {
         // What streams has departed, but its end has not: until it is claimed everywhere it is given back.
         let mut claim = Claim(Some(Held { memory, digests, departed: Departed::default(), release_on, shared: None }));
         if let Some(link) = attempt.link {
-            claim.share(link, lasting(attempt, until, now), rule).await?;
-            if link.guards() && !rule.open && claim.may_be_forgotten(attempt) {
+            claim.share(link, lasting(attempt, rule, until, now), rule).await?;
+            if link.guards() && !rule.open && claim.may_be_forgotten(attempt, rule) {
                 self.memory.counters().guarded.fetch_add(1, Ordering::Relaxed);
                 return Err(Code::ReplayGuard.into());
             }
@@ -199,19 +197,18 @@ fn until(attempt: &Attempt<'_>, rule: &Replay, now: Moment) -> Option<Moment> {
 }
 
 /// How long a shared store keeps it. What fresh is, is judged by other clocks, too, which may be as far behind ours as stamps may be ahead.
-fn lasting(attempt: &Attempt<'_>, until: Moment, now: Moment) -> Duration {
-    let window =
-        attempt.permit.stamp().map(|stamp| until.since(stamp).saturating_add(attempt.future.saturating_mul(2)));
+fn lasting(attempt: &Attempt<'_>, rule: &Replay, until: Moment, now: Moment) -> Duration {
+    let window = attempt.permit.stamp().map(|stamp| until.since(stamp).saturating_add(rule.ahead.saturating_mul(2)));
     window.unwrap_or_default().max(until.since(now))
 }
 
 impl Claim {
     /// Whether the primary that granted it may lack an earlier claim of the same request.
-    fn may_be_forgotten(&self, attempt: &Attempt<'_>) -> bool {
+    fn may_be_forgotten(&self, attempt: &Attempt<'_>, rule: &Replay) -> bool {
         let grant = self.0.as_ref().and_then(|held| held.shared.as_ref());
         grant
             .zip(attempt.permit.stamp())
-            .is_some_and(|(grant, stamp)| grant.guards(stamp, attempt.future.saturating_mul(2)))
+            .is_some_and(|(grant, stamp)| grant.guards(stamp, rule.ahead.saturating_mul(2)))
     }
 
     /// Asks whether another gateway has it. Refused, it is given back here, or as known as it is there.

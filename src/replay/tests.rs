@@ -46,7 +46,8 @@ fn nonce(principal: &str, nonce: &'static str, stamp: i64) -> Permit {
 fn rule(by: ReplayBy) -> Replay {
     let (methods, release_on) = (Vec::new(), vec![502, 503]);
     let (keep, beyond, duplicate) = (None, Duration::ZERO, None);
-    Replay { by, methods, spares_head: false, keep, beyond, duplicate, release_on, open: false, chosen: true }
+    let ahead = Duration::from_mins(1);
+    Replay { by, methods, spares_head: false, keep, beyond, ahead, duplicate, release_on, open: false, chosen: true }
 }
 
 fn store(capacity: usize) -> Store {
@@ -54,7 +55,7 @@ fn store(capacity: usize) -> Store {
 }
 
 fn claim(store: &Store, permit: &Permit, rule: &Replay, now: Moment, departed: &Departed) -> Result<Claim, Code> {
-    let attempt = Attempt { permit, method: &Method::POST, total: TOTAL, link: None, future: Duration::from_mins(1) };
+    let attempt = Attempt { permit, method: &Method::POST, total: TOTAL, link: None };
     let claim = std::pin::pin!(store.claim(&attempt, rule, now, departed));
     let mut waker = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(outcome) = claim.poll(&mut waker) else { panic!("the memory answers at once") };

@@ -181,7 +181,10 @@ impl Scrape {
         counters(out, "countersign_replay_store_claims", "Claims of the shared replay store by result", rows)?;
         let rows = [(Vec::new(), store.unchecked)];
         let help = "Requests that passed while the shared replay store could not be asked";
-        counters(out, "countersign_replay_unchecked", help, rows)
+        counters(out, "countersign_replay_unchecked", help, rows)?;
+        let rows = [(Vec::new(), store.alone)];
+        let help = "Tokens of shared rates that this gateway counted alone since the shared store did not answer";
+        counters(out, "countersign_rate_unshared", help, rows)
     }
 
     fn rates(&self, out: &mut DescriptorEncoder) -> Result {

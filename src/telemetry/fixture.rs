@@ -87,6 +87,7 @@ pub(super) fn route(name: &str) -> Arc<Route> {
         spares_head: false,
         keep: None,
         beyond: Duration::ZERO,
+        ahead: Duration::ZERO,
         duplicate: None,
         release_on: Vec::new(),
         open: false,

@@ -150,6 +150,8 @@ pub struct SharedStore {
     pub away: u64,
     /// Requests that passed all the same.
     pub unchecked: u64,
+    /// Tokens that were taken without asking it.
+    pub alone: u64,
 }
 
 /// How much of how much.

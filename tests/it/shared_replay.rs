@@ -48,3 +48,18 @@ fn where_the_route_is_open_requests_pass_and_are_counted() {
     let unchecked = |line: &&serde_json::Value| line["replay"] == "unchecked";
     assert_eq!(world.audit().iter().filter(unchecked).count(), 2);
 }
+
+#[test]
+fn each_gateway_counts_alone_while_nobody_counts_for_all() {
+    let nobody = Nobody::new();
+    let world = World::with(|config| {
+        let store = format!("store: redis, redis: {{urls: \"redis://{}\", deadline: 5s}}", nobody.address());
+        let limit = "rate: {key: {limit: 1/h, burst: 2, shared: true}}";
+        let route = format!("path: /, verify: {{scheme: timestamp-body, keys: partners}}, {limit}, upstream: app");
+        config.replay(&store).route(&route)
+    });
+    let answers: Vec<_> = (0..3).map(|number| world.send(post("/", format!("{{\"n\": {number}}}")).signed())).collect();
+    assert_eq!([answers[0].status, answers[1].status], [200, 200]);
+    assert_eq!(answers[2].refusal(), (429, "key_rate_exceeded".to_owned()));
+    world.told("/metrics", |told| told.contains("countersign_rate_unshared_total 2\n"));
+}

@@ -8,7 +8,7 @@ use super::Finding;
 use crate::app;
 use crate::policy::Policy;
 use crate::policy::listen::{Address, ListenAt};
-use crate::policy::operations::{AuditSink, Operations, ReplayStore};
+use crate::policy::operations::{AuditSink, ReplayStore};
 use crate::proxy::held::Store;
 use crate::replay;
 use crate::sig::time::Moment;
@@ -34,7 +34,7 @@ pub(super) fn look(policy: &Policy) -> Vec<Finding> {
         findings.push(file("audit lines", path));
     }
     let ReplayStore { persist, capacity, redis, .. } = &operations.replay;
-    findings.extend(redis.as_ref().map(|_| shared(operations)));
+    findings.extend(redis.as_ref().map(|_| shared(policy)));
     findings.push(match persist {
         Some(path) => file("replay claims", path),
         None => Finding::good("storage", format!("replay claims: in memory, at most {capacity}")),
@@ -43,7 +43,9 @@ pub(super) fn look(policy: &Policy) -> Vec<Finding> {
 }
 
 /// Whether the shared replay store can be used.
-fn shared(operations: &Operations) -> Finding {
+fn shared(policy: &Policy) -> Finding {
+    let operations = &policy.operations;
+    let counts = policy.pools.iter().any(|pool| pool.shared);
     let hint = "requests of routes with replay protection end with 503 replay_store_away until it can";
     let wrong = |why: String| Finding::wrong("storage", format!("shared replay store: {why}"), hint);
     let tls = match app::store_tls(operations) {
@@ -54,8 +56,14 @@ fn shared(operations: &Operations) -> Finding {
         replay::Store::open(&ReplayStore { persist: None, ..operations.replay.clone() }, tls, Moment::from_secs(0));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match (store.remote(), runtime) {
-        (Some(remote), Ok(runtime)) => match runtime.block_on(remote.probe()) {
-            Ok(at) => Finding::good("storage", format!("shared replay store: {at} takes claims")),
+        (Some(remote), Ok(runtime)) => match runtime.block_on(remote.probe(counts)) {
+            Ok(at) => Finding::good(
+                "storage",
+                format!(
+                    "shared replay store: {at} {}",
+                    if counts { "takes claims and counts" } else { "takes claims" }
+                ),
+            ),
             Err(why) => wrong(why),
         },
         (_, Err(cause)) => wrong(cause.to_string()),

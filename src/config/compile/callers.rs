@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::field::{Field, Many, Short};
-use super::super::raw::callers as raw;
 use super::super::raw::routes::Route;
+use super::super::raw::{File, callers as raw};
 use super::super::report::Spot;
 use super::super::values::{Frequency, MethodName, Of};
 use super::Scope;
@@ -67,8 +67,10 @@ fn names(field: &Field<Many<String>>) -> HashSet<Arc<str>> {
     field.each().map(|(name, _)| name.as_str().into()).collect()
 }
 
-/// Every pool of the file; the routes learn their places in it. `written` are the routes as written, in their order.
-pub(super) fn pools(routes: &mut [Placed], written: &[Field<Route>], scope: &Scope<'_>) -> Vec<Pool> {
+/// Every pool of the file; the routes learn their places in it.
+pub(super) fn pools(routes: &mut [Placed], file: &File, scope: &Scope<'_>) -> Vec<Pool> {
+    let written = file.routes.get().map(Vec::as_slice).unwrap_or_default();
+    let is_shared = |rate: &raw::Rate| shared(rate, file, scope);
     let mut pools: Vec<(Pool, Spot)> = Vec::new();
     for (raw, spot) in written.iter().filter_map(Field::found) {
         let Some(placed) = routes.iter_mut().find(|placed| placed.spot == spot) else { continue };
@@ -81,7 +83,8 @@ pub(super) fn pools(routes: &mut [Placed], written: &[Field<Route>], scope: &Sco
                 let fix = "add `verify`, or count by `source` or `route`";
                 scope.report.error(at, "nothing is verified, so there is no key to count", Some(fix));
             }
-            let pool = Pool { per, name: name(&short.0, &own, scope), limit: limit(&short.0, at, scope)? };
+            let (name, shared) = (name(&short.0, &own, scope), is_shared(&short.0));
+            let pool = Pool { per, name, limit: limit(&short.0, at, scope)?, shared };
             Some(join(&mut pools, pool, at, scope))
         };
         placed.value.callers.rates = Rates {
@@ -98,9 +101,11 @@ pub(super) fn pools(routes: &mut [Placed], written: &[Field<Route>], scope: &Sco
 fn join(pools: &mut Vec<(Pool, Spot)>, pool: Pool, at: Spot, scope: &Scope<'_>) -> usize {
     let same = |(known, _): &(Pool, Spot)| known.per == pool.per && known.name == pool.name;
     if let Some(place) = pools.iter().position(same) {
-        if let Some((known, first)) = pools.get(place).filter(|(known, _)| known.limit != pool.limit) {
-            let message = format!("pool `{}` has another limit at {}", known.name, scope.report.origin(*first));
-            scope.report.error(at, &message, Some("write the same `limit` and `burst`, or name another `pool`"));
+        if let Some((known, first)) = pools.get(place).filter(|(known, _)| *known != pool) {
+            let what = if known.limit == pool.limit { "is counted elsewhere" } else { "has another limit" };
+            let message = format!("pool `{}` {what} at {}", known.name, scope.report.origin(*first));
+            let fix = "write the same `limit`, `burst` and `shared`, or name another `pool`";
+            scope.report.error(at, &message, Some(fix));
         }
         return place;
     }
@@ -122,6 +127,16 @@ fn name(raw: &raw::Rate, own: &Arc<str>, scope: &Scope<'_>) -> Arc<str> {
         scope.report.error(at, "not the name of a pool", Some(POOL));
     }
     name.as_str().into()
+}
+
+/// Whether other gateways take from the same buckets.
+fn shared(rate: &raw::Rate, file: &File, scope: &Scope<'_>) -> bool {
+    let Some((true, at)) = rate.shared.found().map(|(shared, at)| (*shared, at)) else { return false };
+    if file.replay.get().is_none_or(|replay| !replay.0.redis.is_written()) {
+        let fix = "add `replay: {store: redis, redis: {urls: \"redis://redis:6379\"}}`, or remove `shared`";
+        scope.report.error(at, "there is no store that gateways share", Some(fix));
+    }
+    true
 }
 
 fn limit(raw: &raw::Rate, at: Spot, scope: &Scope<'_>) -> Option<Limit> {

@@ -64,7 +64,7 @@ pub(crate) fn policy(raw: &File, sources: &Sources, report: &Report, now: Moment
     let mut listeners = listeners::compile(raw, root, &scope);
     let upstreams = upstreams::compile(raw, root, &scope);
     let mut routes = routes::compile(raw, root, &upstreams, &scope);
-    let pools = callers::pools(&mut routes, raw.routes.get().map(Vec::as_slice).unwrap_or_default(), &scope);
+    let pools = callers::pools(&mut routes, raw, &scope);
     signing::guard_listeners(&routes, &mut listeners, report);
     public_url::check(&routes, &listeners, report);
     forward_auth::check(&routes, &listeners, report);

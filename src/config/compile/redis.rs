@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::super::field::Field;
 use super::super::raw::process as raw;
 use super::super::report::Spot;
 use super::super::url::Url;
 use super::super::values::Of;
 use super::{Scope, bounds};
-use crate::policy::operations::{Redis, Trust};
+use crate::policy::operations::{Account, Redis, Sentinel, Trust};
 use crate::policy::upstream::Endpoint;
 
 const DEADLINE: Duration = Duration::from_millis(50);
@@ -30,27 +31,41 @@ pub(crate) fn compile(replay: &raw::Replay, scope: &Scope<'_>) -> Option<Redis> 
     if let Some((raw::Store::Memory, at)) = store {
         scope.report.error(at, "`redis` beside it would not be used", Some("write `store: redis`, or remove `redis`"));
     }
-    let sentinel = settings.sentinel.get().cloned();
+    let sentinel = sentinel(settings, scope);
     let (endpoints, secure) = endpoints(settings, sentinel.is_some(), at, scope);
     bounds::positive([&settings.deadline], scope);
     if let Some((Of(_), at)) = settings.deadline.found().filter(|(Of(deadline), _)| *deadline > DEADLINE_MAX) {
         scope.report.error(at, "requests would wait too long for a store that is away", Some("write at most 5s"));
     }
-    if let (Some((_, at)), false) = (settings.user.found(), settings.password_file.is_written()) {
-        scope.report.error(at, "a user without a password cannot log in", Some("add `password_file:`"));
-    }
-    let password = settings.password_file.found();
     Some(Redis {
         endpoints,
         sentinel,
         tls: trust(settings, secure, scope),
-        user: settings.user.get().cloned(),
-        password: password.map(|(path, at)| scope.files.resolve(path, at)),
+        account: account(&settings.user, (&settings.password_file, "add `password_file:`"), scope),
         database: settings.database.get().copied().unwrap_or_default(),
         namespace: namespace(settings, scope),
         deadline: settings.deadline.get().map_or(DEADLINE, |Of(deadline)| *deadline),
         guard: replay.restart_guard.or(true),
     })
+}
+
+/// Whom to ask for the primary, where that is needed.
+fn sentinel(settings: &raw::Redis, scope: &Scope<'_>) -> Option<Sentinel> {
+    let (user, file) = (&settings.sentinel_user, &settings.sentinel_password_file);
+    let account = account(user, (file, "add `sentinel_password_file:`"), scope);
+    let name = settings.sentinel.get().cloned();
+    if let (None, Some(at)) = (&name, user.spot.or(file.spot)) {
+        scope.report.error(at, "there is no sentinel to log in to", Some("add `sentinel:`, or remove it"));
+    }
+    name.map(|name| Sentinel { name, account })
+}
+
+fn account(user: &Field<String>, (file, fix): (&Field<String>, &str), scope: &Scope<'_>) -> Account {
+    if let (Some((_, at)), false) = (user.found(), file.is_written()) {
+        scope.report.error(at, "a user without a password cannot log in", Some(fix));
+    }
+    let password = file.found().map(|(path, at)| scope.files.resolve(path, at));
+    Account { user: user.get().cloned(), password }
 }
 
 /// Where to connect, and whether by TLS.

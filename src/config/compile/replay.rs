@@ -13,7 +13,7 @@ use super::routes::Placed;
 use crate::policy::gate::Gate;
 use crate::policy::route::{Guard, Replay, ReplayBy, Route};
 use crate::sig::keyring::Keyring;
-use crate::sig::scheme::Stated;
+use crate::sig::scheme::{Scheme, Stated};
 
 /// Deadline of a request where replay protection is on and nothing else is said: an entry must outlive every request it judges.
 pub(crate) const TOTAL: Duration = Duration::from_mins(1);
@@ -48,6 +48,7 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
         spares_head: once,
         keep,
         beyond: Duration::ZERO,
+        ahead: Duration::ZERO,
         duplicate: settings.and_then(|settings| settings.duplicate.get()).map(|Of(Status(status))| *status),
         release_on: release_on.map(|(Of(Status(status)), _)| *status).collect(),
         open: settings.is_some_and(|settings| settings.outage.get() == Some(&raw::Outage::Open)),
@@ -56,20 +57,59 @@ pub(crate) fn compile(raw: &raw::Route, spot: Spot, verified: Option<&Verified>,
 }
 
 /// **Threat:** what was captured on a route is sent again on another one with the same keys and a wider window, when its claim is over here. So a
-/// claim lives as long as the request can be fresh anywhere.
+/// claim lives as long as the request can be fresh anywhere, and what a restart may have forgotten is guarded as far ahead as any of them looks.
 pub(crate) fn outlive(routes: &mut [Placed]) {
-    let mut longest: HashMap<Arc<str>, Duration> = HashMap::new();
+    let mut widest: HashMap<Arc<str>, Widest> = HashMap::new();
     let remembers = |route: &&Route| route.replay.by != ReplayBy::Off;
     for route in routes.iter().map(|placed| &placed.value).filter(remembers) {
         for ring in rings(route) {
-            let life = longest.entry(Arc::clone(ring.name())).or_default();
-            *life = (*life).max(life_of(route));
+            widest.entry(Arc::clone(ring.name())).or_default().reach(route);
         }
     }
     for route in routes.iter_mut().map(|placed| &mut placed.value) {
-        let lives = rings(route).filter_map(|ring| longest.get(&**ring.name())).max().copied();
-        route.replay.beyond = lives.unwrap_or_default().saturating_sub(life_of(route));
+        let mut all = Widest::default();
+        rings(route).filter_map(|ring| widest.get(&**ring.name())).for_each(|one| all.join(*one));
+        route.replay.beyond = all.life.saturating_sub(life_of(route));
+        route.replay.ahead = ahead_of(route).max(all.ahead).max(if ends(route) { all.end } else { Duration::ZERO });
     }
+}
+
+/// How far the routes of a keyring reach.
+#[derive(Clone, Copy, Default)]
+struct Widest {
+    life: Duration,
+    /// Ahead, where stamps say when a request was signed.
+    ahead: Duration,
+    /// Ahead, where they say when it ends: a day, which no other request has to wait for.
+    end: Duration,
+}
+
+impl Widest {
+    fn reach(&mut self, route: &Route) {
+        let ahead = ahead_of(route);
+        let (ahead, end) = if ends(route) { (Duration::ZERO, ahead) } else { (ahead, Duration::ZERO) };
+        self.join(Self { life: life_of(route), ahead, end });
+    }
+
+    fn join(&mut self, other: Self) {
+        self.life = self.life.max(other.life);
+        self.ahead = self.ahead.max(other.ahead);
+        self.end = self.end.max(other.end);
+    }
+}
+
+/// Whether what is a stamp to some scheme of it is the end of the request.
+fn ends(route: &Route) -> bool {
+    let end = |scheme: &Scheme| match scheme.stated() {
+        Stated::Within { window, .. } => window == (Duration::ZERO, Duration::ZERO),
+        Stated::Freely { .. } => true,
+        Stated::Never => false,
+    };
+    if let Guard::Verify(gate) = &route.guard { gate.schemes().any(|scheme| end(scheme)) } else { false }
+}
+
+fn ahead_of(route: &Route) -> Duration {
+    route.guard.window().map_or(Duration::ZERO, |(_, future)| future)
 }
 
 fn rings(route: &Route) -> impl Iterator<Item = &Arc<Keyring>> {

@@ -20,6 +20,7 @@ mapping! {
         pub(crate) limit: Field<Of<Frequency>>,
         pub(crate) burst: Field<u32>,
         pub(crate) pool: Field<String>,
+        pub(crate) shared: Field<bool>,
     }
 }
 

@@ -45,6 +45,8 @@ mapping! {
     pub(crate) struct Redis {
         pub(crate) urls: Field<Many<String>>,
         pub(crate) sentinel: Field<String>,
+        pub(crate) sentinel_user: Field<String>,
+        pub(crate) sentinel_password_file: Field<String>,
         pub(crate) tls: Field<Trust>,
         pub(crate) user: Field<String>,
         pub(crate) password_file: Field<String>,

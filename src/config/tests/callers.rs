@@ -35,6 +35,10 @@ fn mistakes_in_rates_and_rules_are_told_with_their_place() {
     let two = "\n  - {path: /b, public: true, upstream: app, rate: {route: {limit: 2/s, pool: p}}}";
     let text = route(&format!("{public}, rate: {{route: {{limit: 1/s, pool: p}}}}"));
     told(&format!("{}{two}\n", text.trim_end()), 7, "routes[1].rate.route", "another limit at");
+    let text = route(&format!("{public}, rate: {{route: {{limit: 2/s, pool: p, shared: true}}}}"));
+    told(&text, 6, "routes[0].rate.route.shared", "no store that gateways share");
+    let redis = "\nreplay: {store: redis, redis: {urls: \"redis://a\"}}";
+    told(&format!("{}{two}{redis}\n", text.trim_end()), 7, "routes[1].rate.route", "counted elsewhere at");
 }
 
 #[test]
@@ -85,6 +89,15 @@ fn routes_of_one_path_on_two_listeners_count_for_themselves() {
     let policy = good(Place::new().load(&text)).policy;
     let names: Vec<_> = policy.pools.iter().map(|pool| &*pool.name).collect();
     assert_eq!(names, ["/ on main", "/ on other"]);
+}
+
+#[test]
+fn buckets_are_shared_where_it_is_written() {
+    let redis = "replay: {store: redis, redis: {urls: \"redis://a\"}}\n";
+    let text = route(&format!("{SIGNED}, rate: {{source: {{limit: 20/s, shared: true}}, key: 5/s}}")) + redis;
+    let policy = good(Place::new().load(&text)).policy;
+    let shared: Vec<_> = policy.pools.iter().map(|pool| (pool.per, pool.shared)).collect();
+    assert_eq!(shared, [(Per::Source, true), (Per::Key, false)]);
 }
 
 #[test]

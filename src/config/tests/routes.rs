@@ -177,3 +177,22 @@ routes:
     let beyond: Vec<u64> = loaded.policy.routes.all().iter().map(|route| route.replay.beyond.as_secs()).collect();
     assert_eq!(beyond, [295, 0, 185, 0, 0]);
 }
+
+/// **Threat:** a stamp ahead of a restart that one route took is in no route's future later.
+#[test]
+fn what_a_restart_may_have_forgotten_reaches_as_far_ahead_as_any_route_of_its_keys() {
+    let text = "version: 1
+listeners: {main: {address: \"127.0.0.1:0\"}}
+upstreams: {app: {url: \"http://127.0.0.1:1\"}}
+keyrings: {partners: {directory: keys/partners}, others: {directory: keys/partners}}
+defaults: {upstream: app, replay: {by: signature}}
+routes:
+  - {path: /near, verify: {scheme: timestamp-body, keys: partners, override: {future: 5s}}}
+  - {path: /far, verify: {scheme: timestamp-body, keys: partners, override: {future: 2m}}}
+  - {path: /link, methods: [GET], public_url: https://links.example, verify: {scheme: signed-link, keys: partners}, replay: {once: true}}
+  - {path: /others, verify: {scheme: timestamp-body, keys: others, override: {future: 5s}}}
+";
+    let loaded = good(Place::new().load(text));
+    let ahead: Vec<u64> = loaded.policy.routes.all().iter().map(|route| route.replay.ahead.as_secs()).collect();
+    assert_eq!(ahead, [120, 120, 86_400, 5]);
+}

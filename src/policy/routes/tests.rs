@@ -26,6 +26,7 @@ fn route(name: &str) -> Arc<Route> {
             spares_head: false,
             keep: None,
             beyond: std::time::Duration::ZERO,
+            ahead: std::time::Duration::ZERO,
             duplicate: None,
             release_on: Vec::new(),
             open: false,

@@ -4,7 +4,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::wire::{self, Malformed};
+use super::wire;
+pub use super::wire::Malformed;
 use crate::sig::message::{Field, Fields};
 
 /// `OVERWRITE_IF_EXISTS_OR_ADD`
@@ -16,18 +17,23 @@ const UNAUTHENTICATED: u64 = 16;
 
 /// The HTTP request of a `CheckRequest`; what it does not say is empty.
 #[derive(Default, PartialEq, Eq, Debug)]
-pub(super) struct Asked {
-    pub(super) method: Bytes,
-    pub(super) path: Bytes,
-    pub(super) host: Bytes,
-    pub(super) scheme: Bytes,
-    pub(super) body: Bytes,
+pub struct Asked {
+    /// As on the request line.
+    pub method: Bytes,
+    /// Path and query.
+    pub path: Bytes,
+    /// Host and port.
+    pub host: Bytes,
+    /// `http` or `https`.
+    pub scheme: Bytes,
+    /// As much as Envoy sent along.
+    pub body: Bytes,
     /// Every line by itself; the older map, which joins lines of one name, is not read.
-    pub(super) lines: Option<Vec<(Bytes, Bytes)>>,
+    pub lines: Option<Vec<(Bytes, Bytes)>>,
 }
 
 /// Reads a `CheckRequest`, and of its header lines at most `most`. **Threat:** a field that comes twice could be read in two ways; it is refused.
-pub(super) fn read(message: Bytes, most: usize) -> Result<Asked, Malformed> {
+pub fn read(message: Bytes, most: usize) -> Result<Asked, Malformed> {
     let attributes = wire::one(message, 1)?;
     let request = wire::one(attributes, 4)?;
     let http = wire::one(request, 2)?;

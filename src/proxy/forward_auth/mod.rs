@@ -4,7 +4,7 @@
 
 mod asked;
 mod call;
-mod check;
+pub mod check;
 mod wire;
 
 use std::rc::Rc;

@@ -4,7 +4,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// Not a message, or one that says something twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Malformed;
+pub struct Malformed;
 
 /// Wire types: a varint, eight bytes, a length and so many bytes, four bytes.
 const VARINT: u64 = 0;

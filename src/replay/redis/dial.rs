@@ -11,6 +11,7 @@ use super::resp::{self, Reply};
 use super::talk::{Talk, Wire, addresses, said, shown};
 use super::{Remote, names};
 use crate::keys::read;
+use crate::policy::operations::{Account, Sentinel};
 use crate::policy::upstream::Endpoint;
 
 /// For everything that comes before the first claim.
@@ -66,22 +67,28 @@ pub(super) async fn dial(remote: &Remote) -> Result<Dialed, String> {
 }
 
 /// Logs in without a trace; says where, or why not.
-pub(super) async fn probe(remote: &Remote) -> Result<String, String> {
+pub(super) async fn probe(remote: &Remote, counts: bool) -> Result<String, String> {
     let mut why = "no address".to_owned();
     for candidate in candidates(remote).await? {
-        let met = tokio::time::timeout(PATIENCE, meet(remote, &candidate, &addresses(&candidate).await?)).await;
+        let found = addresses(&candidate).await?;
+        let met = tokio::time::timeout(PATIENCE, try_out(remote, (&candidate, &found), counts)).await;
         match met.unwrap_or_else(|_late| Err("it does not answer".to_owned())) {
-            Ok(_) => return Ok(shown(&candidate)),
+            Ok(()) => return Ok(shown(&candidate)),
             Err(reason) => why = format!("{}: {reason}", shown(&candidate)),
         }
     }
     Err(why)
 }
 
+async fn try_out(remote: &Remote, (place, found): (&Endpoint, &[SocketAddr]), counts: bool) -> Result<(), String> {
+    let (mut talk, _) = meet(remote, place, found).await?;
+    if counts { talk.done(&[b"EVAL", b"return 1", b"0"]).await } else { Ok(()) }
+}
+
 async fn candidates(remote: &Remote) -> Result<Vec<Endpoint>, String> {
     match &remote.settings.sentinel {
         None => Ok(remote.settings.endpoints.clone()),
-        Some(name) => primaries(remote, name).await,
+        Some(sentinel) => primaries(remote, sentinel).await,
     }
 }
 
@@ -116,16 +123,7 @@ async fn greet(remote: &Remote, place: &Endpoint, found: &[SocketAddr]) -> Resul
 async fn meet(remote: &Remote, place: &Endpoint, found: &[SocketAddr]) -> Result<(Talk, Info), String> {
     let settings = &remote.settings;
     let mut talk = Talk::open(remote, place, found).await?;
-    if let Some(path) = &settings.password {
-        let password = secret(path)?;
-        let mut parts: Vec<&[u8]> = vec![b"AUTH"];
-        parts.extend(settings.user.as_ref().map(String::as_bytes));
-        parts.push(&password);
-        // **Threat:** some servers repeat what they were sent.
-        if let Reply::Error(error) = talk.exchange(&parts).await? {
-            return Err(said(error.split(|byte| *byte == b' ').next().unwrap_or_default()));
-        }
-    }
+    log_in(&mut talk, &settings.account).await?;
     if settings.database != 0 {
         talk.done(&[b"SELECT", settings.database.to_string().as_bytes()]).await?;
     }
@@ -133,6 +131,19 @@ async fn meet(remote: &Remote, place: &Endpoint, found: &[SocketAddr]) -> Result
         return Err("INFO has no answer".to_owned());
     };
     Ok((talk, Info::of(&info, settings.wants_cluster())?))
+}
+
+async fn log_in(talk: &mut Talk, account: &Account) -> Result<(), String> {
+    let Some(path) = &account.password else { return Ok(()) };
+    let password = secret(path)?;
+    let mut parts: Vec<&[u8]> = vec![b"AUTH"];
+    parts.extend(account.user.as_ref().map(String::as_bytes));
+    parts.push(&password);
+    match talk.exchange(&parts).await? {
+        // **Threat:** some servers repeat what they were sent.
+        Reply::Error(error) => Err(said(error.split(|byte| *byte == b' ').next().unwrap_or_default())),
+        _ => Ok(()),
+    }
 }
 
 /// How long ago the first gateway met this primary: now, if that is us. By the clock of the server alone, as those of gateways differ.
@@ -157,12 +168,12 @@ pub(super) fn moved(error: &[u8]) -> Option<Endpoint> {
     (!host.is_empty()).then_some(Endpoint::Tcp { host: host.into(), port: port.parse().ok()? })
 }
 
-/// What the sentinels say of `name`, each of them asked until one knows.
-async fn primaries(remote: &Remote, name: &str) -> Result<Vec<Endpoint>, String> {
+/// What the sentinels say of the primary, each of them asked until one knows.
+async fn primaries(remote: &Remote, sentinel: &Sentinel) -> Result<Vec<Endpoint>, String> {
     let mut why = "no sentinel".to_owned();
     for place in &remote.settings.endpoints {
         let asked = match addresses(place).await {
-            Ok(found) => tokio::time::timeout(PATIENCE, ask_sentinel(remote, (place, &found), name)).await,
+            Ok(found) => tokio::time::timeout(PATIENCE, ask_sentinel(remote, (place, &found), sentinel)).await,
             Err(reason) => Ok(Err(reason)),
         };
         match asked.unwrap_or_else(|_late| Err("it does not answer".to_owned())) {
@@ -176,9 +187,10 @@ async fn primaries(remote: &Remote, name: &str) -> Result<Vec<Endpoint>, String>
 async fn ask_sentinel(
     remote: &Remote,
     (place, found): (&Endpoint, &[SocketAddr]),
-    name: &str,
+    Sentinel { name, account }: &Sentinel,
 ) -> Result<Endpoint, String> {
     let mut talk = Talk::open(remote, place, found).await?;
+    log_in(&mut talk, account).await?;
     let answer = talk.ask(&[b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()]).await?;
     let Reply::List(parts) = answer else { return Err(format!("it knows no primary `{name}`")) };
     let [Reply::Text(host), Reply::Text(port)] = parts.as_slice() else {

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::State;
-use super::line::{Line, Names};
+use super::claim::Names;
+use super::line::Line;
 use super::resp;
 use crate::sig::time::Moment;
 

@@ -11,11 +11,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::Away;
+use super::bucket::Taken;
+use super::claim::Waiting;
 use super::dial::{INFO, MARKED};
-use super::grant::Grant;
 use super::resp::{self, Reply};
 use super::talk::{Wire, said};
-use super::{Away, State};
 use crate::sig::time::Moment;
 
 /// Most commands without an answer; who comes then is told that the store is away.
@@ -24,9 +25,6 @@ const MOST: usize = 4096;
 /// on it could never be given back.
 const SILENT: u32 = 4;
 const LEAST: Duration = Duration::from_millis(500);
-
-/// The names of a claim on the store.
-pub(super) type Names = SmallVec<[Vec<u8>; 1]>;
 
 /// A connection, for as long as it lasts.
 pub(super) struct Line {
@@ -37,29 +35,24 @@ pub(super) struct Line {
     end: Notify,
     /// Since when the primary is known, by our clock.
     since: Cell<Moment>,
+    /// It was told that tokens are not taken.
+    pub(super) warned: Cell<bool>,
 }
 
-/// What a claim found out.
-pub(super) enum Outcome {
-    /// Nobody had it.
-    New(Grant),
-    /// Somebody has, and it stands like this.
-    Seen(State),
-}
-
-struct Job {
-    bytes: Vec<u8>,
+/// What is sent in one piece.
+pub(super) struct Job {
+    pub(super) bytes: Vec<u8>,
     /// How many answers belong to it.
-    answers: usize,
-    then: Then,
+    pub(super) answers: usize,
+    pub(super) then: Then,
 }
 
 /// Who waits for the answers.
-enum Then {
+pub(super) enum Then {
     Nobody,
-    /// And whether the request has passed meanwhile.
-    Claim(Names, oneshot::Sender<Result<Outcome, Away>>, Rc<Cell<bool>>),
+    Claim(Waiting),
     Look(oneshot::Sender<Look>),
+    Take(oneshot::Sender<Option<Taken>>),
 }
 
 /// What a primary says of itself.
@@ -83,30 +76,17 @@ impl Line {
     pub(super) fn over(wire: Box<dyn Wire>, since: Moment) -> (Rc<Self>, impl Future<Output = String>) {
         let (jobs, queue) = mpsc::unbounded_channel();
         let (unanswered, heard, since) = (Cell::new(0), Cell::new(Instant::now()), Cell::new(since));
-        let line = Rc::new(Self { jobs, unanswered, heard, end: Notify::new(), since });
+        let line = Rc::new(Self { jobs, unanswered, heard, end: Notify::new(), since, warned: Cell::new(false) });
         let kept = Rc::clone(&line);
         (line, async move { kept.run(wire, queue).await })
     }
 
-    /// Claims all of `names` for `life` in one step, and waits no longer than `deadline`. Where the request is `open` and passes without an answer, what is
-    /// answered too late stays.
-    pub(super) async fn claim(
-        self: &Rc<Self>,
-        names: Names,
-        life: Duration,
-        (deadline, open): (Duration, bool),
-    ) -> Result<Outcome, Away> {
-        let (told, heard) = oneshot::channel();
-        let bytes = claiming(&names, life);
-        let answers = if names.len() == 1 { 1 } else { names.len().saturating_add(2) };
-        let passed = Rc::new(Cell::new(false));
-        self.send(Job { bytes, answers, then: Then::Claim(names, told, Rc::clone(&passed)) })?;
+    /// Sends what somebody waits for, no longer than `deadline`.
+    pub(super) async fn ask<T>(&self, job: Job, heard: oneshot::Receiver<T>, deadline: Duration) -> Result<T, Away> {
+        self.send(job)?;
         match tokio::time::timeout(deadline, heard).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_ended)) => Err(Away),
-            // What it says too late is dropped where it arrives, and so given back.
+            Ok(answer) => answer.map_err(|_ended| Away),
             Err(_late) => {
-                passed.set(open);
                 if self.heard.get().elapsed() >= deadline.saturating_mul(SILENT).max(LEAST) {
                     self.end.notify_one();
                 }
@@ -122,8 +102,7 @@ impl Line {
         resp::command(&mut bytes, &[b"TIME"]);
         resp::command(&mut bytes, &[b"GETEX", mark, b"PX", MARKED.as_millis().to_string().as_bytes()]);
         resp::command(&mut bytes, &INFO);
-        self.send(Job { bytes, answers: 3, then: Then::Look(told) })?;
-        tokio::time::timeout(patience, heard).await.ok().and_then(Result::ok).ok_or(Away)
+        self.ask(Job { bytes, answers: 3, then: Then::Look(told) }, heard, patience).await
     }
 
     /// From now on it counts as known since `now`, for every gateway.
@@ -204,6 +183,10 @@ impl Line {
         let refused = done.got.iter().find_map(refusal).map(|error| said(&error));
         match done.then {
             Then::Nobody => {}
+            Then::Take(told) => {
+                let _nobody_waits = told.send(self.taken(done.got.last(), refused));
+                return Ok(());
+            }
             Then::Look(told) => {
                 if let [time, mark, Reply::Text(info)] = done.got.as_slice()
                     && let Some(now) = resp::time(time)
@@ -212,62 +195,10 @@ impl Line {
                     let _nobody_waits = told.send(Look { now: Duration::from_millis(now), age, info: info.clone() });
                 }
             }
-            Then::Claim(names, told, passed) => {
-                let outcome = self.judge(names, done.got.last());
-                // Where nobody waits any more, the claim comes back, and drops.
-                if let Err(Ok(Outcome::New(grant))) = told.send(outcome)
-                    && passed.get()
-                {
-                    grant.settle(State::Doubtful);
-                }
-            }
+            Then::Claim(waiting) => self.claimed(waiting, done.got.last()),
         }
         refused.map_or(Ok(()), Err)
     }
-
-    /// What the last of a claim's answers says.
-    fn judge(self: &Rc<Self>, names: Names, last: Option<&Reply>) -> Result<Outcome, Away> {
-        let each: &[Reply] = match last {
-            Some(Reply::List(each)) => each,
-            Some(single) => std::slice::from_ref(single),
-            None => &[],
-        };
-        if each.len() != names.len() || names.is_empty() {
-            return Err(Away);
-        }
-        let (mut made, mut seen) = (Names::new(), None);
-        for (name, said) in names.into_iter().zip(each) {
-            match said {
-                Reply::Nothing => made.push(name),
-                Reply::Text(state) => seen = seen.max(Some(State::of(state))),
-                Reply::Status(_) | Reply::Error(_) | Reply::Number(_) | Reply::List(_) => return Err(Away),
-            }
-        }
-        let grant = Grant::new(Rc::clone(self), made);
-        Ok(match seen {
-            None => Outcome::New(grant),
-            // What was free of it is given back.
-            Some(state) => Outcome::Seen(state),
-        })
-    }
-}
-
-/// A claim of one name is one command; of several, one step of several.
-fn claiming(names: &Names, life: Duration) -> Vec<u8> {
-    let life = life.as_millis().max(1).to_string();
-    let mut bytes = Vec::with_capacity(names.len().saturating_mul(160));
-    let several = names.len() > 1;
-    if several {
-        resp::command(&mut bytes, &[b"MULTI"]);
-    }
-    for name in names {
-        let value = State::Pending.letter();
-        resp::command(&mut bytes, &[b"SET", name, value, b"NX", b"GET", b"PX", life.as_bytes()]);
-    }
-    if several {
-        resp::command(&mut bytes, &[b"EXEC"]);
-    }
-    bytes
 }
 
 /// The first error in an answer.

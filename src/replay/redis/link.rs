@@ -3,16 +3,21 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::bucket::{Bucket, Taken};
+use super::claim::{Names, Outcome};
 use super::dial::Mark;
 use super::info::Info;
-use super::line::{Line, Names, Outcome};
+use super::line::Line;
 use super::{Away, Remote, dial, names};
 use crate::clock::Clock;
+use crate::policy::rate::Pool;
+use crate::rate::Id;
 use crate::replay::digest::Digest;
 
 /// Between two attempts to connect: twice as long after each that fails, up to the longest.
@@ -55,17 +60,35 @@ impl Link {
     /// Asks the store for all of `digests`.
     pub(super) async fn claim(&self, digests: &[Digest], lasting: Duration, open: bool) -> Result<Outcome, Away> {
         let deadline = self.remote.settings.deadline;
-        let line = match self.line() {
-            Ok(line) => line,
-            Err(State::Fresh) => {
-                let _late = tokio::time::timeout(deadline, self.first.notified()).await;
-                self.line().map_err(|_| Away)?
-            }
-            Err(_) => return Err(Away),
-        };
+        let line = self.reached(deadline).await?;
         let namespace = &self.remote.settings.namespace;
         let names: Names = digests.iter().map(|digest| names::claim(namespace, digest)).collect();
         line.claim(names, lasting, (deadline, open)).await
+    }
+
+    /// Takes a token of `id` in `pool`. [`None`]: nobody says whether there is one.
+    pub async fn take(&self, pool: &Pool, id: Id<'_>) -> Option<Taken> {
+        let settings = &self.remote.settings;
+        let bucket = Bucket::of(&settings.namespace, pool, id);
+        let taken = match self.reached(settings.deadline).await {
+            Ok(line) => line.take(&bucket, settings.deadline).await,
+            Err(away) => Err(away),
+        };
+        if taken.is_err() {
+            self.remote.counters.alone.fetch_add(1, Ordering::Relaxed);
+        }
+        taken.ok()
+    }
+
+    /// The connection, for the first of which is waited so long.
+    async fn reached(&self, deadline: Duration) -> Result<Rc<Line>, Away> {
+        match self.line() {
+            Err(State::Fresh) => {
+                let _late = tokio::time::timeout(deadline, self.first.notified()).await;
+                self.line().map_err(|_| Away)
+            }
+            line => line.map_err(|_| Away),
+        }
     }
 
     fn line(&self) -> Result<Rc<Line>, State> {

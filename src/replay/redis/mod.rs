@@ -1,14 +1,16 @@
-//! Claims on a Redis or Valkey that several gateways share.
+//! Claims and token buckets on a Redis or Valkey that several gateways share.
 //!
 //! **Invariant:** only digests leave the process, and a claim that the store did not confirm in time is not a claim.
 
+mod bucket;
+mod claim;
 mod dial;
 mod grant;
 mod info;
 mod line;
 mod link;
 mod names;
-mod resp;
+pub mod resp;
 mod talk;
 
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use rustls::ClientConfig;
 
+pub use self::bucket::Taken;
 pub(super) use self::grant::Grant;
 pub use self::link::Link;
 use super::digest::Digest;
@@ -46,6 +49,8 @@ pub struct Counters {
     pub away: AtomicU64,
     /// Requests that passed although it did not.
     pub unchecked: AtomicU64,
+    /// Tokens that a gateway took from its own buckets alone.
+    pub alone: AtomicU64,
 }
 
 /// The store did not answer in time, answered with an error, or cannot be reached. The claim may have been written all the same.
@@ -66,8 +71,9 @@ impl Remote {
     }
 
     /// Logs in once, and leaves no trace; says where, or why it cannot be used.
-    pub async fn probe(&self) -> Result<String, String> {
-        dial::probe(self).await
+    /// `counts`: whether it has to take tokens, too.
+    pub async fn probe(&self, counts: bool) -> Result<String, String> {
+        dial::probe(self, counts).await
     }
 
     /// What has happened since the start.
@@ -112,14 +118,14 @@ impl Link {
         let counters = &self.remote().counters;
         let outcome = self.claim(digests, life, open).await;
         let counter = match &outcome {
-            Ok(line::Outcome::New(_)) => &counters.new,
-            Ok(line::Outcome::Seen(_)) => &counters.seen,
+            Ok(claim::Outcome::New(_)) => &counters.new,
+            Ok(claim::Outcome::Seen(_)) => &counters.seen,
             Err(Away) => &counters.away,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         outcome.map(|outcome| match outcome {
-            line::Outcome::New(grant) => Ok(grant),
-            line::Outcome::Seen(state) => Err(state),
+            claim::Outcome::New(grant) => Ok(grant),
+            claim::Outcome::Seen(state) => Err(state),
         })
     }
 }

@@ -13,6 +13,14 @@ pub(super) fn claim(namespace: &str, digest: &Digest) -> Vec<u8> {
     name
 }
 
+/// The name of a token bucket.
+pub(super) fn bucket(namespace: &str, digest: &Digest) -> Vec<u8> {
+    let mut name = tagged(namespace);
+    name.extend_from_slice(b"rate:");
+    name.extend_from_slice(BASE64URL_NOPAD.encode(digest).as_bytes());
+    name
+}
+
 /// The name under which is written since when a primary is known.
 pub(super) fn mark(namespace: &str, identity: &str) -> Vec<u8> {
     let mut name = tagged(namespace);

@@ -13,7 +13,7 @@ const MEMBERS: usize = 1024;
 
 /// What was answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Reply {
+pub enum Reply {
     /// `+OK`
     Status(Bytes),
     /// `-CODE text`
@@ -31,7 +31,7 @@ pub(super) enum Reply {
 /// Something that is no reply, or none that was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("it does not answer like a Redis")]
-pub(super) struct Malformed;
+pub struct Malformed;
 
 /// Writes a command.
 pub(super) fn command(out: &mut Vec<u8>, parts: &[&[u8]]) {
@@ -50,7 +50,7 @@ fn length(out: &mut Vec<u8>, kind: u8, length: usize) {
 }
 
 /// Takes the next reply from what was read; `None` where it is not complete.
-pub(super) fn next(read: &mut BytesMut) -> Result<Option<Reply>, Malformed> {
+pub fn next(read: &mut BytesMut) -> Result<Option<Reply>, Malformed> {
     let mut cursor = Cursor { bytes: read, at: 0 };
     let Some(outline) = cursor.outline(true)? else {
         return if read.len() > REPLY { Err(Malformed) } else { Ok(None) };

@@ -7,9 +7,11 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::clock::Clock;
+use crate::policy::operations::Account;
 use crate::policy::upstream::Endpoint;
 use crate::sig::time::Moment;
 
+mod buckets;
 mod stub;
 
 use stub::Stub;
@@ -30,8 +32,7 @@ fn link(port: u16, deadline: Duration) -> Rc<Link> {
         endpoints: vec![Endpoint::Tcp { host: "127.0.0.1".into(), port }],
         sentinel: None,
         tls: None,
-        user: None,
-        password: None,
+        account: Account::default(),
         database: 0,
         namespace: "shop".to_owned(),
         deadline,

@@ -20,6 +20,8 @@ pub(super) struct Stub {
     pub(super) speaks: Notify,
     /// Another one after every start.
     pub(super) run: Cell<u8>,
+    /// Whether it takes tokens.
+    pub(super) counts: Cell<bool>,
     /// Its clock.
     pub(super) millis: Cell<u64>,
     /// What it says to every SET, where it is not well.
@@ -78,10 +80,25 @@ impl Stub {
                 format!("*2\r\n{}{}", bulk(Some(&seconds.to_string())), bulk(Some(&micros.to_string())))
             }
             "GETEX" => bulk(values.get(&command[1])),
+            "EVAL" if self.counts.get() => take(&mut values, command, self.millis.get()),
+            "EVAL" => "-NOPERM no rights for 'eval'\r\n".into(),
             "DEL" => format!(":{}\r\n", command[1..].iter().filter(|name| values.remove(*name).is_some()).count()),
             _ => "+OK\r\n".into(),
         }
     }
+}
+
+/// What the script does, in whole milliseconds.
+fn take(values: &mut HashMap<String, String>, command: &[String], now: u64) -> String {
+    let [every, most] =
+        [&command[4], &command[5]].map(|micros| micros.trim_end_matches(".000").parse::<u64>().unwrap() / 1000);
+    let at = values.get(&command[3]).map_or(0, |at| at.parse().unwrap()).max(now);
+    let missing = at - now + every;
+    if missing > most {
+        return format!("*2\r\n:0\r\n:{}\r\n", (at - now) * 1000);
+    }
+    values.insert(command[3].clone(), (at + every).to_string());
+    format!("*2\r\n:1\r\n:{}\r\n", missing * 1000)
 }
 
 async fn serve(stub: Rc<Stub>, stream: TcpStream) {
