@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::OwnedReadHalf;
@@ -90,15 +91,15 @@ impl Stub {
 
 /// What the script does, in whole milliseconds.
 fn take(values: &mut HashMap<String, String>, command: &[String], now: u64) -> String {
-    let [every, most] =
-        [&command[4], &command[5]].map(|micros| micros.trim_end_matches(".000").parse::<u64>().unwrap() / 1000);
-    let at = values.get(&command[3]).map_or(0, |at| at.parse().unwrap()).max(now);
-    let missing = at - now + every;
-    if missing > most {
-        return format!("*2\r\n:0\r\n:{}\r\n", (at - now) * 1000);
+    let micros = |text: &String| Duration::from_micros(text.trim_end_matches(".000").parse().unwrap());
+    let now = Duration::from_millis(now);
+    let full = values.get(&command[3]).map_or(now, micros).max(now);
+    let (missing, taken) = (full.saturating_sub(now), full.saturating_add(micros(&command[4])));
+    if taken.saturating_sub(now) > micros(&command[5]) {
+        return format!("*2\r\n:0\r\n:{}\r\n", missing.as_micros());
     }
-    values.insert(command[3].clone(), (at + every).to_string());
-    format!("*2\r\n:1\r\n:{}\r\n", missing * 1000)
+    values.insert(command[3].clone(), taken.as_micros().to_string());
+    format!("*2\r\n:1\r\n:{}\r\n", taken.saturating_sub(now).as_micros())
 }
 
 async fn serve(stub: Rc<Stub>, stream: TcpStream) {
