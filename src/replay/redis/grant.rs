@@ -26,14 +26,14 @@ impl Grant {
         stamp <= self.line.since().plus(future)
     }
 
-    /// The claim stays; other gateways learn how it stands.
+    /// The claim stays; other gateways learn how it stands. Where the name is another's by now, that is true of it as well.
     pub(in crate::replay) fn settle(mut self, state: State) {
         let mut bytes = Vec::new();
         let names = std::mem::take(&mut self.names);
         for name in &names {
             resp::command(&mut bytes, &[b"SET", name, state.letter(), b"XX", b"KEEPTTL"]);
         }
-        self.line.tell(bytes, names.len());
+        self.line.tell_somehow(bytes, names.len());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -15,6 +15,7 @@ use super::Away;
 use super::bucket::Taken;
 use super::claim::Waiting;
 use super::dial::{INFO, MARKED};
+use super::link::Link;
 use super::resp::{self, Reply};
 use super::talk::{Wire, said};
 use crate::sig::time::Moment;
@@ -28,6 +29,7 @@ const LEAST: Duration = Duration::from_millis(500);
 
 /// A connection, for as long as it lasts.
 pub(super) struct Line {
+    owner: Weak<Link>,
     jobs: mpsc::UnboundedSender<Job>,
     unanswered: Cell<usize>,
     /// When something was heard last, or first waited for.
@@ -73,10 +75,15 @@ struct Open {
 
 impl Line {
     /// A connection and what keeps it going; when that ends it says why, and the connection is over.
-    pub(super) fn over(wire: Box<dyn Wire>, since: Moment) -> (Rc<Self>, impl Future<Output = String>) {
+    pub(super) fn over(
+        wire: Box<dyn Wire>,
+        owner: &Rc<Link>,
+        since: Moment,
+    ) -> (Rc<Self>, impl Future<Output = String> + use<>) {
         let (jobs, queue) = mpsc::unbounded_channel();
         let (unanswered, heard, since) = (Cell::new(0), Cell::new(Instant::now()), Cell::new(since));
-        let line = Rc::new(Self { jobs, unanswered, heard, end: Notify::new(), since, warned: Cell::new(false) });
+        let (owner, warned) = (Rc::downgrade(owner), Cell::new(false));
+        let line = Rc::new(Self { owner, jobs, unanswered, heard, end: Notify::new(), since, warned });
         let kept = Rc::clone(&line);
         (line, async move { kept.run(wire, queue).await })
     }
@@ -138,6 +145,12 @@ impl Line {
     /// For what nobody waits for.
     pub(super) fn tell(&self, bytes: Vec<u8>, answers: usize) {
         let _ended = self.push(Job { bytes, answers, then: Then::Nobody });
+    }
+
+    /// For what is as true on any other connection: where this one is over, on the one that took its place.
+    pub(super) fn tell_somehow(&self, bytes: Vec<u8>, answers: usize) {
+        let next = if self.jobs.is_closed() { self.owner.upgrade().and_then(|link| link.current()) } else { None };
+        next.as_deref().unwrap_or(self).tell(bytes, answers);
     }
 
     async fn run(self: Rc<Self>, wire: Box<dyn Wire>, mut queue: mpsc::UnboundedReceiver<Job>) -> String {

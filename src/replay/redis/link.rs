@@ -31,6 +31,8 @@ pub struct Link {
     remote: Arc<Remote>,
     state: RefCell<State>,
     first: Notify,
+    /// Why there is no connection, since it was told.
+    trouble: RefCell<Option<Arc<String>>>,
 }
 
 enum State {
@@ -43,7 +45,12 @@ enum State {
 impl Link {
     /// Connects, and again whenever the connection is lost, for as long as the worker lives.
     pub(in crate::replay) fn new(remote: Arc<Remote>, clock: Clock) -> Rc<Self> {
-        let link = Rc::new(Self { remote, state: RefCell::new(State::Fresh), first: Notify::new() });
+        let link = Rc::new(Self {
+            remote,
+            state: RefCell::new(State::Fresh),
+            first: Notify::new(),
+            trouble: RefCell::default(),
+        });
         tokio::task::spawn_local(keep(Rc::downgrade(&link), Arc::clone(&link.remote), clock));
         link
     }
@@ -99,9 +106,25 @@ impl Link {
         }
     }
 
-    fn is(&self, state: State) {
-        *self.state.borrow_mut() = state;
+    /// The connection that there is.
+    pub(super) fn current(&self) -> Option<Rc<Line>> {
+        self.line().ok()
+    }
+
+    fn is_up(&self, line: Rc<Line>) {
+        *self.state.borrow_mut() = State::Up(line);
         self.first.notify_waiters();
+        if self.trouble.take().is_some() {
+            self.remote.found();
+        }
+    }
+
+    fn is_down(&self, why: String) {
+        *self.state.borrow_mut() = State::Down;
+        self.first.notify_waiters();
+        let why = Arc::new(why);
+        let before = self.trouble.replace(Some(Arc::clone(&why)));
+        self.remote.lost(before.as_deref(), &why);
     }
 }
 
@@ -117,10 +140,9 @@ async fn keep(owner: Weak<Link>, remote: Arc<Remote>, clock: Clock) {
             }
             Ok(dialed) => {
                 pause = PAUSE;
-                let (line, running) = Line::over(dialed.wire, clock.now().minus(dialed.age));
-                held.is(State::Up(Rc::clone(&line)));
+                let (line, running) = Line::over(dialed.wire, &held, clock.now().minus(dialed.age));
+                held.is_up(Rc::clone(&line));
                 drop(held);
-                remote.found();
                 tokio::select! {
                     biased;
                     why = running => why,
@@ -129,9 +151,8 @@ async fn keep(owner: Weak<Link>, remote: Arc<Remote>, clock: Clock) {
             }
         };
         let Some(held) = owner.upgrade() else { return };
-        held.is(State::Down);
+        held.is_down(why);
         drop(held);
-        remote.lost(why);
         tokio::time::sleep(pause).await;
     }
 }

@@ -14,7 +14,7 @@ pub mod resp;
 mod talk;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -33,8 +33,9 @@ pub struct Remote {
     settings: Redis,
     tls: Option<Arc<ClientConfig>>,
     counters: Counters,
-    away: AtomicBool,
-    /// Why it is away.
+    /// How many workers cannot ask it.
+    away: AtomicUsize,
+    /// Why one of them could not last.
     reason: ArcSwapOption<String>,
 }
 
@@ -61,13 +62,7 @@ pub(super) struct Away;
 impl Remote {
     /// The store of `settings`. Nothing is connected yet.
     pub(super) fn new(settings: Redis, tls: Option<Arc<ClientConfig>>) -> Self {
-        Self {
-            settings,
-            tls,
-            counters: Counters::default(),
-            away: AtomicBool::new(false),
-            reason: ArcSwapOption::empty(),
-        }
+        Self { settings, tls, counters: Counters::default(), away: AtomicUsize::new(0), reason: ArcSwapOption::empty() }
     }
 
     /// Logs in once, and leaves no trace; says where, or why it cannot be used.
@@ -81,23 +76,26 @@ impl Remote {
         &self.counters
     }
 
-    /// Why it cannot be asked, while it cannot.
+    /// Why it cannot be asked, while a worker cannot.
     pub fn trouble(&self) -> Option<Arc<String>> {
-        self.reason.load_full()
+        let away = self.away.load(Ordering::Relaxed) > 0;
+        away.then(|| self.reason.load_full().unwrap_or_default())
     }
 
-    fn lost(&self, why: String) {
-        if !self.away.swap(true, Ordering::Relaxed) {
-            tracing::error!(cause = why, "the shared replay store is away");
+    /// A worker cannot ask it: `before` says why it could not already, if it could not.
+    fn lost(&self, before: Option<&String>, why: &Arc<String>) {
+        self.reason.store(Some(Arc::clone(why)));
+        let first = before.is_none() && self.away.fetch_add(1, Ordering::Relaxed) == 0;
+        if first || before.is_some_and(|before| before != &**why) {
+            tracing::error!(cause = &**why, "the shared replay store is away");
         }
-        self.reason.store(Some(Arc::new(why)));
     }
 
+    /// A worker can ask it that could not.
     fn found(&self) {
-        if self.away.swap(false, Ordering::Relaxed) {
+        if self.away.fetch_sub(1, Ordering::Relaxed) == 1 {
             tracing::info!("the shared replay store is back");
         }
-        self.reason.store(None);
     }
 }
 

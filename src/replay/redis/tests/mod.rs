@@ -26,9 +26,8 @@ fn run(test: impl Future<Output = ()>) {
     LocalSet::new().block_on(&Builder::new_current_thread().enable_all().build().unwrap(), test);
 }
 
-/// A gateway's link, with its clock at [`NOW`].
-fn link(port: u16, deadline: Duration) -> Rc<Link> {
-    let settings = Redis {
+fn settings(port: u16, deadline: Duration) -> Redis {
+    Redis {
         endpoints: vec![Endpoint::Tcp { host: "127.0.0.1".into(), port }],
         sentinel: None,
         tls: None,
@@ -37,8 +36,12 @@ fn link(port: u16, deadline: Duration) -> Rc<Link> {
         namespace: "shop".to_owned(),
         deadline,
         guard: true,
-    };
-    Link::new(Arc::new(Remote::new(settings, None)), Clock::manual(NOW))
+    }
+}
+
+/// A gateway's link, with its clock at [`NOW`].
+fn link(port: u16, deadline: Duration) -> Rc<Link> {
+    Link::new(Arc::new(Remote::new(settings(port, deadline), None)), Clock::manual(NOW))
 }
 
 /// What a claim found, without the claim: it is given back.
@@ -137,6 +140,35 @@ fn a_late_answer_to_a_request_that_passed_stays() {
         until(|| stub.asked("SET").iter().any(|set| set[3] == "XX" && set[2] == "d")).await;
         assert_eq!(claims(&stub), 1);
     });
+}
+
+#[test]
+fn a_claim_is_settled_on_the_next_connection_where_its_own_is_over() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        let link = link(port, LONG);
+        let claim = link.share(&ONE, LIFE, false).await.unwrap().unwrap();
+        stub.hang_up();
+        until(|| link.remote().trouble().is_some()).await;
+        until(|| link.remote().trouble().is_none()).await;
+        claim.settle(State::Answered);
+        until(|| stub.values.borrow().values().any(|value| value == "a")).await;
+    });
+}
+
+#[test]
+fn it_is_away_until_every_worker_can_ask_it() {
+    let remote = Remote::new(settings(1, LONG), None);
+    let why = |text: &str| Arc::new(text.to_owned());
+    let trouble = || remote.trouble().map(|why| why.to_string());
+    remote.lost(None, &why("refused"));
+    remote.lost(None, &why("refused"));
+    remote.lost(Some(&why("refused")), &why("hung up"));
+    assert_eq!(trouble().as_deref(), Some("hung up"));
+    remote.found();
+    assert!(trouble().is_some(), "one of two");
+    remote.found();
+    assert_eq!(trouble(), None);
 }
 
 #[test]
