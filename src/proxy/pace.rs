@@ -10,7 +10,7 @@ use super::visit::{Entered, Visit};
 use crate::policy::access::{self, Caller};
 use crate::policy::rate::Pool;
 use crate::policy::route::Route;
-use crate::rate::{Id, Meter};
+use crate::rate::{Id, Meter, Of};
 use crate::reject::{Code, Rejection};
 use crate::replay::Link;
 use crate::sig::permit::Permit;
@@ -41,12 +41,16 @@ impl Visit {
     }
 
     /// Here first: what this process alone has given away is reason enough to refuse.
+    ///
+    /// **Threat:** strangers without end would fill the memory of a store that refuses everybody's claims when it is full. It has as many buckets of
+    /// each gateway as that remembers itself.
     async fn take(&self, place: Option<usize>, id: Id<'_>, code: Code) -> Result<(), Rejection> {
         let Some(place) = place else { return Ok(()) };
         let meter = self.generation.meters.get(place).ok_or(Code::Internal)?;
         let refused = |seconds| Rejection::from(code).for_seconds(seconds);
-        meter.take(id, self.worker.process.clock.age()).map_err(refused)?;
-        match self.generation.policy.pools.get(place).filter(|pool| pool.shared).zip(self.worker.replay.as_deref()) {
+        let of = meter.take(id, self.worker.process.clock.age()).map_err(refused)?;
+        let pool = self.generation.policy.pools.get(place).filter(|pool| pool.shared && of == Of::One);
+        match pool.zip(self.worker.replay.as_deref()) {
             None => Ok(()),
             Some((pool, link)) => Box::pin(self.share(link, pool, meter, id)).await.map_err(refused),
         }

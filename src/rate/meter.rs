@@ -28,6 +28,15 @@ pub enum Id<'a> {
     All,
 }
 
+/// Whose bucket a token was of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Of {
+    /// Of the one that it counts for.
+    One,
+    /// Of all for whom there is no room.
+    Everybody,
+}
+
 /// The buckets of one pool.
 pub struct Meter {
     shards: [Mutex<Shard>; SHARDS],
@@ -68,22 +77,23 @@ impl Default for Meter {
 
 impl Meter {
     /// Takes a token at `now`, or says after how many whole seconds there will be one.
-    pub fn take(&self, id: Id<'_>, now: Duration) -> Result<(), NonZeroU32> {
+    pub fn take(&self, id: Id<'_>, now: Duration) -> Result<Of, NonZeroU32> {
         let name = self.name(id);
         let (place, most) = self.place(name);
-        let Some(shard) = self.shards.get(place) else { return Ok(()) };
+        let Some(shard) = self.shards.get(place) else { return Ok(Of::Everybody) };
         let (common, taken) = lock(shard).take(name, (self.measure(), most), nanos(now));
         if common {
             self.crowded.fetch_add(1, Ordering::Relaxed);
         }
-        taken.map_err(|wait| seconds(wait.div_ceil(SECOND)))
+        let of = if common { Of::Everybody } else { Of::One };
+        taken.map(|()| of).map_err(|wait| seconds(wait.div_ceil(SECOND)))
     }
 
     /// Goes by what a bucket that others share lacks at `now`, of which this one is a picture: what it refuses, nobody has to be asked for.
     pub fn follow(&self, id: Id<'_>, missing: Duration, now: Duration) {
         let name = self.name(id);
         if let Some(shard) = self.shards.get(self.place(name).0) {
-            lock(shard).follow(name, nanos(now.saturating_add(missing)));
+            lock(shard).follow(name, nanos(now).saturating_add(nanos(missing).min(self.measure().fill)));
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-pub use self::meter::{Id, Meter};
+pub use self::meter::{Id, Meter, Of};
 pub use self::network::network;
 use crate::policy::rate::{Per, Pool};
 

@@ -187,4 +187,19 @@ fn a_bucket_that_is_shared_elsewhere_is_followed() {
     let waits = [3_000, 2_001, 2_000, 0].map(|missing| meter.wait(at(missing)).get());
     assert_eq!(waits, [1, 1, 1, 1], "at least a second, and enough");
     assert_eq!(meter.wait(at(9_500)).get(), 8);
+    meter.follow(FIVE, Duration::from_hours(1), at(0));
+    assert_eq!(
+        [0, 999, 1_000].map(|millis| wait(&meter, FIVE, at(millis))),
+        [1, 1, 0],
+        "no bucket lacks more than it holds"
+    );
+}
+
+#[test]
+fn who_shares_the_common_bucket_is_told_apart() {
+    let meter = meter(60_000, 2, 16);
+    let of = |number: u32| meter.take(Id::Caller("ring", &number.to_string()), at(0));
+    let all: Vec<_> = (0..1_000).map(of).collect();
+    let count = |wanted: Of| all.iter().filter(|of| **of == Ok(wanted)).count();
+    assert_eq!((count(Of::One), count(Of::Everybody)), (16, 32), "two in each sixteenth");
 }

@@ -14,14 +14,19 @@ use crate::replay::digest;
 /// A bucket is the moment at which it will be full again, in microseconds, and is forgotten then. Says whether a token was taken, and how many
 /// microseconds are missing now.
 ///
+/// No bucket lacks more than it holds: a clock that was set back empties buckets, and no more.
+///
 /// Times have three decimals, and doubles hold them to a quarter of a microsecond until the year 2255.
 const TAKE: &[u8] = b"local t=redis.call('TIME')
 local now,every,fill=t[1]*1000000+t[2],tonumber(ARGV[1]),tonumber(ARGV[2])
-local full=math.max(tonumber(redis.call('GETEX',KEYS[1]) or 0),now)
+local full=math.min(math.max(tonumber(redis.call('GETEX',KEYS[1]) or 0),now),now+fill)
 local missing=full-now+every
 if missing>fill then return {0,math.ceil(full-now)} end
 redis.call('SET',KEYS[1],string.format('%.3f',full+every),'PX',math.ceil(missing/1000))
 return {1,math.ceil(missing)}";
+
+/// Most commands without an answer behind which a token is asked for.
+const TOKENS: usize = 1024;
 
 /// What became of asking for a token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,7 +62,12 @@ impl Bucket {
 
 impl Line {
     /// Takes a token, and waits no longer than `deadline` for the answer.
+    ///
+    /// **Threat:** anybody's requests may ask for tokens, and claims wait in the same line: it is never full of tokens.
     pub(super) async fn take(&self, bucket: &Bucket, deadline: Duration) -> Result<Taken, Away> {
+        if self.unanswered() >= TOKENS {
+            return Err(Away);
+        }
         let (told, heard) = oneshot::channel();
         let job = Job { bytes: bucket.command(), answers: 1, then: Then::Take(told) };
         self.ask(job, heard, deadline).await?.ok_or(Away)

@@ -130,6 +130,11 @@ impl Line {
         self.since.set(since);
     }
 
+    /// Commands without an answer.
+    pub(super) fn unanswered(&self) -> usize {
+        self.unanswered.get()
+    }
+
     fn send(&self, job: Job) -> Result<(), Away> {
         if self.unanswered.get() >= MOST { Err(Away) } else { self.push(job) }
     }

@@ -50,6 +50,30 @@ fn a_store_that_does_not_count_is_asked_for_claims_all_the_same() {
 }
 
 #[test]
+fn tokens_never_fill_the_line_that_claims_wait_in() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        stub.counts.set(true);
+        let link = link(port, LONG);
+        assert!(take(&link).await.is_some());
+        stub.silent.set(true);
+        let _waiting: Vec<_> = (0..2_000).map(|_| tokio::task::spawn_local(patient(Rc::clone(&link)))).collect();
+        until(|| alone(&link) > 900).await;
+        let claim = tokio::task::spawn_local({
+            let link = Rc::clone(&link);
+            async move { told(&link, &ONE).await }
+        });
+        stub.silent.set(false);
+        stub.speaks.notify_one();
+        assert_eq!(claim.await.unwrap(), Ok(None));
+    });
+}
+
+async fn patient(link: Rc<Link>) -> bool {
+    take(&link).await.is_some()
+}
+
+#[test]
 fn without_an_answer_in_time_nobody_says_whether_there_is_a_token() {
     run(async {
         let (stub, port) = stub::start().await;
