@@ -72,6 +72,9 @@ def chaos(tally, binary, seconds, seed):
         for disturbance in disturbances:
             name = type(disturbance).__name__.lower()
             tally.check(f"disturbed: {name}", disturbance.done and not disturbance.findings, disturbance.findings[:5] or dict(disturbance.done))
+        # A static binary, say, loads no library that could disturb its clock.
+        late = load_total(stage.loads)["authorised", "timestamp_outside_window"]
+        tally.check("the gateway's clock was wrong when it was disturbed", late or not FAKETIME, f"{late} authorised requests out of their window")
         for name, holds, told in stage.verdicts(before, after):
             tally.check(name, holds, told)
         if len(sizes) >= LOOKS:

@@ -15,7 +15,7 @@ from .faults import HERE, Upstreams, metric
 from .house import FUTURE, PAST, TOTAL, House
 from .judge import Seen
 from .load import Load, Stalls, Timeline
-from .store import Store
+from .store import FORGOTTEN, Store
 from .wire import ask
 
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
@@ -41,8 +41,8 @@ class Stage:
             self.processes.append(self.start_defect(defect))
         self.loads = []
         if self.store:
-            # What is stamped before the first gateway met the store is refused.
-            time.sleep(2 * FUTURE + 2)
+            # What may be stamped before the first gateway met the store is refused.
+            time.sleep(FORGOTTEN)
 
     def start_gateway(self):
         env = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_CACHE_DURATION": "1",

@@ -18,6 +18,7 @@ use super::dial::{INFO, MARKED};
 use super::link::Link;
 use super::resp::{self, Reply};
 use super::talk::{Wire, said};
+use crate::clock::Clock;
 use crate::sig::time::Moment;
 
 /// Most commands without an answer; who comes then is told that the store is away.
@@ -35,8 +36,10 @@ pub(super) struct Line {
     /// When something was heard last, or first waited for.
     heard: Cell<Instant>,
     end: Notify,
-    /// Since when the primary is known, by our clock.
-    since: Cell<Moment>,
+    clock: Clock,
+    /// For how long the primary is known, and how old our clock was when that was found out: a wall clock that is set back must not leave a mark
+    /// in what is still to come.
+    known: Cell<(Duration, Duration)>,
     /// It was told that tokens are not taken.
     pub(super) warned: Cell<bool>,
 }
@@ -78,12 +81,12 @@ impl Line {
     pub(super) fn over(
         wire: Box<dyn Wire>,
         owner: &Rc<Link>,
-        since: Moment,
+        (age, clock): (Duration, Clock),
     ) -> (Rc<Self>, impl Future<Output = String> + use<>) {
         let (jobs, queue) = mpsc::unbounded_channel();
-        let (unanswered, heard, since) = (Cell::new(0), Cell::new(Instant::now()), Cell::new(since));
+        let (unanswered, heard, known) = (Cell::new(0), Cell::new(Instant::now()), Cell::new((age, clock.age())));
         let (owner, warned) = (Rc::downgrade(owner), Cell::new(false));
-        let line = Rc::new(Self { owner, jobs, unanswered, heard, end: Notify::new(), since, warned });
+        let line = Rc::new(Self { owner, jobs, unanswered, heard, end: Notify::new(), clock, known, warned });
         let kept = Rc::clone(&line);
         (line, async move { kept.run(wire, queue).await })
     }
@@ -120,14 +123,15 @@ impl Line {
         self.tell(bytes, 1);
     }
 
-    /// Since when the primary is known, by our clock.
+    /// Since when the primary is known, by our clock as it stands now.
     pub(super) fn since(&self) -> Moment {
-        self.since.get()
+        let (age, then) = self.known.get();
+        self.clock.now().minus(age.saturating_add(self.clock.age().saturating_sub(then)))
     }
 
-    /// The primary is known since then.
-    pub(super) fn is_known_since(&self, since: Moment) {
-        self.since.set(since);
+    /// The primary is known for so long.
+    pub(super) fn is_known_for(&self, age: Duration) {
+        self.known.set((age, self.clock.age()));
     }
 
     /// Commands without an answer.

@@ -140,13 +140,13 @@ async fn keep(owner: Weak<Link>, remote: Arc<Remote>, clock: Clock) {
             }
             Ok(dialed) => {
                 pause = PAUSE;
-                let (line, running) = Line::over(dialed.wire, &held, clock.now().minus(dialed.age));
+                let (line, running) = Line::over(dialed.wire, &held, (dialed.age, clock.clone()));
                 held.is_up(Rc::clone(&line));
                 drop(held);
                 tokio::select! {
                     biased;
                     why = running => why,
-                    why = watch(line, dialed.mark, &remote, &clock) => why,
+                    why = watch(line, dialed.mark, &remote) => why,
                 }
             }
         };
@@ -160,7 +160,7 @@ async fn keep(owner: Weak<Link>, remote: Arc<Remote>, clock: Clock) {
 /// Looks whether the primary still answers, is still the same and to be trusted, and still knows since when; says what is wrong when it does not.
 ///
 /// **Threat:** a clock of the server that is set forward ends claims before their time. Whoever notices writes down that what came before may be forgotten.
-async fn watch(line: Rc<Line>, mark: Mark, remote: &Remote, clock: &Clock) -> String {
+async fn watch(line: Rc<Line>, mark: Mark, remote: &Remote) -> String {
     let mut last: Option<(Duration, Instant)> = None;
     loop {
         tokio::time::sleep(LOOK).await;
@@ -179,6 +179,6 @@ async fn watch(line: Rc<Line>, mark: Mark, remote: &Remote, clock: &Clock) -> St
             line.mark_again(&mark.name, look.now);
         }
         last = Some((look.now, Instant::now()));
-        line.is_known_since(clock.now().minus(if jumped { Duration::ZERO } else { age }));
+        line.is_known_for(if jumped { Duration::ZERO } else { age });
     }
 }

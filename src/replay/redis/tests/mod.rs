@@ -224,6 +224,21 @@ fn a_primary_that_nobody_knows_guards_what_its_predecessor_may_have_known() {
 }
 
 #[test]
+fn a_clock_of_ours_that_was_ahead_guards_nothing_once_it_is_put_right() {
+    run(async {
+        let (stub, port) = stub::start().await;
+        let clock = Clock::manual(NOW.plus(Duration::from_hours(1)));
+        let link = Link::new(Arc::new(Remote::new(settings(port, LONG), None)), clock.clone());
+        let grant = link.share(&ONE, LIFE, false).await.unwrap().unwrap();
+        let looks = stub.asked("TIME").len();
+        assert!(grant.guards(NOW.plus(SHORT), Duration::ZERO), "by that clock it is long ago");
+        clock.set(NOW);
+        assert!(!grant.guards(NOW.plus(SHORT), Duration::ZERO));
+        assert_eq!(stub.asked("TIME").len(), looks, "nobody had to look first");
+    });
+}
+
+#[test]
 fn a_clock_of_the_server_that_is_set_forward_may_have_ended_claims() {
     run(async {
         let (stub, port) = stub::start().await;
