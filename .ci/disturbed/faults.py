@@ -113,7 +113,8 @@ class Clock(Disturbance):
         self.step(self.chance.randrange(-(FUTURE - 4), FUTURE - 3), set())
 
     def ahead(self):
-        self.step(self.chance.choice((60, 3600, 40_000_000)), LATE)
+        """A request whose time was found right just before may have been claimed, by the clock just after, before the store was known."""
+        self.step(self.chance.choice((60, 3600, 40_000_000)), LATE, {"replay_guard"})
 
     def behind(self):
         self.step(-self.chance.choice((60, 3600, 40_000_000)), LATE)
@@ -122,10 +123,12 @@ class Clock(Disturbance):
         """What was sent before is in its window once more, and its claim may be over."""
         self.step(-self.chance.randrange(20, 60), LATE | {"replay_guard"})
 
-    def step(self, seconds, excuses):
+    def step(self, seconds, excuses, meanwhile=frozenset()):
+        """What is excused only `meanwhile` has to be over when the clock is right again."""
         with self.stage.excusing(f"clock {seconds:+} s", excuses, after=2.5):
-            self.stage.set_clock(seconds)
-            self.rest(2, 6)
+            with self.stage.excusing("clock wrong", meanwhile, after=0):
+                self.stage.set_clock(seconds)
+                self.rest(2, 6)
             self.stage.set_clock(0)
             time.sleep(1.2)
 
