@@ -102,6 +102,7 @@ reasons! {
     DigestInvalid "digest_invalid" 401 Proof "Unauthorized", "The content digest is missing or does not match the body", "Compute the digest over the bytes that are sent.";
     RequirementUnmet "requirement_unmet" 401 Proof "Unauthorized", "The signature lacks something that this scheme requires", "See the scheme's require list.";
     KeyringEmpty "keyring_empty" 503 Gateway "Service unavailable", "No key is usable at the moment", "Every key of the ring is pending or expired: add one.";
+    KeyStoreAway "key_store_away" 503 Gateway "Service unavailable", "The signature cannot be checked or made at the moment", "Retry; the token that holds the keys of the ring does not answer: the log says why.";
     // Replay.
     Replayed "replayed" 409 Replay "Conflict", "This request was already received", "Sign anew: a fresh timestamp or nonce makes a fresh request.";
     ReplayUnsettled "replay_unsettled" 409 Replay "Conflict", "This request was already received, and it is not known to have been processed", "Ask the service before sending it again, signed anew; list the upstream's statuses that may be retried in release_on.";

@@ -10,6 +10,11 @@ mod json;
 mod lines;
 mod lint;
 mod node;
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
+#[cfg(not(feature = "pkcs11"))]
+#[path = "no_pkcs11.rs"]
+mod pkcs11;
 pub(crate) mod read;
 mod revoked;
 pub mod watch;
@@ -23,6 +28,7 @@ pub use self::declared::Declared;
 use self::findings::{Findings, Place};
 use crate::config::Problem;
 use crate::policy::lint::Code;
+pub use crate::policy::upkeep::Pkcs11;
 use crate::sig::key::{Key, Window};
 use crate::sig::keyring::{Draft, Keyring, KeyringError, Spelling};
 use crate::sig::secret::Secret;
@@ -38,6 +44,8 @@ pub enum Source {
     Env(Vec<(String, String)>),
     /// In the configuration itself.
     Inline(Vec<Declared>),
+    /// In a token that makes the MACs itself.
+    Pkcs11(Pkcs11),
     /// Masters of whom a key is derived for every id.
     Derived(Box<Derived>),
 }
@@ -116,18 +124,19 @@ impl Source {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::File(path) | Self::Directory(path) => Some(path),
-            Self::Env(_) | Self::Inline(_) => None,
+            Self::Env(_) | Self::Inline(_) | Self::Pkcs11(_) => None,
             Self::Derived(derived) => derived.masters.path(),
         }
     }
 
     /// Everything that is read.
     pub fn watched(&self) -> Vec<PathBuf> {
-        let revoked = match self {
+        let beside = match self {
             Self::Derived(derived) => derived.revoked.clone(),
+            Self::Pkcs11(token) => Some(token.pin_file.clone()),
             Self::File(_) | Self::Directory(_) | Self::Env(_) | Self::Inline(_) => None,
         };
-        self.path().map(Path::to_owned).into_iter().chain(revoked).collect()
+        self.path().map(Path::to_owned).into_iter().chain(beside).collect()
     }
 
     fn keys(&self, environment: &dyn Fn(&str) -> Option<OsString>, findings: &mut Findings) -> Draft {
@@ -147,6 +156,7 @@ impl Source {
                 found.for_each(|key| keys.push(key));
             }
             Self::Inline(declared) => inline(declared, &mut keys, findings),
+            Self::Pkcs11(token) => pkcs11::load(token, &mut keys, findings),
             Self::Derived(derived) => keys = derived.masters.keys(environment, findings),
         }
         keys

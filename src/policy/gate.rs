@@ -40,6 +40,15 @@ pub enum Keys {
     },
 }
 
+impl Keys {
+    fn rings(&self) -> Box<dyn Iterator<Item = &Arc<Keyring>> + '_> {
+        match self {
+            Self::Ring(ring) => Box::new(std::iter::once(ring)),
+            Self::Captured { rings, .. } => Box::new(rings.values()),
+        }
+    }
+}
+
 /// A part of a captured ring's name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NamePart {
@@ -238,7 +247,10 @@ fn doors(alternative: Alternative) -> Vec<Door> {
         [] => vec![scheme],
         members => members.to_vec(),
     };
-    let door = |scheme: Arc<Scheme>| Door { keys: Ready::new(&scheme, &keys), scheme };
+    let door = |scheme: Arc<Scheme>| {
+        let scheme = scheme.with_rings(keys.rings());
+        Door { keys: Ready::new(&scheme, &keys), scheme }
+    };
     members.into_iter().map(door).collect()
 }
 

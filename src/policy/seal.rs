@@ -35,6 +35,7 @@ struct Pen {
 
 impl Pen {
     fn new(scheme: Arc<Scheme>, ring: Arc<Keyring>) -> Self {
+        let scheme = scheme.with_rings(std::iter::once(&ring));
         Self { ring: PreparedRing::new(&scheme, ring), scheme }
     }
 }

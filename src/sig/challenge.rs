@@ -97,9 +97,9 @@ impl Challenge {
     fn render(&self, value: &[u8], mac: Option<super::mac::Mac>) -> Result<Vec<u8>, Rejection> {
         let mac = mac.map(|mut mac| {
             mac.update(value);
-            mac.finish()
+            mac.tag()
         });
-        let mac = mac.unwrap_or_default();
+        let mac = mac.transpose()?.unwrap_or_default();
         let mut answer = Vec::new();
         for part in &self.answer.0 {
             match part {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 pub use self::derived::{Derivation, Spelling};
 use self::packed::{Packed, Packing, Refused};
+use super::held::HeldKey;
 use super::key::{Key, Window};
 use super::time::Moment;
 
@@ -214,6 +215,19 @@ impl Keyring {
             Keys::Few { keys, .. } => keys.get(place).map(|key| key.secret.expose()),
             Keys::Many(many) => many.secret(place),
         }
+    }
+
+    /// Who holds the key at this place, where that is not us.
+    pub(in crate::sig) fn holder(&self, place: usize) -> Option<&Arc<dyn HeldKey>> {
+        match &self.keys {
+            Keys::Few { keys, .. } => keys.get(place)?.secret.holder(),
+            Keys::Many(_) => None,
+        }
+    }
+
+    /// Whether a key of it is one that somebody else holds. Only rings of few keys have such.
+    pub fn is_held(&self) -> bool {
+        (0..if self.is_large() { 0 } else { self.len() }).any(|place| self.holder(place).is_some())
     }
 
     /// Whether the key at this place may verify at `now`.

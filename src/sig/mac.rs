@@ -1,9 +1,13 @@
 //! The keyed digest, fed part by part; its keyed state is computed once per key and cloned per request.
 
+use std::sync::Arc;
+
 use hmac::{Hmac, KeyInit, Mac as _, SimpleHmac};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use sha3::{Sha3_256, Sha3_384, Sha3_512};
+
+use super::held::{HeldKey, Unanswered};
 
 /// A hash function. It comes from the scheme, never from the request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -41,6 +45,11 @@ impl Algorithm {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, algorithm)| *algorithm)
     }
 
+    /// The name it has in a scheme.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
+    }
+
     /// Bytes of its output.
     pub const fn size(self) -> usize {
         match self {
@@ -68,6 +77,8 @@ macro_rules! states {
         #[derive(Clone)]
         enum State {
             $($keyed($mac), $plain($hash),)+
+            /// What is fed is kept until whoever holds the key is asked.
+            Held(Arc<dyn HeldKey>, Algorithm, Vec<u8>),
         }
 
         impl Mac {
@@ -87,19 +98,36 @@ macro_rules! states {
                 })
             }
 
+            /// HMAC with a key that somebody else holds.
+            pub(in crate::sig) fn held(algorithm: Algorithm, by: Arc<dyn HeldKey>) -> Self {
+                Self(State::Held(by, algorithm, Vec::new()))
+            }
+
             /// The next bytes.
             pub fn update(&mut self, bytes: &[u8]) {
                 match &mut self.0 {
                     $(State::$keyed(mac) => mac.update(bytes),
                       State::$plain(hash) => hash.update(bytes),)+
+                    State::Held(_, _, message) => message.extend_from_slice(bytes),
                 }
             }
 
-            /// The raw output.
+            /// The raw output of what was made without a key, or with one of ours. Of a key that somebody else holds there is none, which equals no MAC.
             pub fn finish(self) -> Vec<u8> {
                 match self.0 {
                     $(State::$keyed(mac) => mac.finalize().into_bytes().to_vec(),
                       State::$plain(hash) => hash.finalize().to_vec(),)+
+                    State::Held(..) => Vec::new(),
+                }
+            }
+
+            /// The raw output with whatever key, which may take asking who holds it.
+            pub fn tag(self) -> Result<Vec<u8>, Unanswered> {
+                match self.0 {
+                    State::Held(key, algorithm, message) => {
+                        key.mac(algorithm, &message).and_then(|mac| if mac.len() == algorithm.size() { Ok(mac) } else { Err(Unanswered) })
+                    }
+                    state => Ok(Self(state).finish()),
                 }
             }
         }

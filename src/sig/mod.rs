@@ -1,6 +1,7 @@
 //! Does the signature hold? The pure core: values in, values out.
 //!
-//! **Invariant:** nothing here does I/O, logs, spawns, reads a clock or knows that there is a network.
+//! **Invariant:** nothing here does I/O, logs, spawns, reads a clock or knows that there is a network. Whoever holds a key that is not ours is asked through
+//! [`held::HeldKey`].
 
 pub mod canonical;
 pub mod challenge;
@@ -10,6 +11,7 @@ pub mod declared;
 pub mod encoding;
 pub mod filter;
 pub mod form;
+pub mod held;
 pub mod json;
 pub mod key;
 pub mod key_use;

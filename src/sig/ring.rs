@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::{SmallVec, smallvec};
 
 use super::declared::parts::KeyForm;
+use super::held::HeldKey;
 use super::key::Key;
 use super::key_use::key_bytes;
 pub use super::key_use::{KeyUse, Primitive};
@@ -66,6 +67,9 @@ impl Prepared {
     }
 
     fn owned(key_use: &KeyUse, key: &Key, owner: Option<Arc<Key>>) -> Result<Arc<Self>, String> {
+        if let Some(holder) = key.secret.holder() {
+            return Self::held(key_use, holder, owner).map(Arc::new);
+        }
         let (form, secret) = (&key_use.form, key.secret.expose());
         Ok(Arc::new(match key_use.primitive {
             Primitive::Public(algorithm) => Self::public(owner, PublicKey::read(algorithm, form, secret)?),
@@ -73,6 +77,19 @@ impl Prepared {
                 Self::secret(key_use.primitive, owner, key_bytes(form, secret)?)
             }
         }))
+    }
+
+    /// The same with a key that somebody else holds, as bytes: however a secret would be spelled, it is not here.
+    fn held(key_use: &KeyUse, holder: &Arc<dyn HeldKey>, key: Option<Arc<Key>>) -> Result<Self, String> {
+        let (algorithm, form) = (key_use.primitive.algorithm(), &key_use.form);
+        let plain = matches!(key_use.primitive, Primitive::Hmac(_)) && form.derive.is_none() && form.pair.is_none();
+        if !plain {
+            return Err("the scheme needs the secret itself, and this one never leaves its token".to_owned());
+        }
+        if !holder.makes(algorithm) {
+            return Err(format!("its token makes no HMAC with {} of it", algorithm.name()));
+        }
+        Ok(Self { key, mac: Mac::held(algorithm, Arc::clone(holder)), bytes: None, public: None })
     }
 
     /// Why `secret` cannot be used so, if it cannot.
@@ -190,7 +207,9 @@ impl PreparedRing {
         let misfit = |place: usize| {
             // Some keys of a spelling fit by chance: so many of them do not.
             let samples = (0..Self::SAMPLES).map_while(|number| self.ring.derive(place, &number.to_be_bytes()));
-            let why = if self.ring.derives() {
+            let why = if let Some(holder) = self.ring.holder(place) {
+                Prepared::held(&self.key_use, holder, None).err()?
+            } else if self.ring.derives() {
                 samples.into_iter().find_map(|key| unfit(key.secret.expose()))?
             } else {
                 unfit(self.ring.secret(place)?)?
@@ -264,13 +283,16 @@ impl PreparedRing {
 pub fn decoded<'a>(scheme: &'a Scheme, ring: &'a Keyring) -> impl Iterator<Item = (usize, Secret)> {
     let form = Some(KeyForm { derive: None, ..scheme.facts().key_use.form.clone() });
     let form = form.filter(|form| form.encoding.is_some());
-    let places = if form.is_some() && !ring.derives() { ring.len() } else { 0 };
+    let places = if form.is_some() && !ring.derives() && !ring.is_held() { ring.len() } else { 0 };
     (0..places).filter_map(move |place| Some((place, key_bytes(form.as_ref()?, ring.secret(place)?).ok()?)))
 }
 
 /// An HMAC under `key`, nothing fed; `None` where the scheme makes something else of it.
 pub(in crate::sig) fn keyed(key_use: &KeyUse, key: &Key) -> Option<Mac> {
     let Primitive::Hmac(algorithm) = key_use.primitive else { return None };
+    if let Some(holder) = key.secret.holder() {
+        return Prepared::held(key_use, holder, None).ok().map(|ready| ready.mac);
+    }
     key_bytes(&key_use.form, key.secret.expose()).ok().map(|bytes| Mac::keyed(algorithm, bytes.expose()))
 }
 

@@ -114,5 +114,6 @@ pub(super) fn source(origin: &Origin) -> Source {
         Origin::Directory(path) => Source::Directory(path.clone()),
         Origin::Environment => Source::Env(Vec::new()),
         Origin::Configuration => Source::Inline(Vec::new()),
+        Origin::Token(token) => Source::Pkcs11(token.clone()),
     }
 }

@@ -63,7 +63,12 @@ fn tokens(raw: &raw::Route, asked: &[&Asked], scope: &Scope<'_>) -> Option<Chall
         scope.report.error(spot, "the ring of a token cannot depend on the path", Some("name one ring"));
         return None;
     }
-    Some(Challenge { tokens: Some(scope.keyrings.find(name, spot)?) })
+    let ring = scope.keyrings.find(name, spot)?;
+    if ring.is_held() {
+        let fix = "keep a verify token in a file: it is compared, which takes its bytes";
+        scope.report.error(spot, "a key in a PKCS#11 token shows itself to nobody", Some(fix));
+    }
+    Some(Challenge { tokens: Some(ring) })
 }
 
 fn known() -> Vec<&'static str> {

@@ -1,5 +1,7 @@
 //! Keyrings by name: declared ones, and those found below `keyrings.directory`. Loaded once, when something names them.
 
+mod source;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -8,18 +10,17 @@ use std::time::Duration;
 
 use super::super::field::Field;
 use super::super::raw::File;
-use super::super::raw::upstreams::{Derive, Format, Ring};
+use super::super::raw::upstreams::Ring;
 use super::super::report::{Report, Spot};
 use super::super::suggest;
 use super::super::values::Of;
 use super::ages;
 use super::files::Files;
 use crate::config::Problem;
-use crate::keys::{self, Derived, Source};
+use crate::keys::{self, Source};
 use crate::policy::gate::{Keys, NamePart};
-use crate::policy::lint::Code;
 use crate::policy::upkeep::Origin;
-use crate::sig::keyring::{Keyring, Spelling};
+use crate::sig::keyring::Keyring;
 use crate::sig::time::Moment;
 
 /// A key older than this is worth a warning where the ring does not say otherwise.
@@ -142,58 +143,6 @@ impl<'a> Keyrings<'a> {
         None
     }
 
-    fn source(&self, ring: &Ring, spot: Spot) -> Option<Source> {
-        let file = ring.file.found().map(|(path, at)| Source::File(self.files.resolve(path, at)));
-        let directory = ring.directory.found().map(|(path, at)| Source::Directory(self.files.resolve(path, at)));
-        let env = ring.env.get().map(|named| {
-            let pairs = named.0.iter().filter_map(|(id, variable)| Some((id.clone(), variable.get()?.clone())));
-            Source::Env(pairs.collect())
-        });
-        let keys =
-            ring.keys.get().map(|keys| Source::Inline(keys.iter().filter_map(|key| key.get().cloned()).collect()));
-        let derived = ring.derive.found().and_then(|(derive, at)| self.derived(derive, at));
-        let written = [
-            ring.file.is_written(),
-            ring.directory.is_written(),
-            ring.env.is_written(),
-            ring.keys.is_written(),
-            ring.derive.is_written(),
-        ];
-        if written.iter().filter(|written| **written).count() != 1 {
-            self.report.error(
-                spot,
-                "a keyring has one source",
-                Some("write one of `file`, `directory`, `env`, `keys`, `derive`"),
-            );
-            return None;
-        }
-        if let Some(at) = ring.keys.spot {
-            self.report.warn(at, Code::InlineSecret, "secrets stand in the configuration itself");
-        }
-        file.or(directory).or(env).or(keys).or(derived)
-    }
-
-    /// Masters have one source, too.
-    fn derived(&self, raw: &Derive, spot: Spot) -> Option<Source> {
-        let masters = Ring { file: raw.file.clone(), directory: raw.directory.clone(), ..Ring::default() };
-        let env = raw.env.get().map(|named| {
-            let pairs = named.0.iter().filter_map(|(id, variable)| Some((id.clone(), variable.get()?.clone())));
-            Source::Env(pairs.collect())
-        });
-        let masters = match env {
-            Some(env) if !raw.file.is_written() && !raw.directory.is_written() => env,
-            _ => self.source(&masters, spot)?,
-        };
-        let spelling = match raw.format.get() {
-            None | Some(Format::Base64url) => Spelling::Base64Url,
-            Some(Format::Base64) => Spelling::Base64,
-            Some(Format::Hex) => Spelling::Hex,
-            Some(Format::Raw) => Spelling::Raw,
-        };
-        let revoked = raw.revoked.found().map(|(path, at)| self.files.resolve(path, at));
-        Some(Source::Derived(Box::new(Derived { masters, revoked, spelling })))
-    }
-
     fn load(
         &self,
         name: &str,
@@ -251,6 +200,7 @@ fn origin(source: &Source) -> Origin {
         Source::Directory(path) => Origin::Directory(path.clone()),
         Source::Env(_) => Origin::Environment,
         Source::Inline(_) => Origin::Configuration,
+        Source::Pkcs11(token) => Origin::Token(token.clone()),
         Source::Derived(derived) => origin(&derived.masters),
     }
 }

@@ -112,9 +112,20 @@ mapping! {
         pub(crate) env: Field<Named<String>>,
         pub(crate) keys: Field<List<Declared>>,
         pub(crate) derive: Field<Derive>,
+        pub(crate) pkcs11: Field<Pkcs11>,
         pub(crate) max_age: Field<Of<Duration>>,
         pub(crate) quiet: Field<Of<Duration>>,
         pub(crate) lint: Field<Lint>,
+    }
+}
+
+mapping! {
+    /// A token, and which of its keys are meant.
+    pub(crate) struct Pkcs11 {
+        pub(crate) module: Field<String>,
+        pub(crate) token: Field<String>,
+        pub(crate) pin_file: Field<String>,
+        pub(crate) prefix: Field<String>,
     }
 }
 

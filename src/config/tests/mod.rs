@@ -21,6 +21,7 @@ mod process;
 mod routes;
 mod schema;
 mod tenants;
+mod tokens;
 mod verified;
 mod watched;
 

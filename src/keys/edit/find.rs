@@ -18,7 +18,7 @@ pub(super) fn key(source: &Source, id: &str) -> Result<Found, Refused> {
     let directory = match source {
         Source::File(path) => return Ok(Found::InFile(path.clone())),
         Source::Directory(path) => path,
-        Source::Env(_) | Source::Inline(_) | Source::Derived(_) => return Err(nowhere(id)),
+        Source::Env(_) | Source::Inline(_) | Source::Pkcs11(_) | Source::Derived(_) => return Err(nowhere(id)),
     };
     let alone = directory.join(id);
     if !id.contains('/') && alone.is_file() && !is_key_file(&alone) {

@@ -65,6 +65,9 @@ pub(crate) fn prepare(source: &Source, kept: &Keyring, change: &Change) -> Resul
         Source::Env(_) => {
             return Err(refused("the keys are environment variables", "change them where the process is started"));
         }
+        Source::Pkcs11(_) => {
+            return Err(refused("the keys are in a token", "change them with its own tools, such as `pkcs11-tool`"));
+        }
         Source::Inline(_) | Source::Derived(_) => {
             return Err(refused(
                 "the keys stand in the configuration itself",

@@ -46,6 +46,21 @@ pub enum Origin {
     Environment,
     /// The configuration itself.
     Configuration,
+    /// A token, which shows them to nobody.
+    Token(Pkcs11),
+}
+
+/// Where a token is found, and which of its keys are meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pkcs11 {
+    /// The library of its maker.
+    pub module: PathBuf,
+    /// Its label.
+    pub token: String,
+    /// A file with the PIN of its user.
+    pub pin_file: PathBuf,
+    /// How the labels of the keys begin.
+    pub prefix: String,
 }
 
 impl Origin {
@@ -56,6 +71,7 @@ impl Origin {
             Self::Directory(_) => "directory",
             Self::Environment => "env",
             Self::Configuration => "keys",
+            Self::Token(_) => "pkcs11",
         }
     }
 }

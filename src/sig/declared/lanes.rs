@@ -81,7 +81,8 @@ impl Lanes {
                 }
             }
         }
-        Ok(self.lanes.into_iter().map(|lane| (lane.key, lane.mac.finish())).collect())
+        let made = self.lanes.into_iter().map(|lane| Ok((lane.key, lane.mac.tag()?)));
+        made.collect()
     }
 
     /// The key whose MAC one of the candidates is, and every MAC. All lanes and candidates are compared: no early exit.

@@ -104,7 +104,7 @@ impl Scheme {
                 mac.update(part.bytes.as_deref().or(secret).unwrap_or_default());
             }
             let prefix = String::from_utf8_lossy(&prefix);
-            Some((Arc::clone(&ready.key.as_ref()?.id), format!("{prefix}{}", encoding.encode(&mac.finish()))))
+            Some((Arc::clone(&ready.key.as_ref()?.id), format!("{prefix}{}", encoding.encode(&mac.tag().ok()?))))
         });
         spelled.collect()
     }

@@ -9,6 +9,7 @@ use super::{Answered, BodyRule, Native, Piece, Reading, Request};
 use crate::reject::{Code, Rejection};
 use crate::sig::check::Terms;
 use crate::sig::encoding::Encoding;
+use crate::sig::held::Unanswered;
 use crate::sig::key::Key;
 use crate::sig::mac::{Algorithm, Mac};
 use crate::sig::message::Head;
@@ -168,7 +169,7 @@ impl Check {
         let mut macs = Vec::with_capacity(self.lanes.len());
         for lane in &self.lanes {
             let Some(reading) = self.readings.get(lane.reading) else { continue };
-            let mac = compute(lane.fresh.clone(), &reading.message, digests).ok_or(Code::SignatureInvalid)?;
+            let mac = compute(lane.fresh.clone(), &reading.message, digests)?.ok_or(Code::SignatureInvalid)?;
             let held = reading.mac.ct_eq(&mac) & Choice::from(u8::from(lane.key.key.is_some()));
             let Some(key) = &lane.key.key else { continue };
             if let (true, None) = (bool::from(held), &won) {
@@ -197,21 +198,26 @@ fn signing_mac(facts: &Facts, key: &Prepared, reading: &Reading) -> Mac {
 }
 
 /// The MAC over a message; `None` when a digest is not there.
-pub(in crate::sig) fn compute(mut mac: Mac, message: &[Piece], digests: &[(Algorithm, Vec<u8>)]) -> Option<Vec<u8>> {
+pub(in crate::sig) fn compute(
+    mut mac: Mac,
+    message: &[Piece],
+    digests: &[(Algorithm, Vec<u8>)],
+) -> Result<Option<Vec<u8>>, Unanswered> {
     for piece in message {
         match piece {
             Piece::Bytes(bytes) => mac.update(bytes),
             Piece::BodyDigest(algorithm) => {
-                let (_, digest) = digests.iter().find(|(known, _)| known == algorithm)?;
+                let known = digests.iter().find(|(known, _)| known == algorithm);
+                let Some((_, digest)) = known else { return Ok(None) };
                 mac.update(Encoding::Hex.encode(digest).as_bytes());
             }
             Piece::Digest(algorithm, pieces) => {
-                let digest = compute(Mac::plain(*algorithm), pieces, digests)?;
+                let Some(digest) = compute(Mac::plain(*algorithm), pieces, digests)? else { return Ok(None) };
                 mac.update(Encoding::Hex.encode(&digest).as_bytes());
             }
         }
     }
-    Some(mac.finish())
+    mac.tag().map(Some)
 }
 
 fn digests_of(reading: &Reading) -> impl Iterator<Item = Algorithm> {

@@ -62,7 +62,8 @@ impl AwsSigV4 {
         let (signed, scope) = (self.names_to_sign(head), self.scope(stamp.date()));
         let request = vec![Piece::Bytes(canonical::request(head, self.uri, &signed)?), Piece::Bytes(payload)];
         let mac = self.derivation(stamp.date()).mac(Algorithm::Sha256, secret.expose());
-        let mac = check::compute(mac, &string_to_sign(&stamp.text, &scope, request), &[]).ok_or(Code::SigningFailed)?;
+        let mac =
+            check::compute(mac, &string_to_sign(&stamp.text, &scope, request), &[])?.ok_or(Code::SigningFailed)?;
         let names = String::from_utf8(signed.join(&b';')).map_err(|_| failed("a header name is not text"))?;
         let (id, mac) = (&key.id, Encoding::Hex.encode(&mac));
         let value = format!("{ALGORITHM} Credential={id}/{scope}, SignedHeaders={names}, Signature={mac}");

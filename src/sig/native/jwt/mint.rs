@@ -18,7 +18,7 @@ impl Jwt {
         let signed = format!("{}.{}", encode(self.header(key)), encode(self.payload(key, outgoing)));
         let mut mac = newest.mac.clone();
         mac.update(signed.as_bytes());
-        Ok(format!("{signed}.{}", Encoding::Base64Url.encode(&mac.finish())))
+        Ok(format!("{signed}.{}", Encoding::Base64Url.encode(&mac.tag()?)))
     }
 
     fn header(&self, key: &Key) -> String {

@@ -27,7 +27,7 @@ pub(super) fn sign(
     let message = base::string(head, outgoing.site.public_url, own.iter().chain(&others))?;
     let mut mac = signer.mac.clone();
     mac.update(&message);
-    own.push(pair("oauth_signature", &Encoding::Base64.encode(&mac.finish())));
+    own.push(pair("oauth_signature", &Encoding::Base64.encode(&mac.tag()?)));
     write(scheme, head, &own);
     Ok(())
 }

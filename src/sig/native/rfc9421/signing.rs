@@ -38,7 +38,7 @@ impl Rfc9421 {
             mac.update(&lines);
             mac.update(base::last_line(&params).as_bytes());
             let label = self.options.label_of(place);
-            macs.push(format!("{label}=:{}:", Encoding::Base64.encode(&mac.finish())));
+            macs.push(format!("{label}=:{}:", Encoding::Base64.encode(&mac.tag()?)));
             inputs.push(format!("{label}={params}"));
         }
         head.fields.set("signature-input", inputs.join(", "));
