@@ -26,6 +26,7 @@ from tools import Processes, Tally, certificate, free_port, memory, wait_until, 
 
 SECRET = "0123456789abcdefghijklmnopqrstuv"
 MOST, CLAIMS, FUTURE = 0.25, 200_000, 1
+RATE = ", rate: {key: {limit: 10/m, burst: 1000000, shared: true}}"
 NUMBERS = itertools.count()
 CONFIG = """version: 1
 listeners:
@@ -34,7 +35,7 @@ listeners:
     tls: {{certificate: {here}/tls.crt, key: {here}/tls.key}}}}
 upstreams: {{app: {{url: "http://127.0.0.1:{upstream}"}}}}
 keyrings: {{k: {{keys: [{{id: k1, secret: "{secret}"}}]}}}}
-routes: [{{path: "/**", verify: {{scheme: timestamp-body, keys: k, override: {{past: 300s, future: 1s}}}}, replay: {{by: signature}}, body: {{memory: 2MiB, max: 4MiB}}, upstream: app}}]
+routes: [{{path: "/**", verify: {{scheme: timestamp-body, keys: k, override: {{past: 300s, future: 1s}}}}, replay: {{by: signature}}{rate}, body: {{memory: 2MiB, max: 4MiB}}, upstream: app}}]
 replay: {replay}
 limits: {{memory: 256MiB}}
 health: "127.0.0.1:{health}"
@@ -64,7 +65,7 @@ asyncio.run(main())
 class Gateway:
     """One with a listener in plain and one with TLS, in front of an upstream that reads and says ok."""
 
-    def __init__(self, running, binary, here, replay="{restart_guard: false}"):
+    def __init__(self, running, binary, here, replay="{restart_guard: false}", rate=""):
         here.mkdir()
         certificate(here)
         upstream = subprocess.Popen([sys.executable, "-c", UPSTREAM], stdout=subprocess.PIPE)
@@ -72,7 +73,7 @@ class Gateway:
         self.plain, self.tls, self.health = free_port(), free_port(), free_port()
         names = {"plain": self.plain, "tls": self.tls, "health": self.health, "here": here, "secret": SECRET}
         config = here / "countersign.yaml"
-        config.write_text(CONFIG.format(replay=replay, upstream=int(upstream.stdout.readline()), **names))
+        config.write_text(CONFIG.format(replay=replay, rate=rate, upstream=int(upstream.stdout.readline()), **names))
         self.process = running.start(here.name + "-gateway", [binary, "run", "--config", config])
         wait_until("the gateway", answers(self.health), self.process)
         self.pid = self.process.pid
@@ -150,8 +151,8 @@ def said(binary, *arguments):
     return json.loads(done.stdout)
 
 
-def speed(tally, binary, gate, sharing):
-    """Microseconds for a request, and for a connection. `sharing` has its claims on a Redis."""
+def speed(tally, binary, gate, sharing, counting):
+    """Microseconds for a request, and for a connection. `sharing` has its claims on a Redis, `counting` its rate, too."""
     found = {}
     plain = [(256, 6000, False), (16 << 10, 2000, False), (256 << 10, 300, False), (1 << 20, 100, False)]
     for size, count, tls in [*plain, (256, 6000, True), (256 << 10, 200, True)]:
@@ -161,6 +162,9 @@ def speed(tally, binary, gate, sharing):
     cost = statistics.median(load(sharing, 256, 6000) for _ in range(5))
     told = said(binary, "--rps", "1", "--body", "256", "--shared")["microseconds_per_request"]
     found["a request of 256 bytes, its claim shared"] = cost, told
+    cost = statistics.median(load(counting, 256, 6000) for _ in range(5))
+    told = said(binary, "--rps", "1", "--body", "256", "--shared-rates")["microseconds_per_request"]
+    found["a request of 256 bytes, its claim and its rate shared"] = cost, told
     for name, tls in (("", False), (", TLS", True)):
         told = said(binary, *["--tls"] * tls, "--rps", "0", "--connects", "1")["cores"]["busy"] * 1e6
         cost = statistics.median(connections(gate, tls) for _ in range(5)) - found[f"a request of 256 bytes{name}"][0]
@@ -190,24 +194,24 @@ def space(tally, binary, here, start):
     held(tally, f"{CLAIMS} claims", settled(gate.pid) - base, told, "bytes")
 
 
-def sharing(running, place, start):
+def sharing(running, place, start, *rate):
     """A gateway whose claims are on a Redis."""
     redis = Redis(running, f"{place.name}-redis")
-    gate = start(place, f"{{store: redis, redis: {{urls: {redis.url}, deadline: 1s}}}}")
+    gate = start(place, f"{{store: redis, redis: {{urls: {redis.url}, deadline: 1s}}}}", *rate)
     wait_until("the store", lambda: ":since:" in redis.cli("KEYS", "*"))
     time.sleep(1.1 + 2 * FUTURE)
     return gate, redis
 
 
-def shared(tally, binary, gate, redis):
+def shared(tally, binary, gate, redis, flag="--shared", what="claims", count=CLAIMS):
     """Commands, traffic and memory of a Redis that holds the claims."""
     number = lambda name: float(re.search(rf"^{name}:(\d+)", redis.cli("INFO"), re.M)[1])
     names = "used_memory", "total_commands_processed", "total_net_input_bytes"
     before = [number(name) for name in names]
-    load(gate, 20, CLAIMS)
+    load(gate, 20, count)
     found = [number(name) - now for name, now in zip(names, before)]
-    told = said(binary, "--rps", str(CLAIMS), "--window", "1s", "--shared")["redis"]
-    held(tally, f"{CLAIMS} claims on a Redis", found[0], told["memory_bytes"], "bytes")
+    told = said(binary, "--rps", str(count), "--window", "1s", flag)["redis"]
+    held(tally, f"{count} {what} on a Redis", found[0], told["memory_bytes"], "bytes")
     held(tally, "its commands", found[1], told["commands_per_second"], "")
     held(tally, "what it is sent", found[2], told["bytes_per_second"], "bytes")
 
@@ -224,9 +228,11 @@ def main():
         def start(place, *replay):
             return Gateway(running, binary, place, *replay)
         if "--speed" in sys.argv[2:]:
-            speed(tally, binary, start(here / "load"), sharing(running, here / "shared-load", start)[0])
+            others = sharing(running, here / "shared-load", start), sharing(running, here / "rates-load", start, RATE)
+            speed(tally, binary, start(here / "load"), *[gate for gate, _ in others])
         space(tally, binary, here, start)
         shared(tally, binary, *sharing(running, here / "shared", start))
+        shared(tally, binary, *sharing(running, here / "rates", start, RATE), "--shared-rates", "claims and tokens", CLAIMS // 4)
     return tally.close()
 
 

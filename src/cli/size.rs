@@ -34,6 +34,11 @@ const COMMANDS: f64 = 2.0;
 const STORED: f64 = 180.0;
 const SENT: f64 = 226.0;
 
+/// The same for a token of a rate that is shared: a script, whose own commands the server counts, too.
+const TOKEN: f64 = 3.0;
+const TOKEN_COMMANDS: f64 = 4.0;
+const TOKEN_SENT: f64 = 520.0;
+
 /// A worker that is busier than this answers late when traffic is uneven.
 const BUSY: f64 = 0.6;
 /// Tables that grow are there twice for a moment.
@@ -69,6 +74,9 @@ pub(super) struct Size {
     /// Replicas share their replay claims on a Redis
     #[arg(long)]
     shared: bool,
+    /// So they do, and each verified request takes a token of a rate that is shared, too
+    #[arg(long)]
+    shared_rates: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -114,7 +122,9 @@ impl Size {
         let share = |whole: f64| whole / f64::from(self.replicas);
         let (tls, tls_kib, connect, open) =
             if self.tls { (TLS_REQUEST, TLS_KIB, HANDSHAKE, OPEN[1]) } else { (0.0, 0.0, CONNECTION, OPEN[0]) };
-        let shared = if self.shared { SHARED } else { 0.0 };
+        let rates = f64::from(u8::from(self.shared_rates));
+        let is_shared = self.shared || self.shared_rates;
+        let shared = if is_shared { rates.mul_add(TOKEN, SHARED) } else { 0.0 };
         let request = (KIB + tls_kib).mul_add(self.body, REQUEST + tls + shared);
         let busy = share(request.mul_add(self.rps, connect * self.connects)) / 1e6;
         Need {
@@ -125,9 +135,9 @@ impl Size {
             connections: share(self.connections) * open,
             bodies: share(self.rps) * self.upload * self.body * 1024.0,
             claims: table(share(self.rps) * self.window),
-            redis: self.shared.then_some(Redis {
-                commands: self.rps * COMMANDS,
-                traffic: self.rps * SENT,
+            redis: is_shared.then_some(Redis {
+                commands: self.rps * rates.mul_add(TOKEN_COMMANDS, COMMANDS),
+                traffic: self.rps * rates.mul_add(TOKEN_SENT, SENT),
                 memory: self.rps * self.window * STORED,
             }),
         }
